@@ -1,0 +1,1 @@
+//! Other people's logs as episodes and as ONI streams

@@ -1,0 +1,1 @@
+//! Latency budgets: stages, histograms and the report

@@ -1,0 +1,1 @@
+//! ONI: what crosses a process boundary

@@ -1,0 +1,1 @@
+//! What keeps nodes alive: clocks, threads, ticks, supervision and the agent node

@@ -1,0 +1,1 @@
+//! How messages reach a node: traits, QoS classes and the in-process network

@@ -1,0 +1,1 @@
+//! Messages and beliefs drawn with Rerun

@@ -1,0 +1,1 @@
+//! The world model's networks, training and checkpoints on burn

@@ -1,0 +1,168 @@
+//! The world-model trait: believe what was sensed, imagine what would come.
+
+use std::time::Duration;
+
+use sedge_spacetime::{Covariance2, Pose2, Stamp, Twist2};
+
+use crate::{PREDICTION_MIN_M, RANGE_MAX_M, ScanGeometry, SensorEvent};
+
+/// One stretch of motion: what odometry would report while a command is held.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Action {
+    /// How long the twist is held.
+    pub duration: Duration,
+    /// Velocity of the base in its own frame.
+    pub twist: Twist2,
+}
+
+/// What the robot will do, one action after the other, from the belief's newest odometry on. After
+/// the last action the robot is taken to stand still.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ActionSequence {
+    /// The actions, in order.
+    pub actions: Vec<Action>,
+}
+
+/// What a model believes now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Belief {
+    /// The newest event that is in it.
+    pub stamp: Stamp,
+    /// `world_from_scanner`, where the world is where the model began.
+    pub pose: Pose2,
+    /// Uncertainty of the movement since the scan before, in the scanner's frame.
+    pub covariance: Covariance2,
+    /// The latent state, for a model that has one. `[latent]`
+    pub latent: Vec<f32>,
+}
+
+/// A scan that has not been seen yet, each point read-out made for its own metric.
+///
+/// # Shapes
+/// Every vector is `[beam]`; ranges in metres, within `[0.05, 20]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PredictedScan {
+    /// Expected range: least squared error.
+    pub mean_m: Vec<f32>,
+    /// Median range: least absolute error.
+    pub least_error_m: Vec<f32>,
+    /// The most probable range.
+    pub mode_m: Vec<f32>,
+    /// 5 % quantile of the range.
+    pub low_m: Vec<f32>,
+    /// 95 % quantile of the range.
+    pub high_m: Vec<f32>,
+    /// Probability that the beam returns at all.
+    pub hit_probability: Vec<f32>,
+}
+
+impl PredictedScan {
+    /// A prediction without doubt: every read-out is the same, clipped to what may be stated.
+    pub fn certain(ranges_m: impl IntoIterator<Item = f32>) -> Self {
+        let clip = |range: f32| range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
+        let ranges: Vec<f32> = ranges_m.into_iter().map(clip).collect();
+        Self {
+            hit_probability: vec![1.0; ranges.len()],
+            least_error_m: ranges.clone(),
+            mode_m: ranges.clone(),
+            low_m: ranges.clone(),
+            high_m: ranges.clone(),
+            mean_m: ranges,
+        }
+    }
+}
+
+/// What a model expects at one horizon.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// How far ahead of the newest scan.
+    pub horizon: Duration,
+    /// `now_from_then`: where the scanner will be, seen from where it is at the newest scan.
+    pub motion: Pose2,
+    /// Uncertainty of `motion`, in the frame of the scanner then.
+    pub covariance: Covariance2,
+    /// What the scanner will see there.
+    pub scan: PredictedScan,
+}
+
+/// What one action sequence would lead to: one prediction per horizon asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Futures {
+    /// In the order of the horizons asked for.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Why an event was not taken in.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ObserveError {
+    /// The event is older than what the belief already holds of its kind.
+    #[error("late event: expected a stamp after {newest}, got {stamp}")]
+    Late {
+        /// Newest stamp of that kind.
+        newest: Stamp,
+        /// What came.
+        stamp: Stamp,
+    },
+    /// The scan is not of the scanner that the model was made for.
+    #[error("expected a scan of {expected:?}, got {got:?}")]
+    OtherScanner {
+        /// The model's scanner.
+        expected: ScanGeometry,
+        /// What came.
+        got: ScanGeometry,
+    },
+    /// A number is NaN or infinite.
+    #[error("expected finite numbers in {what}")]
+    NotFinite {
+        /// Which part of the event.
+        what: &'static str,
+    },
+}
+
+/// Why nothing can be imagined.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ImagineError {
+    /// Nothing has been sensed yet.
+    #[error("expected at least one scan and one odometry sample before imagining")]
+    NoBelief,
+    /// An action is NaN or infinite.
+    #[error("expected finite twists, got {twist:?} in action {action_idx}")]
+    BadAction {
+        /// Which action.
+        action_idx: usize,
+        /// What came.
+        twist: Twist2,
+    },
+}
+
+/// A model of the world around one robot.
+///
+/// The contract, checked by [`crate::conformance`]: a refused event changes nothing; `imagine`
+/// changes nothing that a later call can see; the same events, plans and horizons give the same
+/// bits; every read-out has the scanner's beams and stays within `[0.05, 20]` metres.
+pub trait WorldModel {
+    /// What this model is called in tables.
+    fn name(&self) -> &str;
+
+    /// Takes in one timed event.
+    ///
+    /// # Errors
+    /// [`ObserveError`] when the event is late, malformed or of another scanner.
+    fn observe(&mut self, event: &SensorEvent) -> Result<(), ObserveError>;
+
+    /// What it believes now, or `None` before the first scan.
+    fn belief(&self) -> Option<Belief>;
+
+    /// What each plan would lead to, at each horizon after the newest scan.
+    ///
+    /// # Shapes
+    /// One [`Futures`] per plan, each with one prediction per horizon.
+    ///
+    /// # Errors
+    /// [`ImagineError`] before the first scan, or for plans that are not numbers.
+    fn imagine(
+        &mut self,
+        plans: &[ActionSequence],
+        horizons: &[Duration],
+    ) -> Result<Vec<Futures>, ImagineError>;
+}
