@@ -1,0 +1,21 @@
+//! What a decoder accepts at most; anything beyond is refused before memory is taken for it.
+//!
+//! A header of [`HEADER_BYTES_MAX`] can grow to about four mebibytes of small structs while it is
+//! decoded; a payload is copied at most once.
+
+/// Bytes of an encoded header.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a payload.
+pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Tensors in a message.
+pub const TENSORS_MAX: usize = 64;
+/// Dimensions of a tensor.
+pub const RANK_MAX: usize = 8;
+/// Entries of a header's ledger.
+pub const LEDGER_ENTRIES_MAX: usize = 64;
+/// Bytes of each name in a header: agent, frame, clock, schema, stage, tensor.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a key expression.
+pub const KEY_BYTES_MAX: usize = 320;
+/// Every tensor begins at a multiple of this many bytes of the payload.
+pub const ALIGNMENT_BYTES: usize = 64;

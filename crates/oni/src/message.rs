@@ -1,0 +1,236 @@
+//! Messages: building, encoding, decoding, reading in place.
+
+use std::sync::Arc;
+
+use crate::limits::{PAYLOAD_BYTES_MAX, TENSORS_MAX};
+use crate::payload::Payload;
+use crate::tensor::{byte_length, check_layout, cut, is_tensor_name};
+use crate::{
+    AlignedBytes, Element, Encoding, Envelope, Header, HeaderError, PayloadOrigin, SchemaId,
+    TensorEntry, TensorError, TensorView,
+};
+
+/// A header and its payload: whatever is in it lies within the limits and the payload, so that
+/// reading it cannot fail. What its numbers mean is checked by [`crate::TypedMessage`].
+#[derive(Debug, Clone)]
+pub struct Message<'a> {
+    header: Header,
+    payload: Payload<'a>,
+}
+
+/// Why bytes are no message.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DecodeError {
+    /// The header is refused.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The payload is too long.
+    #[error("expected a payload of at most {PAYLOAD_BYTES_MAX} bytes, got {got}")]
+    PayloadTooLong {
+        /// What came.
+        got: usize,
+    },
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message. The payload stays where it is, or is copied once if it is not aligned
+    /// for every dtype; [`Message::origin`] tells which.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything that is no message within the limits.
+    pub fn decode(header: &[u8], payload: &'a [u8]) -> Result<Self, DecodeError> {
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(DecodeError::PayloadTooLong { got: payload.len() });
+        }
+        let header = Header::decode(header)?;
+        check_layout(&header.tensors, payload.len()).map_err(HeaderError::Tensor)?;
+        Ok(Self {
+            header,
+            payload: Payload::from_bytes(payload),
+        })
+    }
+
+    /// The two parts, ready to be sent.
+    ///
+    /// # Errors
+    /// [`HeaderError`] where the envelope breaks a rule of headers.
+    pub fn encode(&self) -> Result<EncodedMessage, HeaderError> {
+        let header = self.header.encode()?;
+        let payload = match &self.payload {
+            Payload::Owned(bytes, _) => bytes.clone(),
+            Payload::Borrowed(bytes) => AlignedBytes::copy_of(bytes),
+        };
+        Ok(EncodedMessage::new(&header, payload))
+    }
+
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Who, when, how long.
+    pub fn envelope(&self) -> &Envelope {
+        &self.header.envelope
+    }
+
+    /// Who, when, how long; to add to the ledger before sending.
+    pub fn envelope_mut(&mut self) -> &mut Envelope {
+        &mut self.header.envelope
+    }
+
+    /// The payload's bytes.
+    pub fn payload(&self) -> &[u8] {
+        self.payload.as_slice()
+    }
+
+    /// Whether the payload was built, is read in place, or had to be copied.
+    pub fn origin(&self) -> PayloadOrigin {
+        self.payload.origin()
+    }
+
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<TensorView<'_>> {
+        self.tensors().find(|tensor| tensor.entry().name == name)
+    }
+
+    /// Every tensor, in the table's order.
+    pub fn tensors(&self) -> impl Iterator<Item = TensorView<'_>> {
+        let payload = self.payload();
+        self.header.tensors.iter().map(move |entry| {
+            let begin = entry.offset as usize;
+            TensorView::new(entry, &payload[begin..begin + entry.length as usize])
+        })
+    }
+}
+
+/// Lays out tensors, one after the other.
+#[derive(Debug)]
+pub struct MessageBuilder {
+    header: Header,
+    payload: AlignedBytes,
+}
+
+impl MessageBuilder {
+    /// A message without tensors yet.
+    pub fn new(schema: SchemaId, envelope: Envelope) -> Self {
+        let header = Header {
+            schema,
+            envelope,
+            tensors: Vec::new(),
+        };
+        Self {
+            header,
+            payload: AlignedBytes::default(),
+        }
+    }
+
+    /// Adds a tensor, row-major.
+    ///
+    /// # Errors
+    /// [`TensorError`] for a name that is none or taken, a shape that does not take as many values
+    /// as there are, and messages beyond the limits.
+    pub fn tensor<T: Element>(
+        mut self,
+        name: &str,
+        shape: &[usize],
+        values: &[T],
+    ) -> Result<Self, TensorError> {
+        let owned = || name.to_string();
+        if !is_tensor_name(name) {
+            return Err(TensorError::Name { got: cut(name) });
+        }
+        if self.header.tensors.iter().any(|tensor| tensor.name == name) {
+            return Err(TensorError::SameName { name: owned() });
+        }
+        let shape: Vec<u64> = shape.iter().map(|dim| *dim as u64).collect();
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let length = bytes.len() as u64;
+        match byte_length(&shape, T::DTYPE) {
+            Some(expected) if expected == length => {}
+            Some(expected) => {
+                return Err(TensorError::Length {
+                    name: owned(),
+                    expected,
+                    got: length,
+                });
+            }
+            None => {
+                return Err(TensorError::TooLarge {
+                    name: owned(),
+                    shape,
+                });
+            }
+        }
+        if shape.len() > crate::limits::RANK_MAX {
+            return Err(TensorError::Rank {
+                name: owned(),
+                got: shape.len(),
+            });
+        }
+        let whole = self.payload.as_slice().len().saturating_add(bytes.len());
+        if whole > PAYLOAD_BYTES_MAX || self.header.tensors.len() == TENSORS_MAX {
+            return Err(TensorError::TooLarge {
+                name: owned(),
+                shape,
+            });
+        }
+        let offset = self.payload.append_tensor(bytes) as u64;
+        self.header.tensors.push(TensorEntry {
+            name: owned(),
+            dtype: T::DTYPE,
+            shape,
+            offset,
+            length,
+            encoding: Encoding::Raw,
+        });
+        Ok(self)
+    }
+
+    /// The message.
+    pub fn build(self) -> Message<'static> {
+        Message {
+            header: self.header,
+            payload: Payload::Owned(self.payload, PayloadOrigin::Built),
+        }
+    }
+}
+
+/// A message as it travels: cheap to clone, so that it can be handed to many readers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedMessage {
+    header: Arc<[u8]>,
+    payload: Arc<AlignedBytes>,
+}
+
+impl EncodedMessage {
+    /// From the two parts, unchecked: a transport need not know what it carries.
+    pub fn new(header: &[u8], payload: AlignedBytes) -> Self {
+        Self {
+            header: header.into(),
+            payload: Arc::new(payload),
+        }
+    }
+
+    /// The header's bytes.
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// The payload's bytes, aligned for every dtype.
+    pub fn payload(&self) -> &[u8] {
+        self.payload.as_slice()
+    }
+
+    /// Bytes of both parts together.
+    pub fn len_bytes(&self) -> usize {
+        self.header().len() + self.payload().len()
+    }
+
+    /// Reads the message, its payload in place.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything that is no message within the limits.
+    pub fn decode(&self) -> Result<Message<'_>, DecodeError> {
+        Message::decode(self.header(), self.payload())
+    }
+}

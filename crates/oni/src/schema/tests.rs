@@ -1,0 +1,105 @@
+use super::*;
+
+#[test]
+fn every_embedded_schema_is_one_and_sits_in_the_file_of_its_name() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/oni/v1");
+    let mut files: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".json"))
+        .collect();
+    files.sort();
+    let names: Vec<String> = schemas()
+        .iter()
+        .map(|schema| format!("{}.json", schema.id.name))
+        .collect();
+    assert_eq!(files, names);
+    for (file, schema) in FILES.iter().zip(schemas()) {
+        assert_eq!(Schema::parse(file).as_ref(), Ok(schema));
+        let json: Value = serde_json::from_str(file).unwrap();
+        assert_eq!(json["$id"], format!("oni:v1/{}", schema.id.name));
+        assert_eq!(schema.id.major, 1);
+    }
+}
+
+#[test]
+fn what_json_schema_says_about_a_shape_is_what_its_dimensions_say() {
+    for (file, schema) in FILES.iter().zip(schemas()) {
+        let json: Value = serde_json::from_str(file).unwrap();
+        for rule in &schema.tensors {
+            let tensor = &json["properties"]["tensors"]["properties"][&rule.name];
+            let shape = &tensor["properties"]["shape"];
+            assert_eq!(
+                shape["minItems"],
+                rule.dims.len(),
+                "{} {}",
+                schema.id,
+                rule.name
+            );
+            assert_eq!(
+                shape["maxItems"],
+                rule.dims.len(),
+                "{} {}",
+                schema.id,
+                rule.name
+            );
+            for (dim, item) in rule
+                .dims
+                .iter()
+                .zip(shape["prefixItems"].as_array().unwrap())
+            {
+                let expected = match dim {
+                    Dim::Fixed(length) => serde_json::json!({ "const": length }),
+                    Dim::Symbol(_) => serde_json::json!({ "type": "integer", "minimum": 0 }),
+                };
+                assert_eq!(item, &expected, "{} {}", schema.id, rule.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_hash_is_of_the_content_and_not_of_the_layout() {
+    let spread = "{ \"b\": [1, 2],\n \"a\": {\"d\": \"x\", \"c\": null} }";
+    let json: Value = serde_json::from_str(spread).unwrap();
+    assert_eq!(
+        canonical_json(&json),
+        r#"{"a":{"c":null,"d":"x"},"b":[1,2]}"#
+    );
+    let file = FILES[3];
+    let compact = serde_json::from_str::<Value>(file).unwrap().to_string();
+    assert_eq!(
+        Schema::parse(&compact).unwrap().id,
+        Schema::parse(file).unwrap().id
+    );
+    let other = file.replace("\"minimum\": 0", "\"minimum\": 1");
+    assert_ne!(
+        Schema::parse(&other).unwrap().id.hash,
+        Schema::parse(file).unwrap().id.hash
+    );
+}
+
+#[test]
+fn a_schema_that_is_none_is_refused_with_the_place() {
+    let check = |from: &str, to: &str, at: &str| {
+        let broken = FILES[3].replace(from, to);
+        assert_ne!(broken, FILES[3], "the test must break something");
+        let error = Schema::parse(&broken).unwrap_err().to_string();
+        assert!(error.contains(at), "{error}");
+    };
+    check("\"absent\"", "\"maybe\"", "/x-model-hash");
+    check("\"title\"", "\"subtitle\"", "/title");
+    check(
+        "\"f32\"",
+        "\"f16\"",
+        "/properties/tensors/properties/ranges_m/properties/dtype/const",
+    );
+    check("\"major\": 1", "\"major\": -1", "/x-version/major");
+    check("\"beam\"", "1.5", "/x-dims/0");
+    assert!(
+        Schema::parse("{")
+            .unwrap_err()
+            .to_string()
+            .contains("line 1")
+    );
+}

@@ -1,0 +1,452 @@
+//! Tensors: what their numbers are, where they lie in the payload, and typed views of them.
+
+use std::fmt;
+
+use crate::limits::{ALIGNMENT_BYTES, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, RANK_MAX};
+use crate::wire;
+
+/// What a tensor's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dtype {
+    /// 32-bit float.
+    F32,
+    /// 64-bit float.
+    F64,
+    /// 32-bit signed integer.
+    I32,
+    /// 64-bit signed integer.
+    I64,
+    /// Byte.
+    U8,
+    /// 16-bit unsigned integer.
+    U16,
+    /// 32-bit unsigned integer.
+    U32,
+}
+
+impl Dtype {
+    /// Every type, in the order of its number.
+    pub const ALL: [Self; 7] = [
+        Self::F32,
+        Self::F64,
+        Self::I32,
+        Self::I64,
+        Self::U8,
+        Self::U16,
+        Self::U32,
+    ];
+
+    /// Its number in the header.
+    pub fn number(self) -> i32 {
+        self as i32 + 1
+    }
+
+    /// From its number in the header.
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.number() == number)
+    }
+
+    /// Its name in schemas.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+        }
+    }
+
+    /// From its name in schemas.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.name() == name)
+    }
+
+    /// Bytes of one number.
+    pub fn size_bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::U16 => 2,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F64 | Self::I64 => 8,
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a tensor's bytes are packed. This version reads and writes [`Encoding::Raw`] only; the
+/// others have their numbers so that a reader can name what it refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Encoding {
+    /// The numbers themselves.
+    Raw,
+    /// Zstandard.
+    Zstd,
+    /// Bytes with a scale.
+    Int8,
+    /// A 16-bit PNG picture.
+    Png16,
+}
+
+impl Encoding {
+    /// Every encoding, in the order of its number.
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Zstd, Self::Int8, Self::Png16];
+
+    /// Its number in the header.
+    pub fn number(self) -> i32 {
+        self as i32 + 1
+    }
+
+    /// From its number in the header.
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|encoding| encoding.number() == number)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Zstd => "zstd",
+            Self::Int8 => "int8",
+            Self::Png16 => "png16",
+        }
+    }
+}
+
+/// One row of a header's tensor table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorEntry {
+    /// Unique within the message.
+    pub name: String,
+    /// What its numbers are.
+    pub dtype: Dtype,
+    /// Row-major, the slowest dimension first.
+    pub shape: Vec<u64>,
+    /// First byte in the payload.
+    pub offset: u64,
+    /// Bytes in the payload.
+    pub length: u64,
+    /// How its bytes are packed.
+    pub encoding: Encoding,
+}
+
+/// Why a tensor table, or one tensor of it, is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TensorError {
+    /// The name is no tensor name.
+    #[error("expected a tensor name of 1 to {NAME_BYTES_MAX} of a-z 0-9 _, got {got:?}")]
+    Name {
+        /// What came, cut.
+        got: String,
+    },
+    /// Two tensors have one name.
+    #[error("expected tensor names to differ, got {name:?} twice")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// The dtype's number is unknown.
+    #[error("tensor {name:?}: expected a dtype number from 1 to 7, got {number}")]
+    UnknownDtype {
+        /// The tensor.
+        name: String,
+        /// What came.
+        number: i32,
+    },
+    /// The encoding is unknown, or known and not readable here.
+    #[error("tensor {name:?}: expected encoding raw (1), got {}", describe_encoding(*.number))]
+    UnsupportedEncoding {
+        /// The tensor.
+        name: String,
+        /// What came.
+        number: i32,
+    },
+    /// Too many dimensions.
+    #[error("tensor {name:?}: expected at most {RANK_MAX} dimensions, got {got}")]
+    Rank {
+        /// The tensor.
+        name: String,
+        /// What came.
+        got: usize,
+    },
+    /// The shape and dtype take more bytes than a payload may have.
+    #[error("tensor {name:?}: expected at most {PAYLOAD_BYTES_MAX} bytes, got shape {shape:?}")]
+    TooLarge {
+        /// The tensor.
+        name: String,
+        /// What came.
+        shape: Vec<u64>,
+    },
+    /// The length is not what shape and dtype take.
+    #[error("tensor {name:?}: expected length {expected} from its shape and dtype, got {got}")]
+    Length {
+        /// The tensor.
+        name: String,
+        /// From shape and dtype.
+        expected: u64,
+        /// What came.
+        got: u64,
+    },
+    /// The offset is not aligned.
+    #[error("tensor {name:?}: expected an offset that {ALIGNMENT_BYTES} divides, got {offset}")]
+    Unaligned {
+        /// The tensor.
+        name: String,
+        /// What came.
+        offset: u64,
+    },
+    /// The tensor ends behind the payload's end.
+    #[error("tensor {name:?}: expected it to end by byte {payload_bytes}, got {offset}+{length}")]
+    OutOfPayload {
+        /// The tensor.
+        name: String,
+        /// First byte.
+        offset: u64,
+        /// Bytes.
+        length: u64,
+        /// Bytes that there are.
+        payload_bytes: usize,
+    },
+    /// Two tensors share bytes.
+    #[error("expected tensors {first:?} and {second:?} to share no byte, they overlap")]
+    Overlap {
+        /// The one that begins earlier.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A view of another type was asked for.
+    #[error("tensor {name:?}: expected dtype {expected}, got {got}")]
+    OtherDtype {
+        /// The tensor.
+        name: String,
+        /// What was asked for.
+        expected: Dtype,
+        /// What it is.
+        got: Dtype,
+    },
+}
+
+fn describe_encoding(number: i32) -> String {
+    match Encoding::from_number(number) {
+        Some(encoding) => format!(
+            "{} ({number}), which this version cannot read",
+            encoding.name()
+        ),
+        None => format!("unknown encoding {number}"),
+    }
+}
+
+/// Whether a text may name a tensor.
+pub(crate) fn is_tensor_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
+}
+
+impl TensorEntry {
+    /// Reads one row; offsets are checked against the payload by [`check_layout`].
+    pub(crate) fn from_wire(row: wire::Tensor) -> Result<Self, TensorError> {
+        let wire::Tensor {
+            name,
+            dtype: number,
+            shape,
+            offset,
+            length,
+            encoding,
+        } = row;
+        if !is_tensor_name(&name) {
+            return Err(TensorError::Name { got: cut(&name) });
+        }
+        let Some(dtype) = Dtype::from_number(number) else {
+            return Err(TensorError::UnknownDtype { name, number });
+        };
+        if encoding != Encoding::Raw.number() {
+            return Err(TensorError::UnsupportedEncoding {
+                name,
+                number: encoding,
+            });
+        }
+        if shape.len() > RANK_MAX {
+            return Err(TensorError::Rank {
+                name,
+                got: shape.len(),
+            });
+        }
+        let entry = Self {
+            name,
+            dtype,
+            shape,
+            offset,
+            length,
+            encoding: Encoding::Raw,
+        };
+        entry.check_length()?;
+        Ok(entry)
+    }
+
+    pub(crate) fn to_wire(&self) -> wire::Tensor {
+        wire::Tensor {
+            name: self.name.clone(),
+            dtype: self.dtype.number(),
+            shape: self.shape.clone(),
+            offset: self.offset,
+            length: self.length,
+            encoding: self.encoding.number(),
+        }
+    }
+
+    fn check_length(&self) -> Result<(), TensorError> {
+        let bytes = byte_length(&self.shape, self.dtype).ok_or_else(|| TensorError::TooLarge {
+            name: self.name.clone(),
+            shape: self.shape.clone(),
+        })?;
+        if bytes == self.length {
+            return Ok(());
+        }
+        Err(TensorError::Length {
+            name: self.name.clone(),
+            expected: bytes,
+            got: self.length,
+        })
+    }
+}
+
+/// Bytes of a raw tensor, or `None` beyond what a payload may have.
+pub(crate) fn byte_length(shape: &[u64], dtype: Dtype) -> Option<u64> {
+    let bytes_max = PAYLOAD_BYTES_MAX as u64;
+    // Also where another dimension is zero: nobody should have to think about [0, 2^63].
+    if shape.iter().any(|dim| *dim > bytes_max) {
+        return None;
+    }
+    let size = dtype.size_bytes() as u64;
+    let bytes = shape
+        .iter()
+        .try_fold(size, |product, dim| product.checked_mul(*dim))?;
+    (bytes <= bytes_max).then_some(bytes)
+}
+
+/// Checks that every tensor lies aligned within the payload and that none share a byte or a name.
+pub(crate) fn check_layout(
+    tensors: &[TensorEntry],
+    payload_bytes: usize,
+) -> Result<(), TensorError> {
+    for tensor in tensors {
+        let (name, offset, length) = (|| tensor.name.clone(), tensor.offset, tensor.length);
+        if !offset.is_multiple_of(ALIGNMENT_BYTES as u64) {
+            return Err(TensorError::Unaligned {
+                name: name(),
+                offset,
+            });
+        }
+        let end = offset.checked_add(length);
+        if end.is_none_or(|end| end > payload_bytes as u64) {
+            return Err(TensorError::OutOfPayload {
+                name: name(),
+                offset,
+                length,
+                payload_bytes,
+            });
+        }
+    }
+    let mut by_name: Vec<&TensorEntry> = tensors.iter().collect();
+    by_name.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(pair) = by_name.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        return Err(TensorError::SameName {
+            name: pair[0].name.clone(),
+        });
+    }
+    let mut by_offset = by_name;
+    by_offset.retain(|tensor| tensor.length > 0);
+    by_offset.sort_by_key(|tensor| tensor.offset);
+    let overlaps = |pair: &&[&TensorEntry]| pair[0].offset + pair[0].length > pair[1].offset;
+    if let Some(pair) = by_offset.windows(2).find(overlaps) {
+        let (first, second) = (pair[0].name.clone(), pair[1].name.clone());
+        return Err(TensorError::Overlap { first, second });
+    }
+    Ok(())
+}
+
+/// The beginning of a text from outside, for an error message.
+pub(crate) fn cut(text: &str) -> String {
+    text.chars().take(NAME_BYTES_MAX + 16).collect()
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A Rust number that is the element of a tensor.
+pub trait Element: bytemuck::Pod + sealed::Sealed {
+    /// The tensor's dtype.
+    const DTYPE: Dtype;
+
+    /// The number as `f64` (rounded for large 64-bit integers), for range checks and display.
+    fn as_f64(self) -> f64;
+}
+
+macro_rules! element {
+    ($($number:ty => $dtype:ident),*) => {$(
+        impl sealed::Sealed for $number {}
+        impl Element for $number {
+            const DTYPE: Dtype = Dtype::$dtype;
+            fn as_f64(self) -> f64 {
+                self as f64
+            }
+        }
+    )*};
+}
+
+#[expect(clippy::cast_lossless, reason = "one body for all widths")]
+mod elements {
+    use super::{Dtype, Element, sealed};
+    element!(f32 => F32, f64 => F64, i32 => I32, i64 => I64, u8 => U8, u16 => U16, u32 => U32);
+}
+
+/// A tensor of a message, in place.
+#[derive(Debug, Clone, Copy)]
+pub struct TensorView<'m> {
+    entry: &'m TensorEntry,
+    bytes: &'m [u8],
+}
+
+impl<'m> TensorView<'m> {
+    /// `bytes` are those of `entry`, checked, and aligned for every dtype.
+    pub(crate) fn new(entry: &'m TensorEntry, bytes: &'m [u8]) -> Self {
+        Self { entry, bytes }
+    }
+
+    /// Its row of the tensor table.
+    pub fn entry(&self) -> &'m TensorEntry {
+        self.entry
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &'m [u8] {
+        self.bytes
+    }
+
+    /// Its numbers, in place.
+    ///
+    /// # Errors
+    /// [`TensorError::OtherDtype`] when the tensor's numbers are not `T`.
+    pub fn values<T: Element>(&self) -> Result<&'m [T], TensorError> {
+        if self.entry.dtype != T::DTYPE {
+            return Err(TensorError::OtherDtype {
+                name: self.entry.name.clone(),
+                expected: T::DTYPE,
+                got: self.entry.dtype,
+            });
+        }
+        Ok(bytemuck::try_cast_slice(self.bytes)
+            .expect("payloads are aligned for every dtype and lengths match shapes when decoded"))
+    }
+}

@@ -1,0 +1,119 @@
+//! Whether a message's header, shapes and numbers follow its schema.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Dim, Dtype, Element, InvalidMessage, Message, ModelHashRule, Schema, TensorRule, TensorView,
+};
+
+pub(crate) fn validate(schema: &Schema, message: &Message<'_>) -> Result<(), InvalidMessage> {
+    schema.check(message.header())?;
+    check_model_hash(schema, message)?;
+    let mut lengths = BTreeMap::new();
+    for rule in &schema.tensors {
+        let tensor = message.tensor(&rule.name);
+        let tensor = tensor.expect("the schema check found every required tensor");
+        check_dims(rule, tensor, &mut lengths)?;
+        match rule.dtype {
+            Dtype::F32 => check_values::<f32>(rule, tensor)?,
+            Dtype::F64 => check_values::<f64>(rule, tensor)?,
+            Dtype::I32 => check_values::<i32>(rule, tensor)?,
+            Dtype::I64 => check_values::<i64>(rule, tensor)?,
+            Dtype::U8 => check_values::<u8>(rule, tensor)?,
+            Dtype::U16 => check_values::<u16>(rule, tensor)?,
+            Dtype::U32 => check_values::<u32>(rule, tensor)?,
+        }
+    }
+    Ok(())
+}
+
+fn check_model_hash(schema: &Schema, message: &Message<'_>) -> Result<(), InvalidMessage> {
+    let (expected, got) = match (schema.model_hash, &message.envelope().model_hash) {
+        (ModelHashRule::Absent, Some(_)) => ("no", "one"),
+        (ModelHashRule::Required, None) => ("a", "none"),
+        _ => return Ok(()),
+    };
+    Err(InvalidMessage::ModelHash {
+        schema: schema.id.name.clone(),
+        expected,
+        got,
+    })
+}
+
+fn check_dims<'s>(
+    rule: &'s TensorRule,
+    tensor: TensorView<'_>,
+    lengths: &mut BTreeMap<&'s str, u64>,
+) -> Result<(), InvalidMessage> {
+    let shape = &tensor.entry().shape;
+    for (dim, got) in rule.dims.iter().zip(shape) {
+        let Dim::Symbol(symbol) = dim else { continue };
+        let expected = *lengths.entry(symbol).or_insert(*got);
+        if expected != *got {
+            let (tensor, dim) = (rule.name.clone(), symbol.clone());
+            return Err(InvalidMessage::Dimension {
+                tensor,
+                dim,
+                expected,
+                got: *got,
+            });
+        }
+    }
+    if rule.non_empty && tensor.bytes().is_empty() {
+        let (tensor, dims) = (rule.name.clone(), rule.dims.clone());
+        return Err(InvalidMessage::Empty {
+            tensor,
+            shape: shape.clone(),
+            dims,
+        });
+    }
+    Ok(())
+}
+
+fn check_values<T: Element>(
+    rule: &TensorRule,
+    tensor: TensorView<'_>,
+) -> Result<(), InvalidMessage> {
+    for (index, value) in tensor.values::<T>()?.iter().enumerate() {
+        let value = value.as_f64();
+        if !value.is_finite() {
+            return Err(InvalidMessage::NotFinite {
+                tensor: rule.name.clone(),
+                index,
+                value,
+            });
+        }
+        if !rule.admits(value) {
+            let (tensor, expected) = (rule.name.clone(), rule.range_text());
+            return Err(InvalidMessage::OutOfRange {
+                tensor,
+                expected,
+                index,
+                value,
+            });
+        }
+    }
+    Ok(())
+}
+
+impl TensorRule {
+    fn admits(&self, value: f64) -> bool {
+        self.minimum.is_none_or(|minimum| value >= minimum)
+            && self.exclusive_minimum.is_none_or(|minimum| value > minimum)
+            && self.maximum.is_none_or(|maximum| value <= maximum)
+    }
+
+    fn range_text(&self) -> String {
+        let limits = [
+            self.minimum.map(|minimum| format!("of at least {minimum}")),
+            self.exclusive_minimum
+                .map(|minimum| format!("above {minimum}")),
+            self.maximum.map(|maximum| format!("of at most {maximum}")),
+        ];
+        limits
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" and ")
+    }
+}
