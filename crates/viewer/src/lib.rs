@@ -1,1 +1,46 @@
-//! Messages and beliefs drawn with Rerun
+//! Messages and beliefs drawn with Rerun.
+//!
+//! An agent says what it senses, believes and expects in plain Sedge values; this crate turns that
+//! into a recording file, a stream to a viewer, or nothing at all. It never blocks an agent, never
+//! fails it, never reads a clock (all is drawn in sensor time), and shows no type of the viewer's
+//! SDK: nothing but the command line needs to know it is there.
+//!
+//! ```
+//! use sedge_spacetime::{AgentName, Covariance2, Pose2, Stamp};
+//! use sedge_viewer::{TextLevel, Viewer, ViewerConfig, ViewerTarget};
+//!
+//! let target: ViewerTarget = "off".parse()?;
+//! let viewer = Viewer::open(&target, &ViewerConfig::new("sedge", "seed-7"))?;
+//! let crane1 = AgentName::new("crane1")?;
+//! let canvas = viewer.at(&crane1, Stamp::ZERO);
+//! canvas.pose(Pose2::IDENTITY, &Covariance2::zero());
+//! canvas.text(TextLevel::Info, "awake");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod arrived;
+mod blueprint;
+mod canvas;
+mod color;
+mod drawing;
+mod error;
+mod latency;
+mod painter;
+mod path;
+mod prediction;
+mod rate;
+mod scan;
+mod screenshot;
+mod sink;
+mod tally;
+mod target;
+mod text;
+mod trajectory;
+mod viewer;
+
+pub use canvas::Canvas;
+pub use drawing::{Forecaster, ScanError, TextLevel};
+pub use screenshot::{ScreenshotConfig, ScreenshotOutcome, screenshot};
+pub use tally::ViewerCounts;
+pub use target::{TargetError, ViewerTarget};
+pub use viewer::{FlushOutcome, Viewer, ViewerConfig, ViewerError};

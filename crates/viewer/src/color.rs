@@ -1,0 +1,73 @@
+//! The colours of the screen: one meaning, one colour.
+
+use std::time::Duration;
+
+/// Red, green, blue.
+pub(crate) type Rgb = [u8; 3];
+
+/// Behind everything.
+pub(crate) const BACKGROUND: Rgb = [13, 16, 22];
+/// The metre grid.
+pub(crate) const GRID: Rgb = [38, 44, 55];
+/// What was sensed.
+pub(crate) const SENSED: Rgb = [226, 232, 240];
+/// The robot itself.
+pub(crate) const ROBOT: Rgb = [134, 239, 172];
+/// Where the robot was.
+pub(crate) const TRAJECTORY: Rgb = [45, 140, 85];
+
+const SOON: Rgb = [56, 189, 248];
+const LATER: Rgb = [251, 191, 36];
+const FAR: Rgb = [244, 96, 154];
+
+/// The colour of all that is said about one horizon.
+pub(crate) fn of_horizon(horizon: Duration) -> Rgb {
+    match horizon.as_millis() {
+        0..=750 => SOON,
+        751..=1500 => LATER,
+        _ => FAR,
+    }
+}
+
+/// Green for a beam predicted well, through yellow at 0.25 m, to red from 0.5 m on.
+pub(crate) fn of_error(error_m: f32) -> Rgb {
+    const GOOD: Rgb = [74, 222, 128];
+    const FAIR: Rgb = [250, 204, 21];
+    const BAD: Rgb = [248, 60, 60];
+    let share = error_m / 0.25;
+    if share < 1.0 {
+        mix(GOOD, FAIR, share)
+    } else {
+        mix(FAIR, BAD, share - 1.0)
+    }
+}
+
+/// A colour between two: `a` at share 0 and below, `b` at share 1 and above.
+pub(crate) fn mix(a: Rgb, b: Rgb, share: f32) -> Rgb {
+    let share = share.clamp(0.0, 1.0);
+    let channel = |i: usize| {
+        let (a, b) = (f32::from(a[i]), f32::from(b[i]));
+        (a + (b - a) * share).round() as u8
+    };
+    [channel(0), channel(1), channel(2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mixing_ends_at_both_colours() {
+        let (a, b) = ([0, 10, 200], [100, 20, 0]);
+        assert_eq!(mix(a, b, -1.0), a);
+        assert_eq!(mix(a, b, 2.0), b);
+        assert_eq!(mix(a, b, 0.5), [50, 15, 100]);
+    }
+
+    #[test]
+    fn errors_go_from_green_to_red() {
+        let greenness = |error| i32::from(of_error(error)[1]) - i32::from(of_error(error)[0]);
+        assert!(greenness(0.0) > greenness(0.25) && greenness(0.25) > greenness(0.5));
+        assert_eq!(of_error(0.5), of_error(9.0));
+    }
+}
