@@ -46,7 +46,13 @@ impl TypedMessage<'_> for LatencyReport {
         let names: String = self
             .stages
             .iter()
-            .map(|stage| format!("{}\n", stage.stage))
+            .flat_map(|stage| {
+                [
+                    stage.stage.as_str(),
+                    "
+",
+                ]
+            })
             .collect();
         stage_names(names.as_bytes(), self.stages.len())?;
         let shape = [self.stages.len()];

@@ -20,17 +20,6 @@ impl AlignedBytes {
         copy
     }
 
-    /// A copy of the bytes of all `parts`, one after the other, for buffers that come in pieces.
-    pub fn concatenated<'p>(parts: impl Iterator<Item = &'p [u8]> + Clone) -> Self {
-        let mut copy = Self::zeroed(parts.clone().map(<[u8]>::len).sum());
-        let mut begin = 0;
-        for part in parts {
-            copy.as_mut_slice()[begin..begin + part.len()].copy_from_slice(part);
-            begin += part.len();
-        }
-        copy
-    }
-
     fn zeroed(len: usize) -> Self {
         Self {
             words: vec![0; len.div_ceil(WORD_BYTES)],

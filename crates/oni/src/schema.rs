@@ -120,20 +120,14 @@ pub enum SchemaMismatch {
         got: SchemaId,
     },
     /// A tensor is missing or is another.
-    #[error(
-        "tensor {tensor:?} differs: expected schema {expected} with {rule}, got {got} with {found}"
-    )]
+    #[error("expected schema {expected}, got {got}: {difference}")]
     OtherTensor {
         /// What is known here.
         expected: SchemaId,
         /// What the header says.
         got: SchemaId,
-        /// The tensor.
-        tensor: String,
-        /// What it must be.
-        rule: String,
-        /// What it is.
-        found: String,
+        /// Which tensor, what it must be and what it is.
+        difference: String,
     },
 }
 
@@ -171,7 +165,8 @@ impl Schema {
         };
         let version = root.member("x-version")?;
         let model_hash = root.member("x-model-hash")?;
-        let hash = blake3::hash(canonical_json(&json).as_bytes());
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&blake3::hash(canonical_json(&json).as_bytes()).as_bytes()[..16]);
         let tensors = root.member("properties")?.member("tensors")?;
         let properties = tensors.member("properties")?;
         let names = tensors.member("required")?.items()?;
@@ -180,10 +175,7 @@ impl Schema {
                 name: root.member("title")?.text()?.to_string(),
                 major: version.member("major")?.number()?,
                 minor: version.member("minor")?.number()?,
-                hash: *hash
-                    .as_bytes()
-                    .first_chunk()
-                    .expect("a blake3 hash has 32 bytes"),
+                hash,
             },
             model_hash: match model_hash.text()? {
                 "absent" => ModelHashRule::Absent,
@@ -226,15 +218,17 @@ impl Schema {
                 .iter()
                 .find(|tensor| tensor.name == rule.name);
             if !found.is_some_and(|tensor| rule.fits(tensor)) {
+                let found = found.map_or_else(
+                    || "none".to_string(),
+                    |tensor| format!("{} {:?}", tensor.dtype, tensor.shape),
+                );
+                let TensorRule {
+                    name, dtype, dims, ..
+                } = rule;
                 return Err(SchemaMismatch::OtherTensor {
                     expected: self.id.clone(),
                     got: header.schema.clone(),
-                    tensor: rule.name.clone(),
-                    rule: format!("{} {:?}", rule.dtype, rule.dims),
-                    found: found.map_or_else(
-                        || "none".to_string(),
-                        |tensor| format!("{} {:?}", tensor.dtype, tensor.shape),
-                    ),
+                    difference: format!("tensor {name:?} must be {dtype} {dims:?}, is {found}"),
                 });
             }
         }

@@ -438,6 +438,9 @@ impl<'m> TensorView<'m> {
     ///
     /// # Errors
     /// [`TensorError::OtherDtype`] when the tensor's numbers are not `T`.
+    ///
+    /// # Panics
+    /// Never: decoding and building see to it that payloads are aligned and lengths match.
     pub fn values<T: Element>(&self) -> Result<&'m [T], TensorError> {
         if self.entry.dtype != T::DTYPE {
             return Err(TensorError::OtherDtype {
@@ -447,6 +450,6 @@ impl<'m> TensorView<'m> {
             });
         }
         Ok(bytemuck::try_cast_slice(self.bytes)
-            .expect("payloads are aligned for every dtype and lengths match shapes when decoded"))
+            .expect("payloads are aligned and lengths match shapes"))
     }
 }

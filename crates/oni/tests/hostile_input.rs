@@ -12,7 +12,7 @@ use sedge_oni::{
 
 const N_MUTANTS: usize = 20_000;
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a few lines of seeded numbers.
+/// `SplitMix64` (Steele, Lea and Flood 2014): a few lines of seeded numbers.
 struct Numbers(u64);
 
 impl Numbers {
@@ -186,9 +186,9 @@ fn row(name: &str, shape: &[u64], offset: u64, length: u64) -> Row {
 fn decode_with(tensors: Vec<Row>) -> Result<(), TensorError> {
     let encoded = sample::odometry()
         .to_message(sample::envelope())
-        .unwrap()
+        .expect("a valid sample")
         .encode()
-        .unwrap();
+        .expect("a valid sample");
     let header = [encoded.header(), &Rows { tensors }.encode_to_vec()].concat();
     match Message::decode(&header, encoded.payload()) {
         Ok(_) => Ok(()),

@@ -5,8 +5,12 @@ fn every_embedded_schema_is_one_and_sits_in_the_file_of_its_name() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/oni/v1");
     let mut files: Vec<String> = std::fs::read_dir(directory)
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".json"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_string())
         .collect();
     files.sort();
     let names: Vec<String> = schemas()

@@ -11,7 +11,7 @@ use sedge_oni::{
 use sedge_spacetime::{AgentName, Covariance2, FrameName, Pose2, Stamp, Twist2};
 
 pub(crate) fn envelope() -> Envelope {
-    let mut sequence = Sequence::new(AgentName::new("crane3").unwrap(), 7_000);
+    let mut sequence = Sequence::new(AgentName::new("crane3").expect("a valid sample"), 7_000);
     sequence.next_source();
     let stamp = Stamp::from_nanos(1_234_567_890_123);
     let capture = Capture {
@@ -19,7 +19,7 @@ pub(crate) fn envelope() -> Envelope {
         ..Capture::exact(stamp, "log")
     };
     Envelope {
-        frame: Some(FrameName::new("scanner").unwrap()),
+        frame: Some(FrameName::new("scanner").expect("a valid sample")),
         trace: Some(TraceContext {
             trace_id: [0xab; 16],
             span_id: [0xcd; 8],
@@ -77,7 +77,7 @@ pub(crate) fn command() -> Command {
 
 pub(crate) fn covariance() -> Covariance2 {
     let matrix = Matrix3::new(0.25, 0.125, 0.0, 0.125, 0.5, 0.0, 0.0, 0.0, 0.0625);
-    Covariance2::new(matrix).unwrap()
+    Covariance2::new(matrix).expect("a valid sample")
 }
 
 pub(crate) fn belief() -> BeliefReport<'static> {
@@ -135,11 +135,11 @@ pub(crate) fn latency() -> LatencyReport {
 /// A message of each type, in the order of their schemas' names.
 pub(crate) fn all() -> Vec<Message<'static>> {
     vec![
-        command().to_message(envelope()).unwrap(),
-        belief().to_message(modelled()).unwrap(),
-        forecast().to_message(modelled()).unwrap(),
-        lidar().to_message(envelope()).unwrap(),
-        odometry().to_message(envelope()).unwrap(),
-        latency().to_message(envelope()).unwrap(),
+        command().to_message(envelope()).expect("a valid sample"),
+        belief().to_message(modelled()).expect("a valid sample"),
+        forecast().to_message(modelled()).expect("a valid sample"),
+        lidar().to_message(envelope()).expect("a valid sample"),
+        odometry().to_message(envelope()).expect("a valid sample"),
+        latency().to_message(envelope()).expect("a valid sample"),
     ]
 }

@@ -1,0 +1,315 @@
+//! Quality of service by class of message, not by topic.
+
+use sedge_oni::Envelope;
+use sedge_spacetime::Stamp;
+
+/// What a message is for; everything about its delivery follows from that.
+///
+/// | class | priority | when congested | batching | depth | age |
+/// |---|---|---|---|---|---|
+/// | safety | real time | block | express | 16 | refused past its deadline |
+/// | command | interactive high | drop | express | 1 | refused past its lifespan |
+/// | state | data high | drop | express | 64 | refused past its lifespan |
+/// | belief | data | drop | express | 2 | predicted to now, weighed by age |
+/// | image | data low | block first | batched | 1 | only the newest |
+/// | model | background | block | batched | 4 | by version |
+/// | parameter | interactive low | block | batched | 256 | the last writer |
+/// | log | background | drop | batched | 1024 | any |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QosClass {
+    /// Emergency stops.
+    Safety,
+    /// What an actuator shall do next.
+    Command,
+    /// Poses, scans, IMU: the latest of a steady stream.
+    State,
+    /// Beliefs, predictions and latents.
+    Belief,
+    /// Pictures and clouds.
+    Image,
+    /// Weights and maps.
+    Model,
+    /// Configuration.
+    Parameter,
+    /// Telemetry, logs, recordings.
+    Log,
+}
+
+/// Who goes first on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Before everything else.
+    RealTime,
+    /// Interactive, first half.
+    InteractiveHigh,
+    /// Interactive, second half.
+    InteractiveLow,
+    /// Data, first third.
+    DataHigh,
+    /// Data, second third.
+    Data,
+    /// Data, last third.
+    DataLow,
+    /// When nothing else wants the link.
+    Background,
+}
+
+/// What a publisher does when the link cannot keep up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Congestion {
+    /// Sheds the message.
+    Drop,
+    /// Waits.
+    Block,
+    /// Waits for one message and sheds the others meanwhile.
+    BlockFirst,
+}
+
+/// Whether small messages may wait for others to share a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Batching {
+    /// Sent at once.
+    Express,
+    /// Sent together.
+    Batched,
+}
+
+/// Up to which age a message may be used; kept by the reader, see [`AgeRule::admits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AgeRule {
+    /// Not past the header's deadline.
+    Deadline,
+    /// Not past the header's lifespan.
+    Lifespan,
+    /// Any age: the reader predicts it to now and weighs it by its age.
+    PredictToNow,
+    /// Any age, but only the newest: the reader's ring keeps one.
+    Newest,
+    /// Any age: what counts is a version inside.
+    Versioned,
+    /// Any age.
+    Any,
+}
+
+impl AgeRule {
+    /// Whether a message may still be used at `now`, on the clock of its capture stamp. A message
+    /// without a deadline or lifespan has no such limit.
+    pub fn admits(self, envelope: &Envelope, now: Stamp) -> bool {
+        let limit = match self {
+            Self::Deadline => envelope.deadline,
+            Self::Lifespan => envelope.lifespan,
+            Self::PredictToNow | Self::Newest | Self::Versioned | Self::Any => None,
+        };
+        limit.is_none_or(|limit| now.saturating_since(envelope.capture.stamp) <= limit)
+    }
+}
+
+/// What a class means for delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QosProfile {
+    /// Who goes first.
+    pub priority: Priority,
+    /// What a publisher does when the link cannot keep up.
+    pub congestion: Congestion,
+    /// Whether small messages may wait for others.
+    pub batching: Batching,
+    /// How many messages wait for the reader before the oldest is dropped.
+    pub queue_depth: usize,
+    /// Up to which age a message may be used.
+    pub age: AgeRule,
+}
+
+impl QosClass {
+    /// Every class.
+    pub const ALL: [Self; 8] = [
+        Self::Safety,
+        Self::Command,
+        Self::State,
+        Self::Belief,
+        Self::Image,
+        Self::Model,
+        Self::Parameter,
+        Self::Log,
+    ];
+
+    /// What the class means; the table above.
+    pub fn profile(self) -> QosProfile {
+        use Batching::{Batched, Express};
+        use Congestion::{Block, BlockFirst, Drop};
+        let (priority, congestion, batching, queue_depth, age) = match self {
+            Self::Safety => (Priority::RealTime, Block, Express, 16, AgeRule::Deadline),
+            Self::Command => (
+                Priority::InteractiveHigh,
+                Drop,
+                Express,
+                1,
+                AgeRule::Lifespan,
+            ),
+            Self::State => (Priority::DataHigh, Drop, Express, 64, AgeRule::Lifespan),
+            Self::Belief => (Priority::Data, Drop, Express, 2, AgeRule::PredictToNow),
+            Self::Image => (Priority::DataLow, BlockFirst, Batched, 1, AgeRule::Newest),
+            Self::Model => (Priority::Background, Block, Batched, 4, AgeRule::Versioned),
+            Self::Parameter => (Priority::InteractiveLow, Block, Batched, 256, AgeRule::Any),
+            Self::Log => (Priority::Background, Drop, Batched, 1024, AgeRule::Any),
+        };
+        QosProfile {
+            priority,
+            congestion,
+            batching,
+            queue_depth,
+            age,
+        }
+    }
+
+    /// The class of a message type; one that is not listed is taken for telemetry.
+    pub fn of_message_type(message_type: &str) -> Self {
+        match message_type.split_once('.') {
+            Some(("event", _)) => Self::Safety,
+            Some(("actuator", _)) => Self::Command,
+            Some(("sensor", "camera" | "depth")) => Self::Image,
+            Some(("sensor", _)) => Self::State,
+            Some(("model", _)) => Self::Belief,
+            Some(("mission" | "agent", _)) => Self::Parameter,
+            _ => Self::Log,
+        }
+    }
+}
+
+/// Whether a stream lives with loss or waits instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// As the class says: a full ring drops its oldest, a congested link sheds, all counted.
+    Live,
+    /// Nothing is dropped while the connection holds: a full ring holds the network up, and a
+    /// publisher waits (or sheds before anybody got the message, and may try again). For replay,
+    /// never for control.
+    Lossless,
+}
+
+/// A class, with what a stream asks for on top of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Qos {
+    class: QosClass,
+    delivery: Delivery,
+    depth: usize,
+}
+
+impl Qos {
+    /// The class as it is.
+    pub fn of(class: QosClass) -> Self {
+        Self {
+            class,
+            delivery: Delivery::Live,
+            depth: class.profile().queue_depth,
+        }
+    }
+
+    /// Nothing may be dropped; both sides must ask for it.
+    #[must_use]
+    pub fn lossless(self) -> Self {
+        Self {
+            delivery: Delivery::Lossless,
+            ..self
+        }
+    }
+
+    /// Another depth of the reader's ring, at least 1.
+    #[must_use]
+    pub fn with_depth(self, depth: usize) -> Self {
+        Self {
+            depth: depth.max(1),
+            ..self
+        }
+    }
+
+    /// The class.
+    pub fn class(self) -> QosClass {
+        self.class
+    }
+
+    /// Whether the stream lives with loss.
+    pub fn delivery(self) -> Delivery {
+        self.delivery
+    }
+
+    /// Depth of the reader's ring.
+    pub fn depth(self) -> usize {
+        self.depth
+    }
+
+    /// What a publisher does when the link cannot keep up.
+    pub fn congestion(self) -> Congestion {
+        match self.delivery {
+            Delivery::Live => self.class.profile().congestion,
+            Delivery::Lossless => Congestion::Block,
+        }
+    }
+}
+
+impl From<QosClass> for Qos {
+    fn from(class: QosClass) -> Self {
+        Self::of(class)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sedge_oni::{Capture, Sequence};
+    use sedge_spacetime::AgentName;
+    use std::time::Duration;
+
+    #[test]
+    fn message_types_fall_into_their_classes() {
+        let check = |message_type, class| {
+            assert_eq!(
+                QosClass::of_message_type(message_type),
+                class,
+                "{message_type}"
+            );
+        };
+        check("sensor.lidar", QosClass::State);
+        check("sensor.camera", QosClass::Image);
+        check("actuator.cmd", QosClass::Command);
+        check("model.prediction", QosClass::Belief);
+        check("event.stop", QosClass::Safety);
+        check("telemetry.latency", QosClass::Log);
+        check("something", QosClass::Log);
+    }
+
+    #[test]
+    fn what_may_wait_never_goes_before_what_may_not() {
+        let rank = |class: QosClass| class.profile().priority;
+        assert!(
+            QosClass::ALL
+                .into_iter()
+                .all(|class| rank(QosClass::Safety) <= rank(class))
+        );
+        assert!(rank(QosClass::Command) < rank(QosClass::State));
+        assert!(rank(QosClass::State) < rank(QosClass::Image));
+        assert!(rank(QosClass::Image) < rank(QosClass::Log));
+    }
+
+    #[test]
+    fn age_counts_from_the_capture_stamp() {
+        let source = Sequence::new(AgentName::new("crane3").unwrap(), 1).next_source();
+        let mut envelope = Envelope::new(source, Capture::exact(Stamp::from_nanos(100), "robot"));
+        let at = Stamp::from_nanos;
+        assert!(
+            AgeRule::Lifespan.admits(&envelope, at(i64::MAX)),
+            "no lifespan, no limit"
+        );
+        envelope.lifespan = Some(Duration::from_nanos(50));
+        assert!(AgeRule::Lifespan.admits(&envelope, at(150)));
+        assert!(!AgeRule::Lifespan.admits(&envelope, at(151)));
+        assert!(
+            AgeRule::Deadline.admits(&envelope, at(151)),
+            "that is another limit"
+        );
+        assert!(AgeRule::PredictToNow.admits(&envelope, at(i64::MAX)));
+        assert!(
+            AgeRule::Lifespan.admits(&envelope, at(0)),
+            "from the future is not old"
+        );
+    }
+}
