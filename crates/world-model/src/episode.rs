@@ -1,8 +1,13 @@
 //! One continuous drive: what a log is turned into for learning and evaluation.
 
+use std::time::Duration;
+
 use sedge_spacetime::{Pose2, Stamp};
 
-use crate::{LidarScan, Observation, ScanGeometry, SensorEvent};
+use crate::{Action, ActionSequence, LidarScan, Observation, ScanGeometry, SensorEvent};
+
+/// How far past a horizon the actions go on: a scanner with negative latency looks that far ahead.
+const LATENCY_MARGIN: Duration = Duration::from_secs(1);
 
 /// A scan of an episode.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,10 +65,39 @@ impl Episode {
         events
     }
 
+    /// What odometry went on to report after `start`, as actions: twists that, held for the time
+    /// between samples, give the same increments.
+    ///
+    /// It begins at the newest sample at or before `start` (which is where a belief that has seen
+    /// everything up to `start` stands) and covers `horizon` and one second more, or what the
+    /// episode has of it.
+    pub fn actions_after(&self, start: Stamp, horizon: Duration) -> ActionSequence {
+        let end = start + horizon + LATENCY_MARGIN;
+        let after = self
+            .odometry
+            .partition_point(|sample| sample.stamp <= start);
+        let until = self.odometry.partition_point(|sample| sample.stamp < end);
+        let samples = &self.odometry[after.saturating_sub(1)..(until + 1).min(self.odometry.len())];
+        let actions = samples.windows(2).filter_map(|pair| {
+            let duration = pair[1].stamp.saturating_since(pair[0].stamp);
+            let increment = pair[0]
+                .odometry_from_base
+                .between(pair[1].odometry_from_base);
+            let twist = increment.log().scaled(1.0 / duration.as_secs_f64());
+            (!duration.is_zero()).then_some(Action { duration, twist })
+        });
+        ActionSequence {
+            actions: actions.collect(),
+        }
+    }
+
     /// The middle one of the times between scans, in seconds; zero for fewer than two scans.
     pub fn median_scan_period_secs(&self) -> f64 {
-        let mut periods: Vec<f64> =
-            self.scans.windows(2).map(|pair| pair[1].stamp.secs_since(pair[0].stamp)).collect();
+        let mut periods: Vec<f64> = self
+            .scans
+            .windows(2)
+            .map(|pair| pair[1].stamp.secs_since(pair[0].stamp))
+            .collect();
         periods.sort_by(f64::total_cmp);
         periods.get(periods.len() / 2).copied().unwrap_or(0.0)
     }

@@ -4,10 +4,20 @@
 //! It never holds a tensor of any framework, knows no wire type, starts no thread and has no
 //! global random numbers.
 
+mod calibration;
+mod candidates;
 mod episode;
 mod event;
 mod model;
+mod odometry_track;
+mod posed_scans;
+mod render;
+mod scan_memory;
+#[cfg(test)]
+mod test_scenes;
 
+pub use calibration::{MotionModel, OdometryCalibration};
+pub use candidates::{Candidate, CandidateSet, N_CANDIDATES, ScanWindow, WINDOW_SECS, WindowScan};
 pub use episode::{Episode, EpisodeScan, OdometrySample};
 pub use event::{
     LidarScan, Observation, PREDICTION_MIN_M, RANGE_MAX_M, RANGE_MIN_M, ScanGeometry, SensorEvent,
@@ -16,3 +26,7 @@ pub use model::{
     Action, ActionSequence, Belief, Futures, ImagineError, ObserveError, PredictedScan, Prediction,
     WorldModel,
 };
+pub use odometry_track::{ExtendedTrack, OdometryTrack};
+pub use posed_scans::{PoseScansError, PosedScans, odometry_poses, reference_poses};
+pub use render::{RenderableScan, Renderer, fill_far, fill_near};
+pub use scan_memory::ScanMemory;

@@ -1,0 +1,222 @@
+//! The geometric part of a belief: recent scans and where they were seen from.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sedge_spacetime::{Pose2, Stamp};
+
+use crate::{
+    ActionSequence, CandidateSet, ImagineError, LidarScan, MotionModel, Observation, ObserveError,
+    OdometryTrack, RenderableScan, ScanGeometry, ScanWindow, SensorEvent, WINDOW_SECS, WindowScan,
+};
+
+/// How long scans are kept.
+const WINDOW: Duration = Duration::from_nanos((WINDOW_SECS * 1e9) as u64);
+/// Odometry is kept this much longer than scans: the oldest scan is looked up one latency before
+/// its stamp.
+const LATENCY_MARGIN: Duration = Duration::from_secs(2);
+/// At most this many scans are kept, whatever their rate; the oldest go first.
+const N_SCANS_MAX: usize = 1024;
+/// At most this many odometry samples are kept, whatever their rate; the oldest go first.
+const N_ODOMETRY_MAX: usize = 65_536;
+
+/// A scan that is remembered.
+#[derive(Debug, Clone)]
+struct RememberedScan {
+    stamp: Stamp,
+    renderable: Arc<RenderableScan>,
+}
+
+/// The last 20 seconds of scans and odometry, and what geometry alone makes of them.
+///
+/// Ranges that are finite but no measurement (zero, negative, "no return" codes) make invalid
+/// beams; NaN and infinities are refused with the whole scan, since a sensor that means "no
+/// return" has a finite code for it on our wire. Memory is bounded at any event rate.
+#[derive(Debug, Clone)]
+pub struct ScanMemory {
+    geometry: ScanGeometry,
+    motion_model: MotionModel,
+    track: OdometryTrack,
+    /// Oldest first.
+    scans: VecDeque<RememberedScan>,
+    newest_scan: Option<LidarScan>,
+}
+
+impl ScanMemory {
+    /// Nothing sensed yet, by this scanner on a robot that moves so.
+    pub fn new(geometry: ScanGeometry, motion_model: MotionModel) -> Self {
+        Self {
+            geometry,
+            motion_model,
+            track: OdometryTrack::new(motion_model.calibration),
+            scans: VecDeque::new(),
+            newest_scan: None,
+        }
+    }
+
+    /// Takes in one timed event; a refused one changes nothing.
+    ///
+    /// # Errors
+    /// [`ObserveError`] when it is not newer than what is known of its kind, malformed, or of
+    /// another scanner.
+    pub fn observe(&mut self, event: &SensorEvent) -> Result<(), ObserveError> {
+        match &event.observation {
+            Observation::Lidar(scan) => self.observe_scan(event.stamp, scan)?,
+            Observation::Odometry(pose) => self.track.push(event.stamp, *pose)?,
+        }
+        self.forget_old();
+        Ok(())
+    }
+
+    /// The scanner.
+    pub fn geometry(&self) -> ScanGeometry {
+        self.geometry
+    }
+
+    /// How the robot moves.
+    pub fn motion_model(&self) -> MotionModel {
+        self.motion_model
+    }
+
+    /// The stamp of the newest scan.
+    pub fn newest_stamp(&self) -> Option<Stamp> {
+        self.scans.back().map(|scan| scan.stamp)
+    }
+
+    /// The stamp of the newest event of any kind.
+    pub fn newest_event_stamp(&self) -> Option<Stamp> {
+        self.newest_stamp().max(self.track.newest_stamp())
+    }
+
+    /// The newest scan, as measured.
+    pub fn newest_scan(&self) -> Option<&LidarScan> {
+        self.newest_scan.as_ref()
+    }
+
+    /// Where the newest scan was seen from, in the frame of the calibrated odometry.
+    pub fn world_from_newest(&self) -> Option<Pose2> {
+        self.track
+            .pose_at(self.motion_model.seen_at(self.newest_stamp()?))
+    }
+
+    /// Time between the newest two scans, in seconds.
+    pub fn last_period_secs(&self) -> Option<f64> {
+        Some(self.newest_stamp()?.secs_since(self.scan_before()?.stamp))
+    }
+
+    /// Movement between the newest two scans: the newest one's pose in the frame of the one
+    /// before.
+    pub fn last_motion(&self) -> Option<Pose2> {
+        let before = self
+            .track
+            .pose_at(self.motion_model.seen_at(self.scan_before()?.stamp))?;
+        Some(before.between(self.world_from_newest()?))
+    }
+
+    /// Where the scanner will be `horizon` after the newest scan when the plan is carried out, in
+    /// the frame of the newest scan (`newest_from_then`).
+    ///
+    /// # Errors
+    /// [`ImagineError`] before the first scan and odometry, or for a plan that is not numbers.
+    pub fn motion(&self, plan: &ActionSequence, horizon: Duration) -> Result<Pose2, ImagineError> {
+        Ok(self.motions(plan, &[horizon])?[0])
+    }
+
+    /// As [`ScanMemory::motion`], for several horizons of one plan. `[horizon]`
+    ///
+    /// # Errors
+    /// [`ImagineError`] before the first scan and odometry, or for a plan that is not numbers.
+    pub fn motions(
+        &self,
+        plan: &ActionSequence,
+        horizons: &[Duration],
+    ) -> Result<Vec<Pose2>, ImagineError> {
+        let newest = self.newest_stamp().ok_or(ImagineError::NoBelief)?;
+        let track = self.track.extended_by(plan)?;
+        let now = track.pose_at(self.motion_model.seen_at(newest));
+        let then = |&horizon| track.pose_at(self.motion_model.seen_at(newest + horizon));
+        Ok(horizons
+            .iter()
+            .map(then)
+            .map(|then| now.between(then))
+            .collect())
+    }
+
+    /// The remembered scans, posed relative to the newest one. The plan matters only for a scanner
+    /// with negative latency, whose newest scans were seen after the newest odometry.
+    ///
+    /// # Errors
+    /// [`ImagineError`] before the first scan and odometry, or for a plan that is not numbers.
+    pub fn scan_window(&self, plan: &ActionSequence) -> Result<ScanWindow, ImagineError> {
+        let newest = self.newest_stamp().ok_or(ImagineError::NoBelief)?;
+        let track = self.track.extended_by(plan)?;
+        let pose = |stamp| track.pose_at(self.motion_model.seen_at(stamp));
+        let world_from_newest = pose(newest);
+        let scans = self.scans.iter().rev().map(|scan| WindowScan {
+            scan: Arc::clone(&scan.renderable),
+            newest_from_scan: world_from_newest.between(pose(scan.stamp)),
+            age_secs: newest.secs_since(scan.stamp),
+        });
+        Ok(ScanWindow::new(self.geometry, scans.collect()))
+    }
+
+    /// What geometry expects to be seen from a pose given in the frame of the newest scan.
+    ///
+    /// # Errors
+    /// [`ImagineError::NoBelief`] before the first scan and odometry.
+    pub fn candidates(&self, newest_from_then: Pose2) -> Result<CandidateSet, ImagineError> {
+        Ok(self
+            .scan_window(&ActionSequence::default())?
+            .candidates(newest_from_then))
+    }
+
+    fn scan_before(&self) -> Option<&RememberedScan> {
+        self.scans.get(self.scans.len().checked_sub(2)?)
+    }
+
+    fn observe_scan(&mut self, stamp: Stamp, scan: &LidarScan) -> Result<(), ObserveError> {
+        if let Some(newest) = self.newest_stamp().filter(|&newest| stamp <= newest) {
+            return Err(ObserveError::Late { newest, stamp });
+        }
+        let got = ScanGeometry {
+            n_beams: scan.ranges_m.len(),
+            ..scan.geometry
+        };
+        if got != self.geometry || scan.geometry != self.geometry {
+            return Err(ObserveError::OtherScanner {
+                expected: self.geometry,
+                got,
+            });
+        }
+        if !scan.ranges_m.iter().all(|range| range.is_finite()) {
+            return Err(ObserveError::NotFinite { what: "ranges" });
+        }
+        let renderable = Arc::new(RenderableScan::new(scan));
+        self.scans.push_back(RememberedScan { stamp, renderable });
+        self.newest_scan = Some(scan.clone());
+        Ok(())
+    }
+
+    fn forget_old(&mut self) {
+        self.track.truncate_to_newest(N_ODOMETRY_MAX);
+        let Some(newest) = self.newest_event_stamp() else {
+            return;
+        };
+        // Scans count from the newest scan: when the scanner stops, the map it left behind stays.
+        let newest_scan = self.newest_stamp().unwrap_or(newest);
+        while self.scans.len() > N_SCANS_MAX
+            || self
+                .scans
+                .front()
+                .is_some_and(|scan| scan.stamp < newest_scan - WINDOW)
+        {
+            self.scans.pop_front();
+        }
+        let oldest_needed = self.scans.front().map_or(newest, |scan| scan.stamp);
+        self.track.forget_before(oldest_needed - LATENCY_MARGIN);
+    }
+}
+
+#[cfg(test)]
+mod tests;
