@@ -1,0 +1,136 @@
+//! Manifests, lints and licences.
+
+use toml::{Table, Value};
+
+use crate::{Finding, SourceFile, SourceTree};
+
+const WHY_LINTED: &str = "a crate outside the workspace's lints has no house rules";
+const WHY_CALLED: &str = "a folder tells the name of its package";
+const WHY_LICENSED: &str = "without a licence nobody may use it";
+const WHY_THRESHOLDS: &str = "these are the house rules that clippy executes";
+
+/// Crates without the workspace's lints, version, licence, or with another name than `sedge-ROOM`.
+pub fn crate_manifests(tree: &SourceTree) -> Vec<Finding> {
+    let rooms = tree.folders_in("crates");
+    let crates = rooms
+        .into_iter()
+        .map(|room| (format!("crates/{room}"), package_name(room)));
+    crates
+        .chain([("tests".to_owned(), "sedge-tests".to_owned())])
+        .flat_map(|(folder, package)| {
+            let path = format!("{folder}/Cargo.toml");
+            match tree.file(&path) {
+                Some(file) => manifest_findings(file, &package),
+                None => vec![Finding::about(&path, "there is no such file", WHY_LINTED)],
+            }
+        })
+        .collect()
+}
+
+/// Lint thresholds and levels of the workspace that are not the house's.
+pub fn lint_thresholds(tree: &SourceTree) -> Vec<Finding> {
+    let expected = [
+        (
+            "clippy.toml",
+            "too-many-lines-threshold",
+            Value::Integer(70),
+        ),
+        (
+            "clippy.toml",
+            "too-many-arguments-threshold",
+            Value::Integer(5),
+        ),
+        ("clippy.toml", "max-fn-params-bools", Value::Integer(0)),
+        ("rustfmt.toml", "max_width", Value::Integer(100)),
+        (
+            "Cargo.toml",
+            "workspace.lints.rust.unsafe_code",
+            Value::String("forbid".into()),
+        ),
+        (
+            "Cargo.toml",
+            "workspace.lints.rust.missing_docs",
+            Value::String("warn".into()),
+        ),
+        (
+            "Cargo.toml",
+            "workspace.lints.clippy.too_many_lines",
+            Value::String("warn".into()),
+        ),
+        (
+            "Cargo.toml",
+            "workspace.lints.clippy.unwrap_used",
+            Value::String("warn".into()),
+        ),
+    ];
+    let wrong = expected.into_iter().filter_map(|(path, key, expected)| {
+        let table = tree.file(path).map(table_of).unwrap_or_default();
+        let actual = value_at(&table, key).cloned();
+        if actual.as_ref() == Some(&expected) {
+            return None;
+        }
+        let what = format!("expected {key} = {expected}, got {actual:?}");
+        Some(Finding::about(path, what, WHY_THRESHOLDS))
+    });
+    wrong.collect()
+}
+
+/// Licence files that are absent or empty.
+pub fn licences(tree: &SourceTree) -> Vec<Finding> {
+    let licences = [
+        ("LICENSE-MIT", "MIT License"),
+        ("LICENSE-APACHE", "Apache License"),
+    ];
+    let absent = licences.into_iter().filter(|(path, title)| {
+        !tree
+            .file(path)
+            .is_some_and(|file| file.text.contains(title))
+    });
+    absent
+        .map(|(path, title)| Finding::about(path, format!("expected the {title}"), WHY_LICENSED))
+        .collect()
+}
+
+/// The package of a folder in `crates/`: the binary carries the project's own name.
+fn package_name(room: &str) -> String {
+    if room == "cli" {
+        "sedge".to_owned()
+    } else {
+        format!("sedge-{room}")
+    }
+}
+
+fn manifest_findings(file: &SourceFile, package: &str) -> Vec<Finding> {
+    let table = table_of(file);
+    let expected = [
+        (
+            "package.name",
+            Value::String(package.to_owned()),
+            WHY_CALLED,
+        ),
+        ("lints.workspace", Value::Boolean(true), WHY_LINTED),
+        (
+            "package.license.workspace",
+            Value::Boolean(true),
+            WHY_LICENSED,
+        ),
+    ];
+    let wrong = expected
+        .into_iter()
+        .filter(|(key, value, _)| value_at(&table, key) != Some(value));
+    wrong
+        .map(|(key, value, why)| {
+            Finding::about(&file.path, format!("expected {key} = {value}"), why)
+        })
+        .collect()
+}
+
+fn table_of(file: &SourceFile) -> Table {
+    toml::from_str(&file.text).unwrap_or_default()
+}
+
+fn value_at<'a>(table: &'a Table, dotted_key: &str) -> Option<&'a Value> {
+    let mut keys = dotted_key.split('.');
+    let first = table.get(keys.next()?)?;
+    keys.try_fold(first, |value, key| value.get(key))
+}
