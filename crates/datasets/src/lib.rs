@@ -1,1 +1,20 @@
-//! Other people's logs as episodes and as ONI streams
+//! Other people's logs as episodes.
+//!
+//! [`open`] reads a CARMEN text log or a planar g2o file with scans in it (plain, gzip or zip,
+//! told apart by content) into an [`Episode`](sedge_world_model::Episode). A log that breaks in
+//! the middle gives what came before it, with the [`LogError`] beside it.
+//!
+//! It never learns, and never touches the network.
+
+mod carmen;
+mod error;
+mod fields;
+mod g2o;
+mod lines;
+mod open;
+mod reading;
+mod scan_line;
+
+pub use error::LogError;
+pub use open::open;
+pub use reading::{LogFormat, LogReading, LogWarnings, OdometrySource, Sampling};

@@ -1,0 +1,95 @@
+//! Why a log could not be read, or not to its end.
+
+use std::path::{Path, PathBuf};
+
+use crate::reading::LogFormat;
+
+/// What this crate can read, for messages.
+const SUPPORTED: &str = "a CARMEN text log (FLASER, ROBOTLASER1 or RAWLASER1 lines) or a planar \
+                         g2o file with ROBOTLASER1 lines; plain, gzip or zip";
+
+/// Why a log could not be read, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file cannot be opened or read at all.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is something else.
+    #[error("expected {SUPPORTED}; {} seems to be {looks_like}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be.
+        looks_like: String,
+    },
+    /// A line does not say what it must.
+    #[error("{}, line {line}: expected {expected}, got {actual}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1 in the unpacked text.
+        line: u64,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        actual: String,
+    },
+    /// The bytes stop making sense: a truncated or corrupt archive, a failing disk.
+    #[error("{}, after line {line}: expected more of the file, got: {source}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// The last complete line, counted from 1 in the unpacked text.
+        line: u64,
+        /// What the decoder said.
+        source: std::io::Error,
+    },
+    /// The unpacked text is longer than this crate is willing to read.
+    #[error(
+        "{}, line {line}: expected at most {bytes_max} bytes of unpacked text, got more",
+        path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The line where the limit was crossed.
+        line: u64,
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// The file was read to its end and holds no scan.
+    #[error(
+        "{} looks like {format} and holds no scan (expected at least one {keywords} line, \
+         got {n_lines} other lines)",
+        path.display()
+    )]
+    NoScans {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        format: LogFormat,
+        /// The keywords of lines with scans.
+        keywords: &'static str,
+        /// How many lines it has.
+        n_lines: u64,
+    },
+}
+
+impl LogError {
+    /// The file it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. }
+            | Self::Unsupported { path, .. }
+            | Self::Line { path, .. }
+            | Self::Broken { path, .. }
+            | Self::TooLong { path, .. }
+            | Self::NoScans { path, .. } => path,
+        }
+    }
+}
