@@ -4,29 +4,47 @@
 //! It never holds a tensor of any framework, knows no wire type, starts no thread and has no
 //! global random numbers.
 
+mod baselines;
+mod bearing;
+mod calibrate;
 mod calibration;
 mod candidates;
+pub mod conformance;
 mod episode;
+mod evaluate;
 mod event;
+mod geometric_model;
+mod metrics;
 mod model;
 mod odometry_track;
 mod posed_scans;
+mod protocol;
 mod render;
+mod room;
 mod scan_memory;
 #[cfg(test)]
 mod test_scenes;
 
+pub use baselines::{BaselineError, evaluate_baselines, evaluate_candidates};
+pub use calibrate::{
+    CalibrateError, CalibrationFit, LatencyFit, MotionFit, MotionNoise, fit_calibration,
+    fit_latency, fit_motion,
+};
 pub use calibration::{MotionModel, OdometryCalibration};
 pub use candidates::{Candidate, CandidateSet, N_CANDIDATES, ScanWindow, WINDOW_SECS, WindowScan};
 pub use episode::{Episode, EpisodeScan, OdometrySample};
+pub use evaluate::{EvaluateError, GradedPrediction, evaluate_model, visit_predictions};
 pub use event::{
     LidarScan, Observation, PREDICTION_MIN_M, RANGE_MAX_M, RANGE_MIN_M, ScanGeometry, SensorEvent,
 };
+pub use geometric_model::GeometricModel;
+pub use metrics::{ErrorPool, MetricRow};
 pub use model::{
     Action, ActionSequence, Belief, Futures, ImagineError, ObserveError, PredictedScan, Prediction,
     WorldModel,
 };
 pub use odometry_track::{ExtendedTrack, OdometryTrack};
 pub use posed_scans::{PoseScansError, PosedScans, odometry_poses, reference_poses};
+pub use protocol::{Horizons, Protocol, ProtocolError, Start, Target};
 pub use render::{RenderableScan, Renderer, fill_far, fill_near};
 pub use scan_memory::ScanMemory;

@@ -147,7 +147,7 @@ pub enum ImagineError {
 
 /// A model of the world around one robot.
 ///
-/// The contract, checked by the conformance suite: a refused event changes nothing; `imagine`
+/// The contract, checked by [`crate::conformance`]: a refused event changes nothing; `imagine`
 /// changes nothing that a later call can see; the same events, plans and horizons give the same
 /// bits; every read-out has the scanner's beams and stays within `[0.05, 20]` metres.
 pub trait WorldModel {

@@ -4,6 +4,7 @@ use std::f64::consts::FRAC_PI_2;
 
 use sedge_spacetime::Pose2;
 
+use crate::bearing::bearing_rad;
 use crate::{LidarScan, RANGE_MAX_M, ScanGeometry};
 
 /// Neighbouring points this close in range are one surface, metres (protocol constant).
@@ -27,11 +28,9 @@ pub(crate) fn decimal_range_m(range_m: f32) -> f64 {
     (f64::from(range_m) * DECIMALS_PER_M).round() / DECIMALS_PER_M
 }
 
-/// A point of a scan, in the scanner's frame.
+/// How a point is connected.
 #[derive(Debug, Clone, Copy)]
-struct OutlinePoint {
-    x_m: f64,
-    y_m: f64,
+struct Link {
     /// On the same surface as the point after it in the list.
     joined_to_next: bool,
     /// Lacks a joined neighbour on at least one side.
@@ -39,9 +38,14 @@ struct OutlinePoint {
 }
 
 /// What of a scan can be worked out before the pose is known: its points and which are joined.
+///
+/// # Shapes
+/// All vectors are `[point]`; apart from each other so that moving points vectorises.
 #[derive(Debug, Clone)]
 pub struct RenderableScan {
-    points: Vec<OutlinePoint>,
+    xs_m: Vec<f64>,
+    ys_m: Vec<f64>,
+    links: Vec<Link>,
 }
 
 impl RenderableScan {
@@ -57,23 +61,22 @@ impl RenderableScan {
         let joined = joined_to_next(&ranges, &valid);
         let is_inner =
             |beam: usize| beam > 0 && beam + 1 < n_beams && joined[beam - 1] && joined[beam];
-        let points = (0..n_beams).filter(|&beam| valid[beam]).map(|beam| {
+        let (mut xs_m, mut ys_m, mut links) = (Vec::new(), Vec::new(), Vec::new());
+        for beam in (0..n_beams).filter(|&beam| valid[beam]) {
             let (sin, cos) = geometry.angle_rad(beam).sin_cos();
-            OutlinePoint {
-                x_m: ranges[beam] * cos,
-                y_m: ranges[beam] * sin,
+            xs_m.push(ranges[beam] * cos);
+            ys_m.push(ranges[beam] * sin);
+            links.push(Link {
                 joined_to_next: joined[beam],
                 is_end: !is_inner(beam),
-            }
-        });
-        Self {
-            points: points.collect(),
+            });
         }
+        Self { xs_m, ys_m, links }
     }
 
     /// The points that measured something, in the scanner's frame, counter-clockwise.
     pub fn points_m(&self) -> impl Iterator<Item = [f64; 2]> {
-        self.points.iter().map(|point| [point.x_m, point.y_m])
+        self.xs_m.iter().zip(&self.ys_m).map(|(&x, &y)| [x, y])
     }
 }
 
@@ -105,7 +108,7 @@ fn joined_to_next(ranges: &[f64], valid: &[bool]) -> Vec<bool> {
 }
 
 /// A point as seen from the new pose.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct SeenPoint {
     x_m: f64,
     y_m: f64,
@@ -114,13 +117,60 @@ struct SeenPoint {
     bearing_beams: f64,
 }
 
+/// The points of a scan as seen from the new pose. Every vector is `[point]`.
+#[derive(Debug, Clone, Default)]
+struct SeenPoints {
+    xs_m: Vec<f64>,
+    ys_m: Vec<f64>,
+    ranges_m: Vec<f64>,
+    bearings_beams: Vec<f64>,
+}
+
+impl SeenPoints {
+    fn look(&mut self, scan: &RenderableScan, scan_from_view: Pose2, geometry: ScanGeometry) {
+        let n_points = scan.links.len();
+        for values in [
+            &mut self.xs_m,
+            &mut self.ys_m,
+            &mut self.ranges_m,
+            &mut self.bearings_beams,
+        ] {
+            values.resize(n_points, 0.0);
+        }
+        let (sin, cos) = scan_from_view.yaw_rad.sin_cos();
+        let (origin_x, origin_y) = (scan_from_view.x_m, scan_from_view.y_m);
+        let moved = self.xs_m.iter_mut().zip(&mut self.ys_m);
+        for ((x, y), (&from_x, &from_y)) in moved.zip(scan.xs_m.iter().zip(&scan.ys_m)) {
+            let (dx, dy) = (from_x - origin_x, from_y - origin_y);
+            *x = cos * dx + sin * dy;
+            *y = cos * dy - sin * dx;
+        }
+        let beams_per_rad = 1.0 / geometry.step_rad;
+        let first_beams = geometry.first_angle_rad * beams_per_rad;
+        let polar = self.ranges_m.iter_mut().zip(&mut self.bearings_beams);
+        for ((range, bearing), (&x, &y)) in polar.zip(self.xs_m.iter().zip(&self.ys_m)) {
+            *range = (x * x + y * y).sqrt();
+            *bearing = bearing_rad(y, x) * beams_per_rad - first_beams;
+        }
+    }
+
+    fn get(&self, idx: usize) -> SeenPoint {
+        SeenPoint {
+            x_m: self.xs_m[idx],
+            y_m: self.ys_m[idx],
+            range_m: self.ranges_m[idx],
+            bearing_beams: self.bearings_beams[idx],
+        }
+    }
+}
+
 /// Renders scans into rows of ranges; keeps its buffers from call to call.
 #[derive(Debug, Clone)]
 pub struct Renderer {
     geometry: ScanGeometry,
     /// Cosine and sine of each beam's angle.
     rays: Vec<[f64; 2]>,
-    seen: Vec<SeenPoint>,
+    seen: SeenPoints,
     row: Vec<f64>,
 }
 
@@ -134,7 +184,7 @@ impl Renderer {
         Self {
             geometry,
             rays: (0..geometry.n_beams).map(ray).collect(),
-            seen: Vec::new(),
+            seen: SeenPoints::default(),
             row: vec![0.0; geometry.n_beams],
         }
     }
@@ -146,13 +196,14 @@ impl Renderer {
     /// both sides also go to the beam nearest to them.
     pub fn render(&mut self, scan: &RenderableScan, scan_from_view: Pose2) -> &[f64] {
         self.row.fill(f64::INFINITY);
-        self.look(scan, scan_from_view);
-        for (idx, point) in scan.points.iter().enumerate() {
-            if point.joined_to_next {
-                self.cast_segment(self.seen[idx], self.seen[idx + 1]);
+        self.seen.look(scan, scan_from_view, self.geometry);
+        for (idx, link) in scan.links.iter().enumerate() {
+            let point = self.seen.get(idx);
+            if link.joined_to_next {
+                self.cast_segment(point, self.seen.get(idx + 1));
             }
-            if point.is_end {
-                self.cast_point(self.seen[idx]);
+            if link.is_end {
+                self.cast_point(point);
             }
         }
         for range in &mut self.row {
@@ -163,40 +214,17 @@ impl Renderer {
         &self.row
     }
 
-    fn look(&mut self, scan: &RenderableScan, scan_from_view: Pose2) {
-        let (sin, cos) = scan_from_view.yaw_rad.sin_cos();
-        let beams_per_rad = 1.0 / self.geometry.step_rad;
-        let first_angle = self.geometry.first_angle_rad;
-        let seen_point = |point: &OutlinePoint| {
-            let (dx, dy) = (
-                point.x_m - scan_from_view.x_m,
-                point.y_m - scan_from_view.y_m,
-            );
-            let (x_m, y_m) = (cos * dx + sin * dy, -sin * dx + cos * dy);
-            SeenPoint {
-                x_m,
-                y_m,
-                range_m: (x_m * x_m + y_m * y_m).sqrt(),
-                bearing_beams: (y_m.atan2(x_m) - first_angle) * beams_per_rad,
-            }
-        };
-        self.seen.clear();
-        self.seen.extend(scan.points.iter().map(seen_point));
-    }
-
+    #[inline]
     fn cast_segment(&mut self, a: SeenPoint, b: SeenPoint) {
-        let (low, high) = if a.bearing_beams <= b.bearing_beams {
-            (a.bearing_beams, b.bearing_beams)
-        } else {
-            (b.bearing_beams, a.bearing_beams)
-        };
+        let low = a.bearing_beams.min(b.bearing_beams);
+        let high = a.bearing_beams.max(b.bearing_beams);
         // Written so that NaN bearings (absurd poses) are dropped, too.
         let is_surface = (high - low) * self.geometry.step_rad < SEGMENT_SPAN_MAX_RAD;
         if !is_surface || high < -BEAM_TOLERANCE {
             return;
         }
-        let first = (low - BEAM_TOLERANCE).ceil().max(0.0) as usize;
-        let end = ((high + BEAM_TOLERANCE).floor() + 1.0).min(self.rays.len() as f64) as usize;
+        let first = ceil_to_index(low - BEAM_TOLERANCE);
+        let end = self.rays.len().min((high + BEAM_TOLERANCE) as usize + 1);
         if first >= end {
             return;
         }
@@ -206,21 +234,34 @@ impl Renderer {
         for (ray, range) in self.rays[first..end].iter().zip(&mut self.row[first..end]) {
             let denominator = ray[0] * ey - ray[1] * ex;
             let crossing = cross / denominator;
-            let hit = if denominator.abs() < PARALLEL_MAX || !crossing.is_finite() {
-                nearest
+            let is_crossing = denominator.abs() >= PARALLEL_MAX && crossing.is_finite();
+            let hit = if is_crossing {
+                crossing.max(nearest).min(farthest)
             } else {
-                crossing.clamp(nearest, farthest)
+                nearest
             };
             *range = range.min(hit);
         }
     }
 
+    #[inline]
     fn cast_point(&mut self, point: SeenPoint) {
         let beam = point.bearing_beams.round_ties_even();
         if beam >= 0.0 && beam < self.row.len() as f64 {
             let range = &mut self.row[beam as usize];
             *range = range.min(point.range_m);
         }
+    }
+}
+
+/// The smallest index not below a number; zero for negative ones.
+#[inline]
+fn ceil_to_index(value: f64) -> usize {
+    let floor = value as usize;
+    if value > floor as f64 {
+        floor + 1
+    } else {
+        floor
     }
 }
 

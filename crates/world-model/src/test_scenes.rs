@@ -1,77 +1,10 @@
-//! Simple worlds with known answers, for tests.
-
-use std::f64::consts::{FRAC_PI_2, PI};
+//! Events and drives with known answers, for tests.
 
 use sedge_spacetime::{Pose2, Stamp};
 
-use crate::{
-    Episode, EpisodeScan, LidarScan, Observation, OdometrySample, ScanGeometry, SensorEvent,
-};
+use crate::{Episode, LidarScan, Observation, SensorEvent};
 
-/// A forward half circle of beams.
-pub(crate) fn half_circle(n_beams: usize) -> ScanGeometry {
-    ScanGeometry {
-        first_angle_rad: -FRAC_PI_2,
-        step_rad: PI / (n_beams - 1) as f64,
-        n_beams,
-    }
-}
-
-/// An empty rectangular room around the origin.
-#[derive(Clone, Copy)]
-pub(crate) struct Room {
-    pub(crate) half_x_m: f64,
-    pub(crate) half_y_m: f64,
-}
-
-impl Room {
-    /// The exact scan from a pose inside.
-    pub(crate) fn scan(self, geometry: ScanGeometry, world_from_scan: Pose2) -> LidarScan {
-        let range = |beam| {
-            let (sin, cos) = (world_from_scan.yaw_rad + geometry.angle_rad(beam)).sin_cos();
-            let along = |position: f64, direction: f64, half: f64| {
-                if direction.abs() < 1e-12 {
-                    f64::INFINITY
-                } else {
-                    (half.copysign(direction) - position) / direction
-                }
-            };
-            let x = along(world_from_scan.x_m, cos, self.half_x_m);
-            let y = along(world_from_scan.y_m, sin, self.half_y_m);
-            x.min(y) as f32
-        };
-        LidarScan {
-            geometry,
-            ranges_m: (0..geometry.n_beams).map(range).collect(),
-        }
-    }
-
-    /// A drive on a circle: scans five times a second, odometry twenty times, without noise.
-    pub(crate) fn drive(self, geometry: ScanGeometry, secs: f64) -> Episode {
-        let pose = |secs: f64| {
-            let turn = 0.3 * secs;
-            Pose2::new(1.5 * turn.sin(), 1.5 * (1.0 - turn.cos()) - 1.0, turn)
-        };
-        let stamp = |secs: f64| Stamp::from_secs(secs).unwrap();
-        let times = |period: f64| (0..(secs / period) as u32).map(move |k| f64::from(k) * period);
-        let scans = times(0.2).map(|secs| EpisodeScan {
-            stamp: stamp(secs),
-            scan: self.scan(geometry, pose(secs)),
-            reference: Some(pose(secs)),
-        });
-        let odometry = times(0.05).map(|secs| OdometrySample {
-            stamp: stamp(secs),
-            odometry_from_base: pose(secs),
-        });
-        Episode {
-            name: "room".to_owned(),
-            source_hash: String::new(),
-            geometry,
-            scans: scans.collect(),
-            odometry: odometry.collect(),
-        }
-    }
-}
+pub(crate) use crate::room::{Room, half_circle};
 
 /// A scan event.
 pub(crate) fn scan_event(secs: f64, scan: LidarScan) -> SensorEvent {
@@ -87,4 +20,20 @@ pub(crate) fn odometry_event(secs: f64, pose: Pose2) -> SensorEvent {
         stamp: Stamp::from_secs(secs).unwrap(),
         observation: Observation::Odometry(pose),
     }
+}
+
+/// A drive that moves in x, y and yaw independently, so that all of a calibration shows.
+pub(crate) fn wander(n_beams: usize, secs: f64) -> Episode {
+    let room = Room {
+        half_x_m: 4.0,
+        half_y_m: 3.0,
+    };
+    room.follow(half_circle(n_beams), secs, |secs| {
+        let wave = |rate: f64, phase: f64| (rate * secs + phase).sin();
+        Pose2::new(
+            1.2 * wave(0.7, 0.0) + 0.3 * wave(1.9, 1.0),
+            0.9 * wave(0.53, 2.0) + 0.3 * wave(2.3, 0.3),
+            1.3 * wave(0.41, 0.5) + 0.4 * wave(1.3, 0.1),
+        )
+    })
 }

@@ -1,0 +1,135 @@
+//! A world model that learns nothing: recent scans, moved by calibrated odometry.
+
+use std::time::Duration;
+
+use crate::{
+    ActionSequence, Belief, Candidate, Futures, ImagineError, MotionModel, MotionNoise,
+    ObserveError, PredictedScan, Prediction, ScanGeometry, ScanMemory, SensorEvent, WorldModel,
+};
+
+/// Predicts one geometric candidate, without doubt about it.
+#[derive(Debug, Clone)]
+pub struct GeometricModel {
+    name: String,
+    memory: ScanMemory,
+    noise: MotionNoise,
+    candidate: Candidate,
+}
+
+impl GeometricModel {
+    /// Predicts `map1-med3`, the best all-rounder of the baselines below two seconds.
+    pub fn new(geometry: ScanGeometry, motion_model: MotionModel, noise: MotionNoise) -> Self {
+        let memory = ScanMemory::new(geometry, motion_model);
+        let candidate = Candidate::Map1Med3;
+        Self {
+            name: format!("geometry {}", candidate.name()),
+            memory,
+            noise,
+            candidate,
+        }
+    }
+
+    /// Predicts another candidate.
+    #[must_use]
+    pub fn with_candidate(self, candidate: Candidate) -> Self {
+        Self {
+            name: format!("geometry {}", candidate.name()),
+            candidate,
+            ..self
+        }
+    }
+
+    /// What it remembers.
+    pub fn memory(&self) -> &ScanMemory {
+        &self.memory
+    }
+
+    fn futures(
+        &self,
+        plan: &ActionSequence,
+        horizons: &[Duration],
+    ) -> Result<Futures, ImagineError> {
+        let motions = self.memory.motions(plan, horizons)?;
+        let window = self.memory.scan_window(plan)?;
+        let prediction = |(&horizon, motion)| {
+            let candidates = window.candidates(motion);
+            Prediction {
+                horizon,
+                motion,
+                covariance: self.noise.covariance(horizon.as_secs_f64()),
+                scan: PredictedScan::certain(candidates.row(self.candidate).iter().copied()),
+            }
+        };
+        Ok(Futures {
+            predictions: horizons.iter().zip(motions).map(prediction).collect(),
+        })
+    }
+}
+
+impl WorldModel for GeometricModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn observe(&mut self, event: &SensorEvent) -> Result<(), ObserveError> {
+        self.memory.observe(event)
+    }
+
+    fn belief(&self) -> Option<Belief> {
+        self.memory.newest_stamp()?;
+        Some(Belief {
+            stamp: self.memory.newest_event_stamp()?,
+            // Without odometry there is no telling: the robot is where it began.
+            pose: self.memory.world_from_newest().unwrap_or_default(),
+            covariance: self
+                .noise
+                .covariance(self.memory.last_period_secs().unwrap_or(0.0)),
+            latent: Vec::new(),
+        })
+    }
+
+    fn imagine(
+        &mut self,
+        plans: &[ActionSequence],
+        horizons: &[Duration],
+    ) -> Result<Vec<Futures>, ImagineError> {
+        self.memory.newest_stamp().ok_or(ImagineError::NoBelief)?;
+        plans
+            .iter()
+            .map(|plan| self.futures(plan, horizons))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance;
+
+    #[test]
+    fn it_keeps_the_contract() {
+        let model = |geometry| -> Box<dyn WorldModel> {
+            Box::new(GeometricModel::new(
+                geometry,
+                MotionModel::default(),
+                MotionNoise::ASSUMED,
+            ))
+        };
+        conformance::check(&model);
+    }
+
+    #[test]
+    fn it_keeps_the_contract_whatever_the_latency_and_candidate() {
+        for (latency_secs, candidate) in [(0.15, Candidate::Map20Min), (-0.1, Candidate::Last)] {
+            let motion = MotionModel {
+                latency_secs,
+                ..MotionModel::default()
+            };
+            let model = |geometry| -> Box<dyn WorldModel> {
+                let model = GeometricModel::new(geometry, motion, MotionNoise::ASSUMED);
+                Box::new(model.with_candidate(candidate))
+            };
+            conformance::check(&model);
+        }
+    }
+}
