@@ -24,19 +24,16 @@ impl Receiver {
     /// it the link and the publisher: that is the flow control.
     pub(crate) fn receive(&self, sample: &Sample, ring: &RingWriter) {
         let arrival = self.clock.now();
-        match message(sample) {
-            Some((key, message)) => {
-                // What a live ring drops for it, the ring counts; a closed one has no reader.
-                ring.offer_or_wait(Received {
-                    key,
-                    message,
-                    arrival,
-                });
-            }
-            None => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(key = sample.key_expr().as_str(), "network.refuse");
-            }
+        if let Some((key, message)) = message(sample) {
+            // What a live ring drops for it, the ring counts; a closed one has no reader.
+            ring.offer_or_wait(Received {
+                key,
+                message,
+                arrival,
+            });
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(key = sample.key_expr().as_str(), "network.refuse");
         }
     }
 }

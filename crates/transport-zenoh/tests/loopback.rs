@@ -7,7 +7,7 @@ use sedge_oni::{Capture, EncodedMessage, Envelope, Key, Lidar, Sequence, TypedMe
 use sedge_spacetime::{AgentName, ManualClock, Stamp};
 use sedge_transport::conformance::{self, Listener, PATIENCE, Speaker, key};
 use sedge_transport::{
-    LossCounts, LossLedger, Network, NetworkError, PutOutcome, Qos, QosClass, Signal, no_wake,
+    LossCounts, LossLedger, Network as _, NetworkError, PutOutcome, Qos, QosClass, Signal, no_wake,
 };
 use sedge_transport_zenoh::{ZenohConfig, ZenohError, ZenohNetwork};
 
@@ -324,7 +324,11 @@ fn samples_that_are_no_messages_are_counted_and_not_delivered() {
     let stranger = zenoh::open(config).wait().unwrap();
 
     let good = key("front");
-    let publisher = stranger.declare_publisher(good.as_str()).wait().unwrap();
+    let publisher = stranger
+        .declare_publisher(good.as_str())
+        .congestion_control(zenoh::qos::CongestionControl::Block)
+        .wait()
+        .unwrap();
     let signal = Signal::new();
     let wake = signal.wake();
     publisher
@@ -345,6 +349,7 @@ fn samples_that_are_no_messages_are_counted_and_not_delivered() {
     publisher.delete().wait().unwrap();
     stranger
         .put("oni/flock/too/short", "x")
+        .congestion_control(zenoh::qos::CongestionControl::Block)
         .attachment("h")
         .wait()
         .unwrap();

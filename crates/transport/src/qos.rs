@@ -175,14 +175,15 @@ impl QosClass {
     }
 }
 
-/// Whether a stream lives with loss or waits instead.
+/// Whether a stream lives with loss or waits instead; each side asks for its own half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// As the class says: a full ring drops its oldest, a congested link sheds, all counted.
+    /// As the class says: a congested link sheds what a publisher sends, a reader's full ring drops
+    /// its oldest. The loss ledger counts both.
     Live,
-    /// Nothing is dropped while the connection holds: a full ring holds the network up, and a
-    /// publisher waits (or sheds before anybody got the message, and may try again). For replay,
-    /// never for control.
+    /// Nothing is lost while the connection holds: a publisher waits for its link (or sheds before
+    /// anybody got the message, and may try again), a reader's full ring holds the network up. For
+    /// replay, never for control; and where both ends are in one session, never on one thread.
     Lossless,
 }
 
@@ -204,7 +205,7 @@ impl Qos {
         }
     }
 
-    /// Nothing may be dropped; both sides must ask for it.
+    /// Waits rather than loses; each side asks for its own half.
     #[must_use]
     pub fn lossless(self) -> Self {
         Self {
