@@ -88,7 +88,7 @@ pub(crate) fn read(lines: &mut Lines<'_>) -> (Drive, Option<LogError>) {
             Ok(false) => break None,
             Err(error) => break Some(error),
         }
-        if let Err(problem) = log.read_line(&lines.text(), lines.is_unterminated()) {
+        if let Err(problem) = log.read_line(&lines.text()) {
             break Some(lines.error(problem));
         }
     };
@@ -121,7 +121,7 @@ pub(crate) fn check_next(previous: Option<&ScanLine>, next: &ScanLine) -> Result
 }
 
 impl Log {
-    fn read_line(&mut self, line: &str, is_unterminated: bool) -> Result<(), Problem> {
+    fn read_line(&mut self, line: &str) -> Result<(), Problem> {
         let mut fields = Fields::of(line);
         let Some(keyword) = fields.next_token() else {
             return Ok(());
@@ -131,13 +131,13 @@ impl Log {
                 count_skipped(&mut self.skipped_lines, keyword);
                 return Ok(());
             }
-            let scan = ScanLine::parse(scan_keyword, &mut fields, is_unterminated)?;
+            let scan = ScanLine::parse(scan_keyword, &mut fields)?;
             check_next(self.scans.last(), &scan)?;
             self.scans.push(scan);
         } else if keyword == "ODOM" {
-            let odometry = self.odometry_line(&mut fields, is_unterminated)?;
+            let odometry = self.odometry_line(&mut fields)?;
             self.odometry.push(odometry);
-        } else if is_unterminated && is_cut_keyword(keyword) {
+        } else if fields.may_be_cut() && is_cut_keyword(keyword) {
             return Err(Problem::new(
                 "a whole line",
                 format!("{keyword:?} and the end"),
@@ -168,11 +168,7 @@ impl Log {
         self.keyword == Some(keyword)
     }
 
-    fn odometry_line(
-        &self,
-        fields: &mut Fields<'_>,
-        is_unterminated: bool,
-    ) -> Result<OdometryLine, Problem> {
+    fn odometry_line(&self, fields: &mut Fields<'_>) -> Result<OdometryLine, Problem> {
         let pose = fields.pose("an odometry pose")?;
         fields.skip(3, "velocities and acceleration")?;
         let n_scans_before = self.scans.len();
@@ -189,9 +185,7 @@ impl Log {
         } else {
             Some(fields.stamp("the time of the odometry")?)
         };
-        if is_unterminated {
-            fields.skip(2, "a host and a logger's time")?;
-        }
+        fields.tail(2, "a host and a logger's time")?;
         Ok(OdometryLine {
             stamp,
             pose,

@@ -32,6 +32,7 @@ impl Problem {
 pub(crate) struct Fields<'a> {
     tokens: SplitAsciiWhitespace<'a>,
     position: usize,
+    has_line_break: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -40,6 +41,7 @@ impl<'a> Fields<'a> {
         Self {
             tokens: line.split_ascii_whitespace(),
             position: 0,
+            has_line_break: line.ends_with('\n'),
         }
     }
 
@@ -61,6 +63,21 @@ impl<'a> Fields<'a> {
     /// Passes over fields that must be there.
     pub(crate) fn skip(&mut self, n_fields: usize, what: &str) -> Result<(), Problem> {
         (0..n_fields).try_for_each(|_| self.token(what).map(drop))
+    }
+
+    /// Whether the text stops in the middle of this line (or lacks its last line break).
+    pub(crate) fn may_be_cut(&self) -> bool {
+        !self.has_line_break
+    }
+
+    /// Demands the fields after the last one used where the line may be cut: else a number cut in
+    /// the middle would pass for a number.
+    pub(crate) fn tail(&mut self, n_fields: usize, what: &str) -> Result<(), Problem> {
+        if self.may_be_cut() {
+            self.skip(n_fields, what)
+        } else {
+            Ok(())
+        }
     }
 
     fn problem(&self, what: &str, token: &str) -> Problem {

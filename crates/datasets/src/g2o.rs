@@ -59,7 +59,7 @@ pub(crate) fn read(lines: &mut Lines<'_>) -> (Drive, Option<LogError>) {
             Ok(false) => break None,
             Err(error) => break Some(error),
         }
-        if let Err(problem) = graph.read_line(&lines.text(), lines.is_unterminated()) {
+        if let Err(problem) = graph.read_line(&lines.text()) {
             break Some(lines.error(problem));
         }
     };
@@ -67,7 +67,7 @@ pub(crate) fn read(lines: &mut Lines<'_>) -> (Drive, Option<LogError>) {
 }
 
 impl Graph {
-    fn read_line(&mut self, line: &str, is_unterminated: bool) -> Result<(), Problem> {
+    fn read_line(&mut self, line: &str) -> Result<(), Problem> {
         let mut fields = Fields::of(line);
         let Some(keyword) = fields.next_token() else {
             return Ok(());
@@ -81,13 +81,11 @@ impl Graph {
                 let from = fields.count("a vertex", 0, usize::MAX)?;
                 let to = fields.count("a vertex", 0, usize::MAX)?;
                 let from_to = fields.pose("an edge's movement")?;
-                if is_unterminated {
-                    fields.skip(6, "an information matrix")?;
-                }
+                fields.tail(6, "an information matrix")?;
                 self.edges.entry((from, to)).or_insert(from_to);
             }
             "ROBOTLASER1" => {
-                let scan = ScanLine::parse(ScanKeyword::RobotLaser1, &mut fields, is_unterminated)?;
+                let scan = ScanLine::parse(ScanKeyword::RobotLaser1, &mut fields)?;
                 check_next(self.nodes.last().map(|node| &node.scan), &scan)?;
                 // A vertex has one scan; a second one goes by the pose on its own line.
                 let vertex = self.last_vertex.take();

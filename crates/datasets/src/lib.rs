@@ -1,4 +1,4 @@
-//! Other people's logs as episodes.
+//! Other people's logs as episodes and as ONI streams.
 //!
 //! [`open`] reads a CARMEN text log or a planar g2o file with scans in it (plain, gzip or zip,
 //! told apart by content) into an [`Episode`](sedge_world_model::Episode). A log that breaks in
@@ -11,10 +11,14 @@ mod error;
 mod fields;
 mod g2o;
 mod lines;
+mod oni_stream;
 mod open;
 mod reading;
 mod scan_line;
+mod wheel;
 
 pub use error::LogError;
+pub use oni_stream::{OniItem, OniStream, OniStreamConfig};
 pub use open::open;
 pub use reading::{LogFormat, LogReading, LogWarnings, OdometrySource, Sampling};
+pub use wheel::unpack_wheel;

@@ -81,14 +81,9 @@ impl<'a> Lines<'a> {
         Ok(true)
     }
 
-    /// The line as text; bytes that are no UTF-8 become replacement characters.
+    /// The line as text, with its line break; bytes that are no UTF-8 become replacement characters.
     pub(crate) fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.buffer)
-    }
-
-    /// Whether the text stopped in the middle of this line (or lacks its last line break).
-    pub(crate) fn is_unterminated(&self) -> bool {
-        self.buffer.last() != Some(&b'\n')
     }
 
     /// How many lines came so far.

@@ -54,13 +54,8 @@ pub(crate) struct ScanLine {
 }
 
 impl ScanLine {
-    /// Reads what follows the keyword. A line whose line break is missing must have its last
-    /// fields too, else a time cut in the middle would pass for a time.
-    pub(crate) fn parse(
-        keyword: ScanKeyword,
-        fields: &mut Fields<'_>,
-        is_unterminated: bool,
-    ) -> Result<Self, Problem> {
+    /// Reads what follows the keyword.
+    pub(crate) fn parse(keyword: ScanKeyword, fields: &mut Fields<'_>) -> Result<Self, Problem> {
         let (geometry, ranges) = match keyword {
             ScanKeyword::Flaser => {
                 let n_beams = fields.count("a beam count", 2, BEAMS_MAX)?;
@@ -79,9 +74,7 @@ impl ScanLine {
             fields.skip(5, "velocities and safety distances")?;
         }
         let stamp = fields.stamp("the time of the scan")?;
-        if is_unterminated {
-            fields.skip(2, "a host and a logger's time")?;
-        }
+        fields.tail(2, "a host and a logger's time")?;
         let scan = LidarScan {
             geometry,
             ranges_m: Arc::from(ranges),
@@ -92,7 +85,7 @@ impl ScanLine {
 
 /// Half a circle to the front, as old scanners see it: 180 and 360 beams lack the one at +90
 /// degrees that 181 and 361 beams have.
-fn half_circle(n_beams: usize) -> ScanGeometry {
+pub(crate) fn half_circle(n_beams: usize) -> ScanGeometry {
     let n_steps = if n_beams.is_multiple_of(2) {
         n_beams
     } else {

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::Path;
 
 use sedge_spacetime::{Pose2, Stamp};
@@ -5,6 +6,9 @@ use sedge_spacetime::{Pose2, Stamp};
 use super::{Drive, read};
 use crate::lines::{Limits, Lines};
 use crate::{LogError, OdometrySource};
+
+/// Half a circle, as lines with six decimals say it.
+const FIELD_OF_VIEW_RAD: f64 = 3_141_593e-6;
 
 fn read_text(text: &str) -> (Drive, Option<LogError>) {
     let mut input = text.as_bytes();
@@ -197,7 +201,10 @@ fn newer_laser_lines_say_their_own_geometry() {
     assert_eq!(drive.scans[0].stamp, stamp(7.5));
     assert_eq!(*drive.scans[0].scan.ranges_m, [1.0, 2.0, 3.0, 4.0]);
     let step_rad = drive.scans[0].scan.geometry.step_rad;
-    assert!((step_rad - 3.141_593 / 3.0).abs() < 1e-12, "{step_rad}");
+    assert!(
+        (step_rad - FIELD_OF_VIEW_RAD / 3.0).abs() < 1e-12,
+        "{step_rad}"
+    );
     let skipped: Vec<(&str, u64)> = drive
         .skipped_lines
         .iter()
@@ -252,7 +259,7 @@ fn a_bad_line_is_named_and_what_came_before_is_kept() {
 fn a_hostile_text_cannot_fill_the_memory() {
     let mut text = String::new();
     for n in 0..1000 {
-        text += &format!("KEYWORD{n}{} 1\n", "x".repeat(100));
+        writeln!(text, "KEYWORD{n}{} 1", "x".repeat(100)).unwrap();
     }
     let drive = whole(&text);
     assert!(drive.skipped_lines.len() <= 65);

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -81,7 +82,11 @@ fn a_cut_archive_gives_the_scans_before_the_cut() {
     let mut text = String::new();
     for n in 0..2000 {
         let wiggle = (n * 7919) % 1000;
-        text += &format!("FLASER 4 1 2.{wiggle} 3 4 {n} 0 0 {n} 0 0 {n} host {n}\n");
+        writeln!(
+            text,
+            "FLASER 4 1 2.{wiggle} 3 4 {n} 0 0 {n} 0 0 {n} host {n}"
+        )
+        .unwrap();
     }
     let packed = gzip(text.as_bytes());
     let path = folder.file("cut.log.gz", &packed[..packed.len() / 2]);
