@@ -1,5 +1,5 @@
-//! How messages reach a node: publishers and subscribers, classes of service, nodes without I/O, loss
-//! counted, and a network within one process.
+//! How messages reach a node: publishers and subscribers, classes of service, nodes without I/O,
+//! loss counted, and a network within one process.
 //!
 //! It never opens a socket, starts a thread, reads a clock or looks into a payload. Every queue has
 //! a depth and says what it does when full; what a queue or a network loses is counted.
