@@ -1,1 +1,59 @@
-//! What keeps nodes alive: clocks, threads, ticks, supervision and the agent node
+//! What keeps nodes alive: the machine's clock, threads, ticks, shutdown; the agent and the player.
+//!
+//! [`AgentNode`] turns sensor messages into beliefs and predictions and grades each prediction when
+//! its future arrives; [`Player`] puts a recording as if a robot were driving. Both are nodes
+//! without I/O, so in-process, with a clock that is passed in, a run is a function of its inputs;
+//! [`run_node`] drives them on a real network.
+//!
+//! It names no vendor: which network, which model and which viewer is the caller's choice. Whoever
+//! wants to see what an agent does implements [`AgentObserver`]; whoever has a model hands in a
+//! [`ModelFactory`].
+//!
+//! ```
+//! use std::sync::Arc;
+//! use sedge_runtime::{Shutdown, SystemClock, new_epoch};
+//! use sedge_spacetime::Clock;
+//!
+//! let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+//! let (first, second) = (new_epoch(clock.as_ref()), new_epoch(clock.as_ref()));
+//! assert!(first <= second);
+//!
+//! let shutdown = Shutdown::new();
+//! shutdown.request();
+//! assert!(shutdown.is_requested());
+//! ```
+
+mod agent;
+mod agent_config;
+mod counters;
+mod error_tally;
+mod grader;
+mod intake;
+mod machine;
+mod observer;
+mod plans;
+mod player;
+mod put_time;
+mod report;
+mod restarts;
+mod run_node;
+mod shutdown;
+#[cfg(test)]
+mod test_drive;
+
+pub use agent::AgentNode;
+pub use agent_config::{
+    AgentConfig, AgentError, Lossless, ModelError, ModelFactory, OnEnd, named_model_hash,
+};
+pub use machine::{SystemClock, new_epoch, spawn_named};
+pub use observer::{
+    AgentObserver, ArrivedFuture, ForecastError, MadePrediction, MethodRole, NoObserver, SeenScan,
+    Severity,
+};
+pub use plans::PlanSource;
+pub use player::{
+    Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, PlayerError, WithoutListener,
+};
+pub use report::{AgentReport, PredictionRow, StreamRow};
+pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node};
+pub use shutdown::Shutdown;

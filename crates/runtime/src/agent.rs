@@ -1,0 +1,404 @@
+//! The agent: messages in; beliefs, predictions and their grades out.
+
+mod afterwards;
+mod life;
+mod minds;
+mod receive;
+mod speaker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sedge_latency::{BudgetMonitor, Stage, StageLedger};
+use sedge_oni::{Key, KeyPattern};
+use sedge_spacetime::{Clock, Stamp};
+use sedge_transport::{Inbox, LossLedger, NextTick, Node, Outbox, Outgoing, PutOutcome, Qos};
+use sedge_world_model::{LidarScan, Observation, Prediction};
+
+use crate::counters::Counters;
+use crate::grader::Grader;
+use crate::intake::{Intake, Released};
+use crate::plans::Plans;
+use crate::restarts::Restarts;
+use crate::{
+    AgentConfig, AgentError, AgentObserver, AgentReport, Driven, ModelFactory, NoObserver,
+    PlanSource, Severity,
+};
+use afterwards::Answered;
+use life::Life;
+use minds::Minds;
+use speaker::Speaker;
+
+/// Turns sensor messages into beliefs and predictions, and grades each prediction when its future
+/// arrives. Sans-I/O: what it publishes is a function of what comes, of the times passed in and of
+/// the model; the clock is only asked how long its own stages took.
+///
+/// # One tick
+/// First what the last scan left to do (grading, baselines, observer), then every message of the
+/// inbox into the reorder buffer, then events from it in the order of their stamps until one scan
+/// has been answered with a prediction. So a prediction is on its way before anything that is not
+/// needed for it is done.
+///
+/// # Restarts
+/// A new epoch of a sensor stream, or stamps that run back in messages that are in order, begin
+/// the belief anew from the model's factory; the figures go on.
+pub struct AgentNode {
+    config: AgentConfig,
+    subscriptions: Vec<(KeyPattern, Qos)>,
+    publications: Vec<(Key, Qos)>,
+    clock: Arc<dyn Clock>,
+    minds: Minds,
+    intake: Intake,
+    plans: Plans,
+    restarts: Restarts,
+    loss: LossLedger,
+    latency: StageLedger,
+    budgets: BudgetMonitor,
+    grader: Grader,
+    counters: Counters,
+    observer: Box<dyn AgentObserver>,
+    speaker: Speaker,
+    life: Life,
+    stages: Stages,
+    answered: Option<Answered>,
+    newest_scan: Stamp,
+    /// Whether the model could be made at the last restart; without it nothing is believed.
+    has_mind: bool,
+}
+
+/// Stages of our own.
+struct Stages {
+    wait: Stage,
+    fuse_odometry: Stage,
+    put_to_prediction: Stage,
+}
+
+impl Stages {
+    fn new() -> Self {
+        let stage = |name: &str| Stage::new(name).expect("a constant that is a stage's name");
+        Self {
+            wait: stage("wait"),
+            fuse_odometry: stage("fuse-odometry"),
+            put_to_prediction: stage("put-to-prediction"),
+        }
+    }
+}
+
+impl AgentNode {
+    /// An agent with this model, to be graded beside persistence and these baselines. The factories
+    /// are called once here and once at each restart of the sensor streams.
+    ///
+    /// # Errors
+    /// [`AgentError`] for a configuration that makes no sense, or when a model cannot be made.
+    pub fn new(
+        config: AgentConfig,
+        clock: Arc<dyn Clock>,
+        model: ModelFactory,
+        baselines: Vec<ModelFactory>,
+    ) -> Result<Self, AgentError> {
+        config.check()?;
+        let minds = Minds::new(model, baselines)?;
+        let horizon_max = config.horizons.iter().max().copied().unwrap_or_default();
+        Ok(Self {
+            intake: Intake::new(config.scanner_latency_secs, config.scan_wait_max)?,
+            plans: Plans::new(config.command_age_max, horizon_max),
+            budgets: BudgetMonitor::new(config.budgets.clone())?,
+            grader: Grader::new(&config.horizons, minds.methods(), config.pending_max),
+            subscriptions: config.subscriptions()?,
+            publications: config.publications()?,
+            speaker: Speaker::new(&config)?,
+            life: Life::new(&config),
+            restarts: Restarts::default(),
+            loss: LossLedger::new(),
+            latency: StageLedger::default(),
+            counters: Counters::default(),
+            observer: Box::new(NoObserver),
+            stages: Stages::new(),
+            answered: None,
+            newest_scan: Stamp::ZERO,
+            has_mind: true,
+            config,
+            clock,
+            minds,
+        })
+    }
+
+    /// With somebody who sees what it does.
+    #[must_use]
+    pub fn with_observer(self, observer: Box<dyn AgentObserver>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// What it listens to.
+    pub fn subscriptions(&self) -> Vec<(KeyPattern, Qos)> {
+        self.subscriptions.clone()
+    }
+
+    /// What it publishes under.
+    pub fn publications(&self) -> Vec<(Key, Qos)> {
+        self.publications.clone()
+    }
+
+    /// The figures so far.
+    pub fn report(&self) -> AgentReport {
+        let mut counters = self.counters.clone();
+        let ungraded = self.grader.ungraded();
+        counters.add_many("ungraded-no-scan", ungraded.no_scan);
+        counters.add_many("ungraded-other-scanner", ungraded.other_scanner);
+        counters.add_many("ungraded-forgotten", ungraded.forgotten);
+        counters.add_many("ungraded-restarted", ungraded.restarted);
+        counters.add_many("ungraded-waiting", self.grader.n_waiting() as u64);
+        AgentReport {
+            agent: self.config.robot.to_string(),
+            epoch: self.config.epoch,
+            model: self.minds.model_name().to_owned(),
+            model_hash: hexadecimal(&self.config.model_hash),
+            predictions: self.grader.rows().map(Into::into).collect(),
+            latency: self.latency.report(),
+            budgets: self.budgets.rows(),
+            streams: self.loss.streams().map(Into::into).collect(),
+            counters: counters.all(),
+        }
+    }
+
+    /// Takes events out of the reorder buffer until one scan has been answered.
+    fn advance(&mut self, now: Stamp, outbox: &mut Outbox) {
+        while let Some(released) = self.intake.release(now) {
+            if released.waited_out {
+                self.counters.add("scans-waited-out");
+            }
+            if !self.has_mind {
+                self.counters.add("refused-without-model");
+                continue;
+            }
+            match &released.arrived.event.observation {
+                Observation::Odometry(_) => self.fuse_odometry(released),
+                Observation::Lidar(scan) => {
+                    let scan = scan.clone();
+                    self.answer(released, scan, outbox);
+                    if self.answered.is_some() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn fuse_odometry(&mut self, released: Released) {
+        let began = self.clock.now();
+        let event = released.arrived.event;
+        let stamp = event.stamp;
+        let Observation::Odometry(pose) = event.observation else {
+            return;
+        };
+        if let Err(error) = self.minds.observe(event) {
+            let text = format!("odometry: {error}");
+            return self.say("refused-by-model", Severity::Warn, &text);
+        }
+        self.plans.moved(stamp, pose);
+        self.counters.add("odometry");
+        let stage = self.stages.fuse_odometry.clone();
+        self.record(&stage, self.clock.now().saturating_since(began));
+    }
+
+    /// Takes a scan in and puts what it leads to.
+    fn answer(&mut self, released: Released, scan: LidarScan, outbox: &mut Outbox) {
+        let began = self.clock.now();
+        let arrived = released.arrived;
+        let stamp = arrived.event.stamp;
+        if let Err(error) = self.minds.observe(arrived.event.clone()) {
+            return self.say(
+                "refused-by-model",
+                Severity::Warn,
+                &format!("scan: {error}"),
+            );
+        }
+        let Some(belief) = self.minds.belief() else {
+            return self.counters.add("scans-without-belief");
+        };
+        self.counters.add("scans");
+        self.newest_scan = stamp;
+        let fused = self.clock.now();
+        let (actions, plan) = self.plans.actions(stamp);
+        let predictions = self.imagine(&actions);
+        let predicted = self.clock.now();
+        let ready = arrived.arrived + arrived.decode;
+        let mut spans = Vec::with_capacity(8);
+        if let Some(put) = arrived.put {
+            spans.push((Stage::WIRE, arrived.arrived.saturating_since(put)));
+        }
+        spans.push((Stage::DECODE, arrived.decode));
+        spans.push((self.stages.wait.clone(), began.saturating_since(ready)));
+        spans.push((Stage::FUSE, fused.saturating_since(began)));
+        spans.push((Stage::PREDICT, predicted.saturating_since(fused)));
+        if !predictions.is_empty() {
+            self.counters.add(match plan {
+                PlanSource::Commanded => "predictions-commanded",
+                PlanSource::Assumed => "predictions-assumed",
+            });
+            let geometry = scan.geometry;
+            let put = self
+                .speaker
+                .predict((&arrived, geometry), &predictions, &spans, outbox);
+            self.spoke(put);
+            let sent = self.clock.now();
+            spans.push((Stage::ENCODE, sent.saturating_since(predicted)));
+            spans.push((
+                Stage::SENSOR_TO_PREDICTION,
+                sent.saturating_since(arrived.arrived),
+            ));
+            let whole = |put| {
+                (
+                    self.stages.put_to_prediction.clone(),
+                    sent.saturating_since(put),
+                )
+            };
+            spans.extend(arrived.put.map(whole));
+        }
+        let put = self.speaker.believe(&arrived, &belief, outbox);
+        self.spoke(put);
+        for (stage, span) in &spans {
+            self.record(stage, *span);
+        }
+        self.answered = Some(Answered {
+            stamp,
+            scan,
+            belief,
+            predictions,
+            actions,
+            plan,
+            spans,
+        });
+    }
+
+    fn imagine(&mut self, actions: &sedge_world_model::ActionSequence) -> Vec<Prediction> {
+        match self.minds.imagine(actions, &self.config.horizons) {
+            Ok(predictions) => predictions,
+            Err(error) => {
+                self.say("imagine-refused", Severity::Warn, &error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    fn record(&mut self, stage: &Stage, span: Duration) {
+        if self.latency.record(stage, span).is_err() {
+            self.counters.add("latency-unrecorded");
+        }
+        if let Some(miss) = self
+            .budgets
+            .observe(stage, span)
+            .filter(|miss| miss.n_consecutive == 1)
+        {
+            let text = format!("{stage} took {span:?}, budget {:?}", miss.budget.limit());
+            self.say("budget-misses-begun", Severity::Warn, &text);
+        }
+    }
+
+    fn spoke(&mut self, put: Result<(), speaker::SpeakError>) {
+        if let Err(error) = put {
+            self.say("publish-refused", Severity::Error, &error.to_string());
+        }
+    }
+
+    fn restart(&mut self, counter: &'static str, why: &str) {
+        self.intake.clear();
+        self.plans.clear();
+        self.grader.forget_waiting();
+        self.life.began_anew();
+        self.say(
+            counter,
+            Severity::Warn,
+            &format!("{why}: the belief begins anew"),
+        );
+        let restarted = self.minds.restart();
+        self.has_mind = restarted.is_ok();
+        if let Err(error) = restarted {
+            self.say("restarts-failed", Severity::Error, &error.to_string());
+        }
+    }
+
+    /// Counts, and tells the observer and the log of the 1st, 2nd, 4th, 8th... time: a flood of bad
+    /// messages must not become a flood of text.
+    fn say(&mut self, counter: &'static str, severity: Severity, text: &str) {
+        self.counters.add(counter);
+        let n = self.counters.of(counter);
+        if n.is_power_of_two() {
+            let agent = self.config.robot.as_str();
+            match severity {
+                Severity::Error => tracing::error!(agent, counter, n, "{text}"),
+                Severity::Warn => tracing::warn!(agent, counter, n, "{text}"),
+                Severity::Info => tracing::info!(agent, counter, n, "{text}"),
+            }
+            let text = format!("{counter} ({n}): {text}");
+            self.observer.on_text(self.newest_scan, severity, &text);
+        }
+    }
+
+    fn telemetry(&mut self, now: Stamp, outbox: &mut Outbox) {
+        let (latency, loss) = (self.latency.report(), self.loss.total());
+        let put = self.speaker.report(now, &latency, loss, outbox);
+        self.spoke(put);
+    }
+
+    fn next_tick(&mut self, now: Stamp, outbox: &mut Outbox) -> NextTick {
+        if self.answered.is_some() {
+            return NextTick::At(now);
+        }
+        let over = self.life.over_at();
+        if over.is_some_and(|over| now >= over) && self.intake.is_empty() {
+            self.telemetry(now, outbox);
+            return NextTick::Finished;
+        }
+        let over = over.filter(|over| now < *over);
+        let times = [over, self.intake.next_release(), self.life.next_telemetry()];
+        times
+            .into_iter()
+            .flatten()
+            .min()
+            .map_or(NextTick::OnMessage, NextTick::At)
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16);
+        text.extend([digit(byte >> 4), digit(byte & 15)].into_iter().flatten());
+    }
+    text
+}
+
+impl Node for AgentNode {
+    fn name(&self) -> &str {
+        self.config.robot.as_str()
+    }
+
+    fn tick(&mut self, now: Stamp, inbox: &mut Inbox, outbox: &mut Outbox) -> NextTick {
+        if let Some(answered) = self.answered.take() {
+            self.afterwards(answered);
+        }
+        while let Some(received) = inbox.pop() {
+            self.receive(&received);
+        }
+        self.advance(now, outbox);
+        if self.life.telemetry_due(now) {
+            self.telemetry(now, outbox);
+        }
+        self.next_tick(now, outbox)
+    }
+}
+
+impl Driven for AgentNode {
+    fn on_put(&mut self, outgoing: &Outgoing, outcome: PutOutcome) {
+        match outcome {
+            PutOutcome::Sent => {}
+            PutOutcome::Shed | PutOutcome::Late | PutOutcome::Closed => {
+                self.say("puts-shed", Severity::Warn, outgoing.key.as_str());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! What an agent does when its prediction is out: grading, baselines, observers.
+
+use std::time::Duration;
+
+use sedge_latency::Stage;
+use sedge_spacetime::Stamp;
+use sedge_world_model::{ActionSequence, Belief, LidarScan, Prediction, fill_far};
+
+use super::AgentNode;
+use crate::grader::Expectation;
+use crate::{MadePrediction, PlanSource, SeenScan};
+
+/// A scan that was taken in and answered.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) stamp: Stamp,
+    pub(super) scan: LidarScan,
+    pub(super) belief: Belief,
+    pub(super) predictions: Vec<Prediction>,
+    pub(super) actions: ActionSequence,
+    pub(super) plan: PlanSource,
+    pub(super) spans: Vec<(Stage, Duration)>,
+}
+
+impl AgentNode {
+    /// Does what was put off until the prediction was handed to the transport.
+    pub(super) fn afterwards(&mut self, answered: Answered) {
+        let Answered {
+            stamp,
+            scan,
+            belief,
+            predictions,
+            actions,
+            plan,
+            spans,
+        } = answered;
+        self.observer.on_scan(&SeenScan {
+            stamp,
+            scan: &scan,
+            belief: &belief,
+        });
+        for prediction in &predictions {
+            self.observer.on_prediction(&MadePrediction {
+                stamp,
+                geometry: &scan.geometry,
+                world_from_scanner: belief.pose,
+                prediction,
+                plan,
+            });
+        }
+        for (stage, span) in &spans {
+            self.observer.on_latency(stamp, stage, *span);
+        }
+        self.grader.arrived(stamp, &scan, self.observer.as_mut());
+        let n_refused = self.minds.catch_up();
+        self.counters.add_many("refused-by-baselines", n_refused);
+        if predictions.is_empty() {
+            return;
+        }
+        let mut baselines: Vec<_> = self
+            .minds
+            .imagine_baselines(&actions, &self.config.horizons)
+            .into_iter()
+            .map(Vec::into_iter)
+            .collect();
+        let persistence = filled(&scan);
+        for (horizon_idx, prediction) in predictions.into_iter().enumerate() {
+            let least_error = |prediction: Prediction| prediction.scan.least_error_m;
+            let baselines = baselines
+                .iter_mut()
+                .map(|rows| rows.next().map(least_error));
+            self.grader.expect(Expectation {
+                started: stamp,
+                horizon_idx,
+                model: prediction.scan,
+                others: [Some(persistence.clone())]
+                    .into_iter()
+                    .chain(baselines)
+                    .collect(),
+            });
+        }
+    }
+}
+
+/// The scan, with what is no measurement filled from its neighbours.
+fn filled(scan: &LidarScan) -> Vec<f32> {
+    let range = |beam_idx: usize| {
+        let valid = scan.is_valid(beam_idx);
+        if valid {
+            f64::from(scan.ranges_m[beam_idx])
+        } else {
+            f64::NAN
+        }
+    };
+    let mut row: Vec<f64> = (0..scan.ranges_m.len()).map(range).collect();
+    fill_far(&mut row);
+    row.into_iter().map(|range| range as f32).collect()
+}

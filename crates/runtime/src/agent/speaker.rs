@@ -1,0 +1,190 @@
+//! From beliefs and predictions to messages.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sedge_latency::{LatencyReport, Stage};
+use sedge_oni::{
+    BeliefReport, Capture, Envelope, Forecast, HeaderError, InvalidMessage, Key, KeyError,
+    LatencyReport as LatencyMessage, LedgerEntry, Message, ScanForecast, Sequence, StageLatency,
+    TraceContext, TypedMessage as _,
+};
+use sedge_spacetime::{FrameName, Stamp};
+use sedge_transport::{LossCounts, Outbox, OutboxFull};
+use sedge_world_model::{Belief, Prediction, ScanGeometry};
+
+use crate::AgentConfig;
+use crate::intake::ArrivedEvent;
+
+/// Why a message was not put.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SpeakError {
+    #[error(transparent)]
+    Content(#[from] InvalidMessage),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error(transparent)]
+    Full(#[from] OutboxFull),
+}
+
+/// One of the agent's own streams.
+struct Voice {
+    key: Key,
+    sequence: Sequence,
+}
+
+pub(super) struct Speaker {
+    epoch: u64,
+    model_hash: [u8; 32],
+    clock: String,
+    prediction: Voice,
+    belief: Voice,
+    telemetry: Voice,
+}
+
+impl Voice {
+    fn new(config: &AgentConfig, message_type: &str) -> Result<Self, KeyError> {
+        let key = Key::new(&config.fleet, &config.robot, message_type, &config.stream)?;
+        Ok(Self {
+            key,
+            sequence: Sequence::new(config.robot.clone(), config.epoch),
+        })
+    }
+
+    fn put(&self, message: &Message<'_>, outbox: &mut Outbox) -> Result<(), SpeakError> {
+        Ok(outbox.put(self.key.clone(), message.encode()?)?)
+    }
+}
+
+impl Speaker {
+    pub(super) fn new(config: &AgentConfig) -> Result<Self, KeyError> {
+        Ok(Self {
+            epoch: config.epoch,
+            model_hash: config.model_hash,
+            clock: config
+                .clock_domain
+                .clone()
+                .unwrap_or_else(|| "agent".into()),
+            prediction: Voice::new(config, "model.prediction")?,
+            belief: Voice::new(config, "model.belief")?,
+            telemetry: Voice::new(config, "telemetry.latency")?,
+        })
+    }
+
+    /// Puts a prediction. The message's own ledger says what each stage took so far; encoding
+    /// itself is not yet known there.
+    pub(super) fn predict(
+        &mut self,
+        scan: (&ArrivedEvent, ScanGeometry),
+        predictions: &[Prediction],
+        spans: &[(Stage, Duration)],
+        outbox: &mut Outbox,
+    ) -> Result<(), SpeakError> {
+        let (scan, geometry) = scan;
+        let mut envelope = Envelope::new(self.prediction.sequence.next_source(), capture(scan));
+        envelope.frame = Some(frame("scanner"));
+        envelope.model_hash = Some(self.model_hash);
+        envelope.trace = Some(self.trace(scan, envelope.source.sequence));
+        let entry = |(stage, span): &(Stage, Duration)| LedgerEntry {
+            stage: stage.to_string(),
+            nanos: u64::try_from(span.as_nanos()).unwrap_or(u64::MAX),
+        };
+        envelope.ledger = spans.iter().map(entry).collect();
+        let message = Forecast {
+            first_angle_rad: geometry.first_angle_rad,
+            step_rad: geometry.step_rad,
+            horizons: predictions.iter().map(forecast).collect(),
+        }
+        .to_message(envelope)?;
+        self.prediction.put(&message, outbox)
+    }
+
+    pub(super) fn believe(
+        &mut self,
+        scan: &ArrivedEvent,
+        belief: &Belief,
+        outbox: &mut Outbox,
+    ) -> Result<(), SpeakError> {
+        let mut envelope = Envelope::new(self.belief.sequence.next_source(), capture(scan));
+        envelope.frame = Some(frame("world"));
+        envelope.model_hash = Some(self.model_hash);
+        envelope.trace = Some(self.trace(scan, envelope.source.sequence));
+        let message = BeliefReport {
+            world_from_scanner: belief.pose,
+            covariance: belief.covariance,
+            latent: Cow::Borrowed(&belief.latent),
+        }
+        .to_message(envelope)?;
+        self.belief.put(&message, outbox)
+    }
+
+    pub(super) fn report(
+        &mut self,
+        now: Stamp,
+        latency: &LatencyReport,
+        loss: LossCounts,
+        outbox: &mut Outbox,
+    ) -> Result<(), SpeakError> {
+        let capture = Capture::exact(now, self.clock.clone());
+        let envelope = Envelope::new(self.telemetry.sequence.next_source(), capture);
+        let stage = |row: &sedge_latency::ReportRow| StageLatency {
+            stage: row.stage.to_string(),
+            count: row.n,
+            p50_nanos: row.p50_nanos,
+            p99_nanos: row.p99_nanos,
+            p999_nanos: row.p999_nanos,
+            max_nanos: row.max_nanos,
+        };
+        let message = LatencyMessage {
+            stages: latency.rows.iter().map(stage).collect(),
+            received: loss.received,
+            lost: loss.lost,
+            duplicated: loss.duplicated,
+        }
+        .to_message(envelope)?;
+        self.telemetry.put(&message, outbox)
+    }
+
+    /// Goes on with the scan's trace, or begins one.
+    fn trace(&self, scan: &ArrivedEvent, sequence: u64) -> TraceContext {
+        let span = self.epoch.rotate_left(32) ^ sequence.wrapping_add(1);
+        let span_id = span.max(1).to_be_bytes();
+        let trace_id = scan.trace.map_or_else(
+            || {
+                let stamp = scan.event.stamp.nanos().unsigned_abs();
+                (u128::from(self.epoch) << 64 | u128::from(stamp))
+                    .max(1)
+                    .to_be_bytes()
+            },
+            |trace| trace.trace_id,
+        );
+        TraceContext { trace_id, span_id }
+    }
+}
+
+fn frame(name: &str) -> FrameName {
+    FrameName::new(name).expect("a constant that is a name")
+}
+
+fn capture(scan: &ArrivedEvent) -> Capture {
+    Capture {
+        stamp: scan.event.stamp,
+        clock: scan.clock.clone(),
+        error: scan.stamp_error,
+    }
+}
+
+fn forecast(prediction: &Prediction) -> ScanForecast<'_> {
+    let scan = &prediction.scan;
+    ScanForecast {
+        horizon: prediction.horizon,
+        motion: prediction.motion,
+        covariance: prediction.covariance,
+        mean_m: Cow::Borrowed(&scan.mean_m),
+        least_error_m: Cow::Borrowed(&scan.least_error_m),
+        mode_m: Cow::Borrowed(&scan.mode_m),
+        low_m: Cow::Borrowed(&scan.low_m),
+        high_m: Cow::Borrowed(&scan.high_m),
+        hit_probability: Cow::Borrowed(&scan.hit_probability),
+    }
+}

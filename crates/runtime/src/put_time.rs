@@ -1,0 +1,67 @@
+//! When a message was put, and that a stream has ended: two words in a header's ledger.
+
+use std::time::Duration;
+
+use sedge_oni::{Envelope, LedgerEntry};
+use sedge_spacetime::Stamp;
+
+/// Followed by the clock's domain; the entry's nanoseconds are the time on that clock.
+const PUT_AT: &str = "put@";
+/// In the last message of a stream, which must not be used otherwise.
+const END_OF_STREAM: &str = "end-of-stream";
+/// Any time at all after the capture stamp is past this, so nobody uses the message.
+const NEVER_USED: Duration = Duration::from_nanos(1);
+
+/// Notes in the ledger that the message is put at `now`, a time of the clock `domain`.
+pub(crate) fn note_put(envelope: &mut Envelope, domain: &str, now: Stamp) {
+    let nanos = u64::try_from(now.nanos()).unwrap_or_default();
+    envelope.ledger.push(LedgerEntry {
+        stage: format!("{PUT_AT}{domain}"),
+        nanos,
+    });
+}
+
+/// When the message was put, if that is noted on the clock `domain`.
+pub(crate) fn put_time(envelope: &Envelope, domain: &str) -> Option<Stamp> {
+    let is_ours = |entry: &&LedgerEntry| entry.stage.strip_prefix(PUT_AT) == Some(domain);
+    let noted = envelope.ledger.iter().rev().find(is_ours)?;
+    i64::try_from(noted.nanos).ok().map(Stamp::from_nanos)
+}
+
+/// Turns a message into the last of its stream.
+pub(crate) fn note_end(envelope: &mut Envelope) {
+    envelope.lifespan = Some(NEVER_USED);
+    envelope.ledger.push(LedgerEntry {
+        stage: END_OF_STREAM.into(),
+        nanos: 0,
+    });
+}
+
+/// Whether the message only says that its stream has ended.
+pub(crate) fn is_end(envelope: &Envelope) -> bool {
+    envelope
+        .ledger
+        .iter()
+        .any(|entry| entry.stage == END_OF_STREAM)
+}
+
+#[cfg(test)]
+mod tests {
+    use sedge_oni::{Capture, Sequence};
+    use sedge_spacetime::AgentName;
+
+    use super::*;
+
+    #[test]
+    fn put_times_of_other_clocks_are_not_compared() {
+        let source = Sequence::new(AgentName::new("crane3").unwrap(), 1).next_source();
+        let mut envelope = Envelope::new(source, Capture::exact(Stamp::ZERO, "log"));
+        assert_eq!(put_time(&envelope, "here"), None);
+        note_put(&mut envelope, "here", Stamp::from_nanos(7));
+        assert_eq!(put_time(&envelope, "here"), Some(Stamp::from_nanos(7)));
+        assert_eq!(put_time(&envelope, "her"), None);
+        assert!(!is_end(&envelope));
+        note_end(&mut envelope);
+        assert!(is_end(&envelope));
+    }
+}
