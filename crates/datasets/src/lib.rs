@@ -15,10 +15,14 @@ mod oni_stream;
 mod open;
 mod reading;
 mod scan_line;
+mod synthetic;
 mod wheel;
+mod write_carmen;
 
 pub use error::LogError;
 pub use oni_stream::{OniItem, OniStream, OniStreamConfig};
 pub use open::open;
 pub use reading::{LogFormat, LogReading, LogWarnings, OdometrySource, Sampling};
+pub use synthetic::{SyntheticConfig, SyntheticError, synthetic_corridor};
 pub use wheel::unpack_wheel;
+pub use write_carmen::{CarmenLayout, save_carmen, write_carmen};

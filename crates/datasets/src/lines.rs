@@ -81,7 +81,8 @@ impl<'a> Lines<'a> {
         Ok(true)
     }
 
-    /// The line as text, with its line break; bytes that are no UTF-8 become replacement characters.
+    /// The line as text, with its line break; bytes that are no UTF-8 become replacement
+    /// characters.
     pub(crate) fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.buffer)
     }

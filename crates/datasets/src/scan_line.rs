@@ -131,7 +131,11 @@ fn exact_step(step_rad: f64, view_rad: f64, n_beams: usize) -> Result<f64, Probl
     // The nearer one: with many beams both are within the rounding.
     let mut candidates = [with_last, without_last];
     candidates.sort_by(|a, b| (a - step_rad).abs().total_cmp(&(b - step_rad).abs()));
-    let step = if step_rad == 0.0 {
+    // Written with all its digits, the step is exact as it is.
+    let is_exact = candidates.iter().any(|c| (c - step_rad).abs() <= 1e-12);
+    let step = if is_exact {
+        step_rad
+    } else if step_rad == 0.0 {
         with_last
     } else {
         candidates.into_iter().find(near).unwrap_or(step_rad)

@@ -12,7 +12,7 @@ fn real_log(name: &str) -> Option<LogReading> {
         eprintln!("SKIPPED: {} is not there", path.display());
         return None;
     }
-    let reading = open(&path).unwrap();
+    let reading = open(&path).expect("a public log can be read");
     assert!(reading.defect.is_none(), "{:?}", reading.defect);
     Some(reading)
 }
@@ -81,7 +81,13 @@ fn killian_court_has_optimised_poses_and_drifting_edges() {
     let episode = &reading.episode;
     let last = episode.scans.last().unwrap();
     let chained = episode.odometry.last().unwrap().odometry_from_base;
-    assert!(last.reference.unwrap().between(chained).distance_m() > 10.0);
+    assert!(
+        last.reference
+            .expect("optimised poses are the reference")
+            .between(chained)
+            .distance_m()
+            > 10.0
+    );
 }
 
 #[test]
