@@ -125,11 +125,20 @@ mod tests {
     fn what_is_no_covariance_is_refused() {
         let mut matrix = Matrix3::identity();
         matrix[(0, 1)] = 0.5;
-        assert!(matches!(Covariance2::new(matrix), Err(CovarianceError::Asymmetric { .. })));
+        assert!(matches!(
+            Covariance2::new(matrix),
+            Err(CovarianceError::Asymmetric { .. })
+        ));
         let negative = Matrix3::from_diagonal(&[1.0, -0.1, 1.0].into());
-        assert!(matches!(Covariance2::new(negative), Err(CovarianceError::Negative { .. })));
+        assert!(matches!(
+            Covariance2::new(negative),
+            Err(CovarianceError::Negative { .. })
+        ));
         let nan = Matrix3::from_element(f64::NAN);
-        assert!(matches!(Covariance2::new(nan), Err(CovarianceError::NotFinite { .. })));
+        assert!(matches!(
+            Covariance2::new(nan),
+            Err(CovarianceError::NotFinite { .. })
+        ));
     }
 
     proptest! {

@@ -22,7 +22,10 @@ fn check(kind: &'static str, name: &str) -> Result<(), NameError> {
     if fits && name.bytes().all(plain) {
         Ok(())
     } else {
-        Err(NameError { kind, got: name.chars().take(NAME_BYTES_MAX + 16).collect() })
+        Err(NameError {
+            kind,
+            got: name.chars().take(NAME_BYTES_MAX + 16).collect(),
+        })
     }
 }
 

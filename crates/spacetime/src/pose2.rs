@@ -13,7 +13,11 @@ const SMALL_TURN_RAD: f64 = 1e-9;
 pub fn wrap_angle(rad: f64) -> f64 {
     let wrapped = (rad + PI).rem_euclid(TAU) - PI;
     // `rem_euclid` of a tiny negative number can round up to TAU itself.
-    if wrapped >= PI { wrapped - TAU } else { wrapped }
+    if wrapped >= PI {
+        wrapped - TAU
+    } else {
+        wrapped
+    }
 }
 
 /// A pose in the plane; as `a_from_b` it maps coordinates in frame `b` to frame `a`.
@@ -61,7 +65,11 @@ impl Twist2 {
 
 impl Pose2 {
     /// No movement at all.
-    pub const IDENTITY: Self = Self { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
+    pub const IDENTITY: Self = Self {
+        x_m: 0.0,
+        y_m: 0.0,
+        yaw_rad: 0.0,
+    };
 
     /// From metres and radians; the angle is kept as given.
     pub const fn new(x_m: f64, y_m: f64, yaw_rad: f64) -> Self {
@@ -105,7 +113,11 @@ impl Pose2 {
         let turn = displacement.yaw_rate_radps;
         let (vx, vy) = (displacement.vx_mps, displacement.vy_mps);
         let (a, b) = arc(turn);
-        Self { x_m: a * vx - b * vy, y_m: b * vx + a * vy, yaw_rad: wrap_angle(turn) }
+        Self {
+            x_m: a * vx - b * vy,
+            y_m: b * vx + a * vy,
+            yaw_rad: wrap_angle(turn),
+        }
     }
 
     /// The displacement that [`Pose2::exp`] turns into this pose, with the turn in `[-pi, pi)`.
@@ -158,9 +170,14 @@ fn arc(turn: f64) -> (f64, f64) {
 /// Composition: `a_from_b * b_from_c = a_from_c`.
 impl Mul for Pose2 {
     type Output = Self;
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "angles of composed turns add")]
     fn mul(self, rhs: Self) -> Self {
         let [x_m, y_m] = self.transform([rhs.x_m, rhs.y_m]);
-        Self { x_m, y_m, yaw_rad: wrap_angle(self.yaw_rad + rhs.yaw_rad) }
+        Self {
+            x_m,
+            y_m,
+            yaw_rad: wrap_angle(self.yaw_rad + rhs.yaw_rad),
+        }
     }
 }
 
@@ -228,7 +245,11 @@ mod tests {
 
     #[test]
     fn a_turn_too_small_to_divide_by_moves_straight() {
-        let twist = Twist2 { vx_mps: 3.0, vy_mps: 0.0, yaw_rate_radps: 1e-12 };
+        let twist = Twist2 {
+            vx_mps: 3.0,
+            vy_mps: 0.0,
+            yaw_rate_radps: 1e-12,
+        };
         assert!(close(Pose2::exp(twist), Pose2::new(3.0, 0.0, 0.0), 1e-9));
     }
 

@@ -30,7 +30,10 @@ impl Pose3 {
 
     /// From a translation in metres and a rotation.
     pub fn new(translation_m: Vector3<f64>, rotation: UnitQuaternion<f64>) -> Self {
-        Self(Isometry3::from_parts(Translation3::from(translation_m), rotation))
+        Self(Isometry3::from_parts(
+            Translation3::from(translation_m),
+            rotation,
+        ))
     }
 
     /// `b_from_a` for `a_from_b`.
@@ -72,8 +75,14 @@ impl Pose3 {
         let angular_radps = self.0.rotation.scaled_axis();
         // V is never singular for turns below 2 pi, and a rotation's log turns at most pi.
         let v = left_jacobian(angular_radps);
-        let linear_mps = v.lu().solve(&self.translation_m()).unwrap_or_else(Vector3::zeros);
-        Twist3 { linear_mps, angular_radps }
+        let linear_mps = v
+            .lu()
+            .solve(&self.translation_m())
+            .unwrap_or_else(Vector3::zeros);
+        Twist3 {
+            linear_mps,
+            angular_radps,
+        }
     }
 }
 
@@ -85,7 +94,10 @@ fn left_jacobian(turn: Vector3<f64>) -> Matrix3<f64> {
         (0.5, 1.0 / 6.0)
     } else {
         let half = (0.5 * theta).sin();
-        (2.0 * half * half / (theta * theta), (theta - theta.sin()) / theta.powi(3))
+        (
+            2.0 * half * half / (theta * theta),
+            (theta - theta.sin()) / theta.powi(3),
+        )
     };
     Matrix3::identity() + hat * b + hat * hat * c
 }

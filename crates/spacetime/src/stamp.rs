@@ -83,7 +83,10 @@ impl Stamp {
 impl Add<Duration> for Stamp {
     type Output = Self;
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(rhs.as_nanos()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(rhs.as_nanos()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -91,7 +94,10 @@ impl Add<Duration> for Stamp {
 impl Sub<Duration> for Stamp {
     type Output = Self;
     fn sub(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(rhs.as_nanos()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(rhs.as_nanos()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -99,7 +105,12 @@ impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
         let nanos = self.0.unsigned_abs();
-        write!(f, "{sign}{}.{:09} s", nanos / 1_000_000_000, nanos % 1_000_000_000)
+        write!(
+            f,
+            "{sign}{}.{:09} s",
+            nanos / 1_000_000_000,
+            nanos % 1_000_000_000
+        )
     }
 }
 
@@ -116,7 +127,10 @@ mod tests {
 
     #[test]
     fn seconds_round_to_the_nearest_nanosecond() {
-        assert_eq!(Stamp::from_secs(1.234_567_891_4).unwrap().nanos(), 1_234_567_891);
+        assert_eq!(
+            Stamp::from_secs(1.234_567_891_4).unwrap().nanos(),
+            1_234_567_891
+        );
         assert_eq!(Stamp::from_secs(-0.5).unwrap().nanos(), -500_000_000);
     }
 
@@ -124,14 +138,23 @@ mod tests {
     fn arithmetic_saturates_and_never_wraps() {
         let end = Stamp::from_nanos(i64::MAX);
         assert_eq!(end + Duration::MAX, end);
-        assert_eq!(Stamp::from_nanos(i64::MIN) - Duration::MAX, Stamp::from_nanos(i64::MIN));
+        assert_eq!(
+            Stamp::from_nanos(i64::MIN) - Duration::MAX,
+            Stamp::from_nanos(i64::MIN)
+        );
         assert_eq!(Stamp::ZERO.checked_since(end), None);
         assert_eq!(Stamp::ZERO.saturating_since(end), Duration::ZERO);
     }
 
     #[test]
     fn display_keeps_the_sign_of_fractions() {
-        assert_eq!(Stamp::from_nanos(-500_000_000).to_string(), "-0.500000000 s");
-        assert_eq!(Stamp::from_nanos(12_000_000_034).to_string(), "12.000000034 s");
+        assert_eq!(
+            Stamp::from_nanos(-500_000_000).to_string(),
+            "-0.500000000 s"
+        );
+        assert_eq!(
+            Stamp::from_nanos(12_000_000_034).to_string(),
+            "12.000000034 s"
+        );
     }
 }

@@ -1,0 +1,194 @@
+//! Plain numbers to network inputs: one place for every scaling.
+
+use std::time::Duration;
+
+use sedge_spacetime::Pose2;
+use sedge_world_model::{Candidate, CandidateSet, LidarScan, N_CANDIDATES, RANGE_MAX_M};
+
+use crate::checkpoint::Normalisation;
+use crate::decoder::COMPONENTS;
+use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS};
+use crate::motion_head::ERROR_SCALE;
+use crate::recurrent_core::STEP_REFERENCE_SECS;
+
+/// Channels of the decoder's input: log range and hole of each candidate, spread, age, motion
+/// (x, y, sin and cos of yaw), horizon, and the beam's direction (sin, cos).
+pub(crate) const DECODER_CHANNELS: usize = 2 * N_CANDIDATES + 2 + 4 + 1 + 2;
+
+/// Range at which the log scale bends, in metres.
+const LOG_RANGE_BEND_M: f32 = 0.5;
+const AGE_MAX_SECS: f32 = 20.0;
+/// One unit of movement per scan, as networks see it: metres and radians.
+const STEP_MOTION_SCALE: [f64; 3] = [0.1, 0.1, 0.1];
+const HORIZON_SCALE_SECS: f32 = 2.0;
+
+/// The constants above, for a checkpoint's story.
+pub(crate) fn normalisation() -> Normalisation {
+    Normalisation {
+        log_range_bend_m: LOG_RANGE_BEND_M,
+        range_max_m: RANGE_MAX_M,
+        step_motion: STEP_MOTION_SCALE,
+        motion_error: ERROR_SCALE,
+        horizon_secs: HORIZON_SCALE_SECS,
+        step_reference_secs: STEP_REFERENCE_SECS,
+    }
+}
+
+/// A range on a log scale from 0 to 1.
+fn log_range(range_m: f32) -> f32 {
+    (1.0 + range_m / LOG_RANGE_BEND_M).ln() / (1.0 + RANGE_MAX_M / LOG_RANGE_BEND_M).ln()
+}
+
+/// A scan as the encoder sees it: log range, hit and valid per bin over the field of view. A bin
+/// takes its nearest return; a bin with beams but no return is valid without a hit.
+///
+/// # Shapes
+/// `[channel, bin]`, flat.
+pub(crate) fn encoder_scan(scan: &LidarScan) -> Vec<f32> {
+    let n_beams = scan.ranges_m.len();
+    let mut nearest = vec![f32::INFINITY; ENCODER_BEAMS];
+    let mut row = vec![0.0; ENCODER_CHANNELS * ENCODER_BEAMS];
+    for bin in 0..ENCODER_BEAMS.max(n_beams) {
+        // Finer scans: every beam has a bin. Coarser ones: every bin has a beam.
+        let (bin, beam) = if n_beams >= ENCODER_BEAMS {
+            (bin * ENCODER_BEAMS / n_beams, bin)
+        } else {
+            (bin, bin * n_beams / ENCODER_BEAMS)
+        };
+        row[2 * ENCODER_BEAMS + bin] = 1.0;
+        if scan.is_valid(beam) {
+            nearest[bin] = nearest[bin].min(scan.ranges_m[beam]);
+        }
+    }
+    for (bin, &range_m) in nearest.iter().enumerate() {
+        if range_m.is_finite() {
+            row[bin] = log_range(range_m);
+            row[ENCODER_BEAMS + bin] = 1.0;
+        }
+    }
+    row
+}
+
+/// A movement that took `dt_secs`, as networks see it.
+pub(crate) fn motion_row(motion: Pose2, dt_secs: f64) -> [f32; MOTION_INPUTS] {
+    let [x, y, yaw] = STEP_MOTION_SCALE;
+    [
+        (motion.x_m / x) as f32,
+        (motion.y_m / y) as f32,
+        (motion.yaw_rad / yaw) as f32,
+        dt_secs.max(1e-3).ln() as f32,
+    ]
+}
+
+/// The decoder's view of one future: `[channel, beam]` features and the components' candidates
+/// `[component - 1, beam]` in metres, both flat and appended to the given rows.
+pub(crate) struct DecoderRows {
+    pub(crate) features: Vec<f32>,
+    pub(crate) candidates_m: Vec<f32>,
+}
+
+impl DecoderRows {
+    pub(crate) fn with_capacity(batch: usize, n_beams: usize) -> Self {
+        Self {
+            features: Vec::with_capacity(batch * DECODER_CHANNELS * n_beams),
+            candidates_m: Vec::with_capacity(batch * COMPONENTS.len() * n_beams),
+        }
+    }
+
+    /// Appends one future.
+    pub(crate) fn push(&mut self, view: &FutureView<'_>) {
+        let set = view.candidates;
+        let n_beams = set.n_beams;
+        let rows = &mut self.features;
+        for candidate in Candidate::ALL {
+            rows.extend(set.row(candidate).iter().map(|&range| log_range(range)));
+        }
+        for candidate in Candidate::ALL {
+            rows.extend(
+                set.hole_row(candidate)
+                    .iter()
+                    .map(|&hole| f32::from(u8::from(hole))),
+            );
+        }
+        rows.extend(set.spread_m.iter().map(|&spread| log_range(spread)));
+        rows.extend(
+            set.age_secs
+                .iter()
+                .map(|&age| (age / AGE_MAX_SECS).min(1.0).sqrt()),
+        );
+        let (sin, cos) = view.motion.yaw_rad.sin_cos();
+        let horizon = view.horizon.as_secs_f32() / HORIZON_SCALE_SECS;
+        let whole = [
+            view.motion.x_m as f32,
+            view.motion.y_m as f32,
+            sin as f32,
+            cos as f32,
+            horizon,
+        ];
+        for value in whole {
+            rows.extend(std::iter::repeat_n(value, n_beams));
+        }
+        rows.extend((0..n_beams).map(|beam| view.angle_rad(beam).sin()));
+        rows.extend((0..n_beams).map(|beam| view.angle_rad(beam).cos()));
+        for candidate in COMPONENTS {
+            self.candidates_m.extend_from_slice(set.row(candidate));
+        }
+    }
+}
+
+/// One future to decode.
+pub(crate) struct FutureView<'a> {
+    pub(crate) candidates: &'a CandidateSet,
+    /// `now_from_then`
+    pub(crate) motion: Pose2,
+    pub(crate) horizon: Duration,
+    pub(crate) geometry: sedge_world_model::ScanGeometry,
+}
+
+impl FutureView<'_> {
+    fn angle_rad(&self, beam_idx: usize) -> f32 {
+        self.geometry.angle_rad(beam_idx) as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sedge_world_model::ScanGeometry;
+
+    fn scan(ranges_m: Vec<f32>) -> LidarScan {
+        let geometry = ScanGeometry {
+            first_angle_rad: 0.0,
+            step_rad: 0.01,
+            n_beams: ranges_m.len(),
+        };
+        LidarScan {
+            geometry,
+            ranges_m: ranges_m.into(),
+        }
+    }
+
+    #[test]
+    fn fine_and_coarse_scans_of_one_wall_look_alike() {
+        let coarse = encoder_scan(&scan(vec![3.0; 181]));
+        let fine = encoder_scan(&scan(vec![3.0; 1081]));
+        assert_eq!(coarse, fine);
+    }
+
+    #[test]
+    fn a_bin_keeps_its_nearest_return_and_no_return_is_no_range() {
+        let mut ranges = vec![81.91; 720];
+        (ranges[0], ranges[1]) = (4.0, 2.0);
+        let row = encoder_scan(&scan(ranges));
+        assert!((row[0] - log_range(2.0)).abs() < 1e-6);
+        assert_eq!(
+            (row[1], row[ENCODER_BEAMS + 1], row[2 * ENCODER_BEAMS + 1]),
+            (0.0, 0.0, 1.0)
+        );
+    }
+
+    #[test]
+    fn log_range_runs_from_zero_to_one() {
+        assert!(log_range(0.0).abs() < 1e-6 && (log_range(RANGE_MAX_M) - 1.0).abs() < 1e-6);
+    }
+}
