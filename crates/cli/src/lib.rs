@@ -1,1 +1,99 @@
-//! The sedge command line
+//! The `sedge` command line: parses arguments and launch files, chooses adapters, installs
+//! tracing, runs, and prints.
+//!
+//! It holds no estimation, no wire format and no vendor's types: those live in the rooms below.
+//! Everything a command prints for machines or people goes to standard output; progress, warnings
+//! and logs go to standard error.
+//!
+//! ```
+//! use clap::Parser as _;
+//!
+//! let parsed = sedge::Cli::try_parse_from(["sedge", "devices", "--json"]);
+//! assert!(parsed.is_ok());
+//! ```
+
+mod agent_process;
+mod arguments;
+pub mod commands;
+mod endpoint;
+mod eval_rows;
+mod first_scan_model;
+mod interrupt;
+mod launch_file;
+mod log_file;
+mod logging;
+mod place;
+mod progress;
+mod run_folder;
+mod table;
+mod training;
+mod viewer_observer;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use arguments::{Cli, Command};
+pub use endpoint::Endpoint;
+pub use eval_rows::{EvalRow, Spread};
+pub use launch_file::{LaunchFileError, read_launch_file};
+pub use log_file::{OpenedLog, open_log};
+pub use place::data_folder;
+pub use progress::{Progress, ProgressStyle};
+pub use run_folder::{RunFile, RunStatus, START_FILE, STEPS_FILE};
+pub use table::Table;
+pub use training::{Start, Stop, TrainOutcome, TrainPlan, train};
+
+/// The command did what was asked.
+const EXIT_DONE: u8 = 0;
+/// The command could not do it.
+const EXIT_FAILED: u8 = 1;
+/// The command was asked for something that makes no sense.
+const EXIT_USAGE: u8 = 2;
+
+/// What was asked for makes no sense, whatever the machine and the files: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Parses and runs; the exit code is 0 when done, 1 when it failed, 2 when the request made no
+/// sense.
+pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Where even the help text cannot be printed there is nobody left to tell.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE));
+        }
+    };
+    logging::install(cli.log_filter.as_deref());
+    let mut out = io::stdout().lock();
+    let result = commands::run(&cli.command, &mut out).and_then(|()| Ok(out.flush()?));
+    ExitCode::from(match result {
+        Ok(()) => EXIT_DONE,
+        Err(error) if is_closed_pipe(&error) => EXIT_DONE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if is_usage(&error) {
+                EXIT_USAGE
+            } else {
+                EXIT_FAILED
+            }
+        }
+    })
+}
+
+/// Whether the reader of our output went away, as `sedge ... | head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io_error = error.downcast_ref::<io::Error>();
+    io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.is::<UsageError>() || cause.is::<LaunchFileError>())
+}

@@ -1,0 +1,60 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    agent::AgentArgs, calibrate::CalibrateArgs, completion::CompletionArgs, dataset::DatasetArgs,
+    demo::DemoArgs, devices::DevicesArgs, eval::EvalArgs, inspect::InspectArgs, play::PlayArgs,
+    train::TrainArgs,
+};
+
+/// World models for robots that talk to each other: train one from a log, run it live, and see how
+/// its predictions fare when the future arrives.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sedge",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  sedge demo                                     all of it, in about two minutes
+  sedge train --log a.log.gz --preset s --seed 1 --out runs/a
+  sedge eval --log a.log.gz --run runs/a
+  sedge play a.log.gz                            and, in another terminal:
+  sedge agent --run runs/a --rerun file a.rrd
+
+Exit codes: 0 done, 1 failed, 2 the request makes no sense."
+)]
+pub struct Cli {
+    /// What to log to standard error, as in `RUST_LOG`, such as `debug` or `sedge_runtime=trace`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log_filter: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a world model on the first 70 % of a log.
+    Train(TrainArgs),
+    /// Grade predictions on the last part of a log: baselines and trained models in one table.
+    Eval(EvalArgs),
+    /// Fit scanner latency and odometry calibration from a log.
+    Calibrate(CalibrateArgs),
+    /// Say what a log or a trained run holds.
+    Inspect(InspectArgs),
+    /// List where networks can run.
+    Devices(DevicesArgs),
+    /// Fetch and list public logs.
+    Dataset(DatasetArgs),
+    /// Play a log as live messages over Zenoh.
+    Play(PlayArgs),
+    /// Sense over Zenoh, believe, predict, and grade when the future arrives.
+    Agent(AgentArgs),
+    /// Do all of it at once, with nothing else installed.
+    Demo(DemoArgs),
+    /// Print a completion script for a shell.
+    Completion(CompletionArgs),
+}

@@ -1,0 +1,41 @@
+//! One file a command.
+
+pub mod agent;
+pub mod calibrate;
+pub mod completion;
+pub mod dataset;
+pub mod demo;
+pub mod devices;
+pub mod eval;
+pub mod inspect;
+pub mod play;
+pub mod train;
+
+use std::io::Write;
+
+use crate::Command;
+
+/// Runs a command; what it has to say goes to `out`.
+///
+/// # Errors
+/// When it cannot do what was asked.
+pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
+    match command {
+        Command::Train(args) => train::run(args, out),
+        Command::Eval(args) => eval::run(args, out),
+        Command::Calibrate(args) => calibrate::run(args, out),
+        Command::Inspect(args) => inspect::run(args, out),
+        Command::Devices(args) => devices::run(args, out),
+        Command::Dataset(args) => dataset::run(args, out),
+        Command::Play(args) => play::run(args, out),
+        Command::Agent(args) => agent::run(args, out),
+        Command::Demo(args) => demo::run(args, out),
+        Command::Completion(args) => completion::run(args, out),
+    }
+}
+
+/// Writes a value as indented JSON and a line end.
+fn write_json(value: &impl serde::Serialize, out: &mut dyn Write) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    Ok(writeln!(out)?)
+}

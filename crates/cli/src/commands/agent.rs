@@ -1,0 +1,469 @@
+//! `sedge agent`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use sedge_runtime::{
+    AgentConfig, AgentNode, AgentReport, Lossless, ModelError, ModelFactory, OnEnd, Shutdown,
+    SystemClock, Wiring, named_model_hash, new_epoch, run_node, spawn_named,
+};
+use sedge_spacetime::{AgentName, Clock};
+use sedge_transport_zenoh::ZenohNetwork;
+use sedge_viewer::{QueueFull, Viewer, ViewerConfig, ViewerTarget};
+use sedge_world_model::{GeometricModel, MotionModel, MotionNoise, WorldModel};
+use sedge_world_model_burn::{BurnWorldModel, CheckpointStory, DeviceKind, read_story};
+use serde::{Deserialize, Deserializer};
+
+use super::write_json;
+use crate::endpoint::{Side, zenoh_config};
+use crate::first_scan_model::FirstScanModel;
+use crate::interrupt::shutdown_of_process;
+use crate::viewer_observer::ViewerObserver;
+use crate::{Endpoint, UsageError, read_launch_file};
+
+/// The robot and fleet that play and agent speak of unless told otherwise.
+pub(crate) const DEFAULT_ROBOT: &str = "crane";
+pub(crate) const DEFAULT_FLEET: &str = "sedge";
+
+/// How long a replay waits for the viewer, so that its recording comes out whole.
+const DRAWING_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// What `sedge agent` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sedge agent --run runs/a
+  sedge agent --run runs/a --rerun file a.rrd --until-end
+  sedge agent --model geometric --connect tcp/192.168.1.7:7447
+  sedge agent launch/agent.toml --robot crane3
+
+It ends with ctrl-c (or, with --until-end, with the log that is played to it) and then prints how
+its predictions fared and where its time went.")]
+pub struct AgentArgs {
+    /// A launch file; what is typed here overrides what it says.
+    #[arg(value_name = "LAUNCH.toml")]
+    pub launch: Option<PathBuf>,
+    /// Everything that a launch file may say too.
+    #[command(flatten)]
+    pub settings: AgentSettings,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What an agent is told, on the command line or in a launch file (keys with `_` for `-`).
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentSettings {
+    /// The folder of the run whose model it believes with.
+    #[arg(long, value_name = "RUN", conflicts_with = "model")]
+    pub run: Option<PathBuf>,
+    /// A model that needs no training, instead of a run's.
+    #[arg(long, value_enum)]
+    pub model: Option<UntrainedModel>,
+    /// Latency and calibration for `--model geometric`, from `sedge calibrate --out`; none
+    /// otherwise.
+    #[arg(long, value_name = "PATH")]
+    pub calibration: Option<PathBuf>,
+    /// Where the network runs (default flex); see `sedge devices`.
+    #[arg(long)]
+    pub device: Option<DeviceKind>,
+    /// The robot whose sensors it listens to and in whose name it speaks (default `crane`).
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub robot: Option<AgentName>,
+    /// The fleet that the robot belongs to (default `sedge`).
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
+    pub fleet: Option<AgentName>,
+    /// Where to listen for others, such as tcp/127.0.0.1:7447.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub listen: Vec<Endpoint>,
+    /// Whom to dial (default tcp/127.0.0.1:7447 when it listens nowhere); dialled again when lost.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub connect: Vec<Endpoint>,
+    /// How many seconds ahead to predict (default 0.5,1,2).
+    #[arg(long, value_name = "SECS", value_delimiter = ',')]
+    pub horizons_secs: Vec<HorizonSecs>,
+    /// Show it: off (default), file PATH, serve [IP:PORT], connect [URL] or spawn.
+    #[arg(long, value_name = "TARGET", num_args = 1..=2)]
+    #[serde(deserialize_with = "viewer_words")]
+    pub rerun: Vec<String>,
+    /// Write the report as JSON to this file when it ends.
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+    /// End when the log that is played to it ends.
+    #[arg(long)]
+    pub until_end: bool,
+    /// End when standard input ends: for a program that starts an agent and may die itself.
+    #[arg(long)]
+    #[serde(skip)]
+    pub until_stdin_ends: bool,
+    /// Ask the network to drop nothing: for a log that is played as fast as can be.
+    #[arg(long)]
+    pub lossless: bool,
+}
+
+/// Models that need no training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UntrainedModel {
+    /// Recent scans, moved by odometry.
+    Geometric,
+}
+
+/// A horizon: seconds above zero and at most a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct HorizonSecs(f64);
+
+impl HorizonSecs {
+    pub(crate) fn duration(self) -> Duration {
+        Duration::from_secs_f64(self.0)
+    }
+}
+
+impl TryFrom<f64> for HorizonSecs {
+    type Error = String;
+    fn try_from(secs: f64) -> Result<Self, String> {
+        if secs > 0.0 && secs <= 60.0 {
+            Ok(Self(secs))
+        } else {
+            Err(format!(
+                "expected a horizon above 0 and at most 60 seconds, got {secs}"
+            ))
+        }
+    }
+}
+
+impl std::str::FromStr for HorizonSecs {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let secs = text.parse::<f64>();
+        secs.map_err(|error| format!("expected seconds, got {text:?}: {error}"))
+            .and_then(Self::try_from)
+    }
+}
+
+pub(crate) fn parse_name(text: &str) -> Result<AgentName, String> {
+    AgentName::new(text).map_err(|error| error.to_string())
+}
+
+/// The one text of a launch file as the words of the command line.
+pub(crate) fn viewer_words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    let target = ViewerTarget::deserialize(deserializer)?.to_string();
+    Ok(match target.split_once(' ') {
+        Some((kind, place)) => vec![kind.to_owned(), place.to_owned()],
+        None => vec![target],
+    })
+}
+
+impl AgentSettings {
+    /// These settings where they say something, `otherwise`'s elsewhere.
+    #[must_use]
+    pub fn or(self, otherwise: Self) -> Self {
+        fn first<T>(here: Vec<T>, otherwise: Vec<T>) -> Vec<T> {
+            if here.is_empty() { otherwise } else { here }
+        }
+        // A run typed here overrides a model written there, and the other way round.
+        let says_model = self.run.is_some() || self.model.is_some();
+        let (run, model) = if says_model {
+            (self.run, self.model)
+        } else {
+            (otherwise.run, otherwise.model)
+        };
+        Self {
+            run,
+            model,
+            calibration: self.calibration.or(otherwise.calibration),
+            device: self.device.or(otherwise.device),
+            robot: self.robot.or(otherwise.robot),
+            fleet: self.fleet.or(otherwise.fleet),
+            listen: first(self.listen, otherwise.listen),
+            connect: first(self.connect, otherwise.connect),
+            horizons_secs: first(self.horizons_secs, otherwise.horizons_secs),
+            rerun: first(self.rerun, otherwise.rerun),
+            report: self.report.or(otherwise.report),
+            until_end: self.until_end || otherwise.until_end,
+            until_stdin_ends: self.until_stdin_ends || otherwise.until_stdin_ends,
+            lossless: self.lossless || otherwise.lossless,
+        }
+    }
+}
+
+/// Runs an agent until its end and prints its report.
+///
+/// # Errors
+/// When the model, the network or the viewer cannot be had.
+pub fn run(args: &AgentArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let written = match &args.launch {
+        Some(path) => read_launch_file(path)?,
+        None => AgentSettings::default(),
+    };
+    let settings = args.settings.clone().or(written);
+    let report = live(&settings)?;
+    if let Some(path) = &settings.report {
+        let text = serde_json::to_string_pretty(&report)? + "\n";
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.json {
+        write_json(&report, out)
+    } else {
+        Ok(writeln!(out, "{report}")?)
+    }
+}
+
+/// Senses, believes and predicts until the end.
+///
+/// # Errors
+/// As [`run`].
+fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
+    let target = viewer_target(&settings.rerun)?;
+    let shutdown = shutdown_of_process();
+    if settings.until_stdin_ends {
+        end_with_stdin(shutdown.clone())?;
+    }
+    let clock = Arc::new(SystemClock::new());
+    let chosen = ChosenModel::of(settings)?;
+    let config = agent_config(settings, &chosen, clock.as_ref())?;
+    let robot = config.robot.clone();
+    let epoch = config.epoch;
+    let baselines = chosen.baselines();
+    let agent = AgentNode::new(
+        config,
+        Arc::<SystemClock>::clone(&clock),
+        chosen.model,
+        baselines,
+    )?;
+    let mut viewer_config = ViewerConfig::new("sedge", format!("{robot}-{epoch}"));
+    if settings.lossless {
+        viewer_config.queue_full = QueueFull::Wait(DRAWING_WAIT_MAX);
+    }
+    let viewer = Viewer::open(&target, &viewer_config)?;
+    let mut agent = agent.with_observer(Box::new(ViewerObserver::new(viewer, robot.clone())));
+
+    let config = zenoh_config(&settings.listen, &settings.connect, Side::Dials);
+    let network = ZenohNetwork::open(&config, Arc::<SystemClock>::clone(&clock))?;
+    tracing::info!(
+        "{robot} listens on {:?}, dials {:?}",
+        network.locators(),
+        config.connect
+    );
+    let mut wiring = Wiring::connect(&network, &agent.subscriptions(), &agent.publications())?;
+    let ran = run_node(&mut agent, &mut wiring, clock.as_ref(), &shutdown);
+    tracing::info!("ended: {ran:?}");
+    Ok(agent.report())
+}
+
+/// Asks for the end when nobody holds the other end of standard input any more.
+fn end_with_stdin(shutdown: Shutdown) -> std::io::Result<()> {
+    let watch = move || {
+        let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        tracing::info!("standard input ended: {ended:?}");
+        shutdown.request();
+    };
+    // Never joined: it lives as long as standard input does.
+    spawn_named("stdin", watch).map(drop)
+}
+
+pub(crate) fn viewer_target(words: &[String]) -> anyhow::Result<ViewerTarget> {
+    Ok(
+        ViewerTarget::parse_words(words)
+            .map_err(|error| UsageError(format!("--rerun: {error}")))?,
+    )
+}
+
+fn agent_config(
+    settings: &AgentSettings,
+    chosen: &ChosenModel,
+    clock: &dyn Clock,
+) -> anyhow::Result<AgentConfig> {
+    let name = |name: &Option<AgentName>, default: &str| {
+        name.clone().map_or_else(|| AgentName::new(default), Ok)
+    };
+    let fleet = name(&settings.fleet, DEFAULT_FLEET)?;
+    let robot = name(&settings.robot, DEFAULT_ROBOT)?;
+    let mut config = AgentConfig::new(fleet, robot, new_epoch(clock));
+    if !settings.horizons_secs.is_empty() {
+        config.horizons = settings
+            .horizons_secs
+            .iter()
+            .map(|secs| secs.duration())
+            .collect();
+    }
+    config.clock_domain = SystemClock::domain();
+    config.model_hash = chosen.hash;
+    config.scanner_latency_secs = chosen.motion.latency_secs;
+    config.on_end = if settings.until_end {
+        OnEnd::Finish
+    } else {
+        OnEnd::Wait
+    };
+    config.lossless = if settings.lossless {
+        Lossless::Yes
+    } else {
+        Lossless::No
+    };
+    Ok(config)
+}
+
+/// The model that the settings ask for.
+struct ChosenModel {
+    hash: [u8; 32],
+    motion: MotionModel,
+    model: ModelFactory,
+    /// Of a trained model; the geometric one is its baseline.
+    story: Option<CheckpointStory>,
+}
+
+impl ChosenModel {
+    fn of(settings: &AgentSettings) -> anyhow::Result<Self> {
+        match (&settings.run, settings.model) {
+            (Some(run), None) => Self::trained(run, settings.device.unwrap_or(DeviceKind::Flex)),
+            (None, Some(UntrainedModel::Geometric)) => Self::geometric(settings),
+            (Some(_), Some(_)) => bail!(UsageError("expected a run or a model, got both".into())),
+            (None, None) => bail!(UsageError(
+                "expected a model: --run RUN for a trained one, or --model geometric".into()
+            )),
+        }
+    }
+
+    fn trained(run: &Path, device: DeviceKind) -> anyhow::Result<Self> {
+        device.open()?;
+        let story = read_story(run)?;
+        let run = run.to_owned();
+        let load = move || -> Result<Box<dyn WorldModel>, ModelError> {
+            Ok(Box::new(BurnWorldModel::load(&run, device)?))
+        };
+        Ok(Self {
+            hash: hash_bytes(&story.model_hash)?,
+            motion: story.motion_model,
+            model: Box::new(load),
+            story: Some(story),
+        })
+    }
+
+    fn geometric(settings: &AgentSettings) -> anyhow::Result<Self> {
+        let motion = match &settings.calibration {
+            Some(path) => read_motion(path)?,
+            None => MotionModel::default(),
+        };
+        let make = move || -> Result<Box<dyn WorldModel>, ModelError> {
+            Ok(Box::new(FirstScanModel::new(motion)))
+        };
+        let name = FirstScanModel::new(motion).name().to_owned();
+        Ok(Self {
+            hash: named_model_hash(&name),
+            motion,
+            model: Box::new(make),
+            story: None,
+        })
+    }
+
+    fn baselines(&self) -> Vec<ModelFactory> {
+        let Some(story) = &self.story else {
+            return Vec::new();
+        };
+        let (geometry, motion) = (story.geometry, story.motion_model);
+        let make = move || -> Result<Box<dyn WorldModel>, ModelError> {
+            Ok(Box::new(GeometricModel::new(
+                geometry,
+                motion,
+                MotionNoise::ASSUMED,
+            )))
+        };
+        vec![Box::new(make)]
+    }
+}
+
+fn read_motion(path: &Path) -> anyhow::Result<MotionModel> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let motion: MotionModel = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "expected what `sedge calibrate --out` wrote in {}",
+            path.display()
+        )
+    })?;
+    Ok(motion)
+}
+
+/// 64 hexadecimal digits as bytes.
+fn hash_bytes(text: &str) -> anyhow::Result<[u8; 32]> {
+    let byte = |byte_idx: usize| {
+        let digits = text.get(2 * byte_idx..2 * byte_idx + 2)?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
+    let bytes = bytes
+        .filter(|_| text.len() == 64)
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes.with_context(|| format!("expected a hash of 64 hexadecimal digits, got {text:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_overrides_what_is_written() {
+        let written: AgentSettings =
+            toml::from_str("run = 'a'\nrobot = 'one'\nconnect = ['tcp/127.0.0.1:1']").unwrap();
+        let typed = AgentSettings {
+            model: Some(UntrainedModel::Geometric),
+            robot: Some(AgentName::new("two").unwrap()),
+            ..AgentSettings::default()
+        };
+        let both = typed.or(written);
+        assert_eq!(
+            (both.run, both.model),
+            (None, Some(UntrainedModel::Geometric))
+        );
+        assert_eq!(both.robot.unwrap().as_str(), "two");
+        assert_eq!(both.connect.len(), 1);
+    }
+
+    #[test]
+    fn a_viewer_target_reads_the_same_in_both_places() {
+        let words = |text: &str| {
+            let toml = format!("rerun = {text:?}");
+            toml::from_str::<AgentSettings>(&toml).map(|settings| settings.rerun)
+        };
+        assert_eq!(words("off").unwrap(), ["off"]);
+        assert_eq!(words("file a b.rrd").unwrap(), ["file", "a b.rrd"]);
+        assert_eq!(words("serve").unwrap(), ["serve", "127.0.0.1:9876"]);
+        assert!(
+            words("show")
+                .unwrap_err()
+                .to_string()
+                .contains("got \"show\"")
+        );
+        assert!(viewer_target(&["file".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn only_64_hexadecimal_digits_are_a_hash() {
+        assert_eq!(hash_bytes(&"0f".repeat(32)).unwrap(), [15; 32]);
+        for bad in [
+            "",
+            "0f",
+            &"0f".repeat(33),
+            &"zz".repeat(32),
+            &"é".repeat(32),
+        ] {
+            assert!(hash_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn horizons_are_above_zero() {
+        assert!("0.5".parse::<HorizonSecs>().is_ok());
+        for bad in ["0", "-1", "NaN", "61", "soon"] {
+            assert!(bad.parse::<HorizonSecs>().is_err(), "{bad}");
+        }
+    }
+}

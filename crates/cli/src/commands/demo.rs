@@ -1,0 +1,317 @@
+//! `sedge demo`: all of it at once, with nothing else installed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use sedge_runtime::{AgentReport, PlayState, Shutdown};
+use sedge_viewer::{ScreenshotConfig, ScreenshotOutcome, ViewerTarget, screenshot};
+use sedge_world_model_burn::{DeviceKind, Preset, TrainConfig};
+use serde::Deserialize;
+
+use super::agent::{HorizonSecs, viewer_target};
+use super::dataset::DatasetName;
+use super::play::{Plan, PlaySettings, Share, Speed, Stage};
+use super::train::fit_to_log;
+use crate::agent_process::{AgentOrder, AgentProcess};
+use crate::interrupt::shutdown_of_process;
+use crate::log_file::{fit_and_say, synthetic_log};
+use crate::{
+    Endpoint, OpenedLog, ProgressStyle, Start, Stop, TrainPlan, open_log, read_launch_file, train,
+};
+
+/// Seed of the demo unless told otherwise.
+const SEED: u64 = 1;
+/// Where the demo writes unless told otherwise.
+const OUT: &str = "runs/demo";
+/// How long the synthetic log is, and how long when seconds must do.
+const SECS: Duration = Duration::from_mins(5);
+const SECS_QUICK: Duration = Duration::from_mins(1);
+/// The part of the log that is learnt from; the rest is played.
+const TRAIN_SHARE: f64 = 0.7;
+/// Training stops here on slow machines.
+const TRAIN_TIME_MAX: Duration = Duration::from_mins(2);
+/// How long the agent may take to finish once everything was played.
+const AGENT_END_MAX: Duration = Duration::from_mins(1);
+/// Horizons of logs whose scans are dense, seconds.
+const HORIZONS_SECS: [f64; 3] = [0.5, 1.0, 2.0];
+
+/// What `sedge demo` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sedge demo
+  sedge demo --quick
+  sedge dataset get killian && sedge demo        on a real robot's log
+  sedge demo --log a.log.gz --rerun spawn
+
+It trains a tiny model on the first 70 % of a log for about a minute, plays the rest over Zenoh to
+an agent in a process of its own, and says how the agent's predictions fared.")]
+pub struct DemoArgs {
+    /// A launch file; what is typed here overrides what it says.
+    #[arg(value_name = "LAUNCH.toml")]
+    pub launch: Option<PathBuf>,
+    /// Everything that a launch file may say too.
+    #[command(flatten)]
+    pub settings: DemoSettings,
+}
+
+/// What the demo is told, on the command line or in a launch file.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DemoSettings {
+    /// The log (default: a fetched Killian Court, or else a synthetic corridor).
+    #[arg(long, value_name = "PATH")]
+    pub log: Option<PathBuf>,
+    /// Seed of the training and of a synthetic log (default 1).
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The folder to write to (default runs/demo); a demo in it is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Show it: off, file PATH (default demo.rrd in the folder), serve [IP:PORT], connect [URL] or
+    /// spawn.
+    #[arg(long, value_name = "TARGET", num_args = 1..=2)]
+    #[serde(deserialize_with = "super::agent::viewer_words")]
+    pub rerun: Vec<String>,
+    /// Seconds instead of minutes: a few updates and the synthetic log, to see that it runs.
+    #[arg(long)]
+    pub quick: bool,
+}
+
+impl DemoSettings {
+    /// These settings where they say something, `otherwise`'s elsewhere.
+    #[must_use]
+    pub fn or(self, otherwise: Self) -> Self {
+        Self {
+            log: self.log.or(otherwise.log),
+            seed: self.seed.or(otherwise.seed),
+            out: self.out.or(otherwise.out),
+            rerun: if self.rerun.is_empty() {
+                otherwise.rerun
+            } else {
+                self.rerun
+            },
+            quick: self.quick || otherwise.quick,
+        }
+    }
+}
+
+/// Everything the demo decided before it begins.
+struct Demo {
+    out: PathBuf,
+    run: PathBuf,
+    log: OpenedLog,
+    config: TrainConfig,
+    target: ViewerTarget,
+    shutdown: Shutdown,
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When any part of it fails.
+pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let written = match &args.launch {
+        Some(path) => read_launch_file(path)?,
+        None => DemoSettings::default(),
+    };
+    let demo = Demo::prepare(args.settings.clone().or(written), out)?;
+    demo.train(out)?;
+    if demo.shutdown.is_requested() {
+        return Ok(writeln!(out, "stopped")?);
+    }
+    let report = demo.play(out)?;
+    demo.say(&report, out)
+}
+
+impl Demo {
+    fn prepare(settings: DemoSettings, out: &mut dyn Write) -> anyhow::Result<Self> {
+        let seed = settings.seed.unwrap_or(SEED);
+        let folder = settings.out.unwrap_or_else(|| OUT.into());
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        let target = if settings.rerun.is_empty() {
+            ViewerTarget::File(folder.join("demo.rrd"))
+        } else {
+            viewer_target(&settings.rerun)?
+        };
+        let fetched = DatasetName::Killian.fetched().filter(|_| !settings.quick);
+        let log = match settings.log.or(fetched) {
+            Some(path) => open_log(&path)?,
+            None => synthetic_log(seed, if settings.quick { SECS_QUICK } else { SECS })?,
+        };
+        let mut config = Preset::Tiny.train(seed);
+        config.train_share = TRAIN_SHARE;
+        if settings.quick {
+            config.updates = 8;
+            config.warmup_updates = 4;
+        }
+        fit_to_log(&mut config, &log);
+        let demo = Self {
+            run: folder.join("model"),
+            out: folder,
+            log,
+            config,
+            target,
+            shutdown: shutdown_of_process(),
+        };
+        demo.say_log(out)?;
+        Ok(demo)
+    }
+
+    fn say_log(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let episode = &self.log.episode;
+        writeln!(
+            out,
+            "log: {} ({}, {} scans x {} beams)",
+            self.log.path.display(),
+            self.log.format,
+            episode.scans.len(),
+            episode.geometry.n_beams
+        )?;
+        if self.log.is_synthetic() {
+            writeln!(
+                out,
+                "This log was made up: a corridor and a scanner that nobody ever drove. \
+                 `sedge dataset get killian` fetches a real one, --log takes yours."
+            )?;
+        }
+        Ok(out.flush()?)
+    }
+
+    fn train(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let motion = fit_and_say(&self.log).model;
+        let outcome = train(&TrainPlan {
+            log: &self.log,
+            motion,
+            config: self.config.clone(),
+            device: DeviceKind::Flex,
+            out: &self.run,
+            start: Start::Replace,
+            stop: Stop {
+                shutdown: self.shutdown.clone(),
+                after_updates: None,
+                after: Some(TRAIN_TIME_MAX),
+            },
+            progress: ProgressStyle::detect(),
+        })?;
+        writeln!(
+            out,
+            "trained: {} of {} updates of the tiny preset, {:.1} a second, on the first {:.0} %",
+            outcome.run.updates,
+            self.config.updates,
+            outcome.updates_per_sec,
+            100.0 * TRAIN_SHARE
+        )?;
+        Ok(out.flush()?)
+    }
+
+    /// Plays the rest of the log to an agent in a process of its own.
+    fn play(&self, out: &mut dyn Write) -> anyhow::Result<AgentReport> {
+        let loopback: Endpoint = "tcp/127.0.0.1:0".parse()?;
+        let settings = PlaySettings {
+            speed: Some(Speed::Max),
+            from: Some(Share::try_from(TRAIN_SHARE).map_err(anyhow::Error::msg)?),
+            plan: Some(Plan::On),
+            plan_secs: Some(self.plan_secs()?),
+            listen: vec![loopback],
+            ..PlaySettings::default()
+        };
+        let stage = Stage::open(&settings)?;
+        let locators = stage.locators();
+        let locator = locators
+            .first()
+            .context("expected the network to listen somewhere")?;
+        let report = self.out.join("report.json");
+        let agent = AgentProcess::start(&AgentOrder {
+            run: &self.run,
+            connect: locator,
+            horizons_secs: &self.horizons_secs(),
+            target: &self.target,
+            report: &report,
+        })?;
+        let played = stage.play(&self.log, &settings, &self.shutdown)?;
+        if played.state == PlayState::Played {
+            agent.wait_for_end(AGENT_END_MAX)?;
+        } else {
+            agent.end(AGENT_END_MAX)?;
+        }
+        ensure!(
+            played.state != PlayState::Refused,
+            "expected the agent to listen, it did not"
+        );
+        writeln!(
+            out,
+            "played: {} scans of the rest over Zenoh to an agent process in {:.1} s; {} answered\n",
+            played.scans,
+            played.elapsed.as_secs_f64(),
+            played.answered
+        )?;
+        read_report(&report)
+    }
+
+    /// Thinned logs have no scan half a second ahead: there it is one, two and four of the log's
+    /// own periods, and the agent grades the predictions that a scan comes near enough to.
+    fn horizons_secs(&self) -> Vec<f64> {
+        if self.log.is_dense() {
+            return HORIZONS_SECS.to_vec();
+        }
+        let period_secs = self.log.episode.median_scan_period_secs();
+        [1.0, 2.0, 4.0]
+            .map(|n_scans| (10.0 * n_scans * period_secs).round() / 10.0)
+            .to_vec()
+    }
+
+    /// Plans reach a little past the farthest horizon.
+    fn plan_secs(&self) -> anyhow::Result<HorizonSecs> {
+        let farthest_secs = self.horizons_secs().into_iter().fold(0.0, f64::max);
+        HorizonSecs::try_from(farthest_secs + 0.5).map_err(anyhow::Error::msg)
+    }
+
+    fn say(&self, report: &AgentReport, out: &mut dyn Write) -> anyhow::Result<()> {
+        writeln!(out, "{report}\n")?;
+        if !self.log.is_dense() {
+            writeln!(
+                out,
+                "This log has a scan every {:.1} s: the horizons are one, two and four of that, \
+                 and only predictions with a scan within 0.25 s are graded.",
+                self.log.episode.median_scan_period_secs()
+            )?;
+        }
+        writeln!(out, "model:     {}", self.run.display())?;
+        writeln!(out, "report:    {}", self.out.join("report.json").display())?;
+        let ViewerTarget::File(recording) = &self.target else {
+            return Ok(());
+        };
+        writeln!(out, "recording: {}", recording.display())?;
+        self.say_picture(recording, out)
+    }
+
+    fn say_picture(&self, recording: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+        let picture = self.out.join("demo.png");
+        match screenshot(recording, &picture, &ScreenshotConfig::default())? {
+            ScreenshotOutcome::Taken => writeln!(out, "picture:   {}", picture.display())?,
+            ScreenshotOutcome::NotInstalled => writeln!(
+                out,
+                "picture:   none, there is no rerun viewer in PATH (`pip install rerun-sdk`)"
+            )?,
+            ScreenshotOutcome::Failed { stderr } => {
+                let last = stderr.lines().last().unwrap_or("it said nothing");
+                writeln!(
+                    out,
+                    "picture:   none, the rerun viewer could not draw it: {last}"
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_report(path: &Path) -> anyhow::Result<AgentReport> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("expected the agent's report in {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
+}

@@ -1,0 +1,222 @@
+//! Training as a command does it: with progress, checkpoints, and an orderly stop.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use sedge_runtime::Shutdown;
+use sedge_world_model::{MotionModel, PosedScans};
+use sedge_world_model_burn::{
+    DeviceKind, MODEL_FILE, TRAINER_FILE, TrainConfig, Trainer, TrainingData, UpdateReport,
+};
+
+use crate::run_folder::{RunFile, RunStatus, START_FILE, StepsFile};
+use crate::{OpenedLog, Progress, ProgressStyle, UsageError};
+
+/// Updates between checkpoints: about a minute's work on two cores.
+const SAVE_EVERY: usize = 200;
+
+/// What to do about a run that the folder already holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Refuse.
+    Fresh,
+    /// Throw it away.
+    Replace,
+    /// Go on with it.
+    Resume,
+}
+
+/// When to stop before all updates are done.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// When this is requested.
+    pub shutdown: Shutdown,
+    /// After so many updates in this call.
+    pub after_updates: Option<usize>,
+    /// After so much time in this call.
+    pub after: Option<Duration>,
+}
+
+/// What to train, and where.
+pub struct TrainPlan<'a> {
+    /// The log.
+    pub log: &'a OpenedLog,
+    /// Its scanner latency and odometry calibration.
+    pub motion: MotionModel,
+    /// The recipe.
+    pub config: TrainConfig,
+    /// Where the network runs.
+    pub device: DeviceKind,
+    /// The run's folder.
+    pub out: &'a Path,
+    /// What to do about a run that is already there.
+    pub start: Start,
+    /// When to stop early.
+    pub stop: Stop,
+    /// How progress is shown.
+    pub progress: ProgressStyle,
+}
+
+/// How training ended.
+#[derive(Debug, Clone)]
+pub struct TrainOutcome {
+    /// What the run's folder now says.
+    pub run: RunFile,
+    /// The last update of this call, if there was one.
+    pub last: Option<UpdateReport>,
+    /// Updates per second in this call.
+    pub updates_per_sec: f64,
+}
+
+/// Trains, writing the run's folder as it goes.
+///
+/// # Errors
+/// When the folder holds another run, the log or recipe cannot be used, or nothing can be written.
+pub fn train(plan: &TrainPlan<'_>) -> anyhow::Result<TrainOutcome> {
+    claim_folder(plan)?;
+    let posed = PosedScans::calibrated(&plan.log.episode, &plan.motion)?;
+    let data = TrainingData {
+        episode: &plan.log.episode,
+        motion_model: plan.motion,
+        posed: &posed,
+    };
+    let trainer = open_trainer(plan, &data)?;
+    let run = RunFile {
+        sedge: env!("CARGO_PKG_VERSION").to_owned(),
+        status: RunStatus::Running,
+        log: plan.log.path.display().to_string(),
+        dataset_hash: plan.log.episode.source_hash.clone(),
+        device: plan.device,
+        config: plan.config.clone(),
+        motion_model: plan.motion,
+        n_parameters: trainer.n_parameters(),
+        n_pairs: trainer.n_pairs(),
+        updates: trainer.updates(),
+        model_hash: None,
+    };
+    run.write(plan.out)?;
+    update_until_stopped(plan, trainer, run)
+}
+
+fn claim_folder(plan: &TrainPlan<'_>) -> anyhow::Result<()> {
+    let out = plan.out;
+    let files = [START_FILE, MODEL_FILE, TRAINER_FILE];
+    let is_run = files.into_iter().any(|file| out.join(file).exists());
+    match plan.start {
+        Start::Fresh if is_run => bail!(UsageError(format!(
+            "expected a new folder for the run, but {} already holds one; \
+             go on with it by --resume or throw it away by --force",
+            out.display()
+        ))),
+        Start::Resume => check_recipe(plan)?,
+        Start::Replace => {
+            for file in files {
+                match std::fs::remove_file(out.join(file)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(error).context(format!("cannot replace {}", out.display()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Start::Fresh => {}
+    }
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))
+}
+
+/// A run goes on with the recipe it began with, or the result would be neither's.
+fn check_recipe(plan: &TrainPlan<'_>) -> anyhow::Result<()> {
+    let recipe = |config: &TrainConfig| serde_json::to_string(config);
+    let (expected, got) = (RunFile::read(plan.out)?.config, &plan.config);
+    ensure!(
+        expected == *got,
+        UsageError(format!(
+            "expected the recipe that the run in {} began with, {}; got {}",
+            plan.out.display(),
+            recipe(&expected)?,
+            recipe(got)?
+        ))
+    );
+    Ok(())
+}
+
+fn open_trainer(plan: &TrainPlan<'_>, data: &TrainingData<'_>) -> anyhow::Result<Trainer> {
+    let mut shown = None;
+    let mut gathered = |done: usize, total: usize| {
+        let begin = || Progress::begin("gathering", plan.progress, 0, total as u64);
+        shown
+            .get_or_insert_with(begin)
+            .set(done as u64, |rate_hz| format!("{rate_hz:.0}/s"));
+    };
+    // A run that died before its first checkpoint begins anew: the result is the same.
+    let has_checkpoint = plan.out.join(TRAINER_FILE).exists();
+    let trainer = if plan.start == Start::Resume && has_checkpoint {
+        Trainer::resume(plan.out, data, plan.device, &mut gathered)
+    } else {
+        Trainer::new(data, plan.config.clone(), plan.device, &mut gathered)
+    };
+    if let Some(shown) = shown {
+        shown.end_in_place();
+    }
+    trainer.with_context(|| format!("cannot train on {}", plan.log.path.display()))
+}
+
+fn update_until_stopped(
+    plan: &TrainPlan<'_>,
+    mut trainer: Trainer,
+    mut run: RunFile,
+) -> anyhow::Result<TrainOutcome> {
+    let total = plan.config.updates;
+    let began_at = trainer.updates();
+    let mut steps = StepsFile::open(plan.out, began_at)?;
+    let mut progress = Progress::begin("training", plan.progress, began_at as u64, total as u64);
+    let mut last = None;
+    while trainer.updates() < total && !is_stopped(&plan.stop, &trainer, began_at, &progress) {
+        let report = trainer.update()?;
+        steps.push(&report)?;
+        progress.set(report.update as u64, |rate_hz| news(&report, rate_hz));
+        last = Some(report);
+        if report.update.is_multiple_of(SAVE_EVERY) {
+            save(&trainer, &mut run, plan.out)?;
+        }
+    }
+    run.status = if trainer.updates() < total {
+        RunStatus::Stopped
+    } else {
+        RunStatus::Done
+    };
+    save(&trainer, &mut run, plan.out)?;
+    let done = trainer.updates();
+    let updates_per_sec = progress.rate_hz(done as u64);
+    let end = last.map_or("nothing to do".to_owned(), |report| {
+        news(&report, updates_per_sec)
+    });
+    progress.end(done as u64, &end);
+    Ok(TrainOutcome {
+        run,
+        last,
+        updates_per_sec,
+    })
+}
+
+fn is_stopped(stop: &Stop, trainer: &Trainer, began_at: usize, progress: &Progress) -> bool {
+    let done = trainer.updates() - began_at;
+    stop.shutdown.is_requested()
+        || stop
+            .after_updates
+            .is_some_and(|updates_max| done >= updates_max)
+        || stop
+            .after
+            .is_some_and(|time_max| progress.elapsed() >= time_max)
+}
+
+fn news(report: &UpdateReport, rate_hz: f64) -> String {
+    format!("loss {:.3}, {rate_hz:.2} updates/s", report.loss)
+}
+
+fn save(trainer: &Trainer, run: &mut RunFile, out: &Path) -> anyhow::Result<()> {
+    run.model_hash = Some(trainer.save(out)?);
+    run.updates = trainer.updates();
+    run.write(out)
+}

@@ -1,0 +1,130 @@
+//! Launch files: what is refused, and how that is said.
+
+use std::path::{Path, PathBuf};
+
+use sedge::commands::agent::AgentSettings;
+use sedge::commands::demo::DemoSettings;
+use sedge::commands::play::PlaySettings;
+use sedge::read_launch_file;
+use serde::de::DeserializeOwned;
+
+fn refusal<Launch: DeserializeOwned>(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    std::fs::write(&path, text).unwrap();
+    let error = read_launch_file::<Launch>(&path)
+        .err()
+        .expect("it must be refused")
+        .to_string();
+    let folder = folder.path().join("").display().to_string();
+    error.replace(&folder, "")
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
+    assert_eq!(
+        refusal::<DemoSettings>("seed = 1\nqick = true\n"),
+        "a.toml:2:1: unknown field `qick`, expected one of `log`, `seed`, `out`, `rerun`, `quick`"
+    );
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_with_both() {
+    assert_eq!(
+        refusal::<DemoSettings>("quick = \"yes\""),
+        "a.toml:1:9: invalid type: string \"yes\", expected a boolean"
+    );
+    assert_eq!(
+        refusal::<AgentSettings>("# a comment\n\nrobot = 7\n"),
+        "a.toml:3:9: invalid type: integer `7`, expected a string"
+    );
+}
+
+#[test]
+fn a_bad_value_is_refused_with_what_was_expected() {
+    let check = |got: String, place: &str, expected: &str, came: &str| {
+        for part in [place, expected, came] {
+            assert!(got.contains(part), "expected {part:?} in {got:?}");
+        }
+    };
+    let agent = refusal::<AgentSettings>;
+    check(
+        agent("robot = 'a/b'"),
+        "a.toml:1:9: ",
+        "expected an agent name",
+        "\"a/b\"",
+    );
+    check(agent("model = 'x'"), "a.toml:1:9: ", "`geometric`", "`x`");
+    check(
+        agent("\nlisten = ['tcp/a']"),
+        "a.toml:2:11: ",
+        "tcp/127.0.0.1:7447",
+        "\"tcp/a\"",
+    );
+    check(
+        agent("rerun = 'file'"),
+        "a.toml:1:9: ",
+        "a path after `file`",
+        "nothing",
+    );
+    check(
+        agent("horizons_secs = [0.5, 0]"),
+        "a.toml:1:",
+        "expected",
+        "0",
+    );
+    check(
+        agent("device = 'gpu'"),
+        "a.toml:1:10: ",
+        "`flex`, `vulkan`, `cuda`",
+        "`gpu`",
+    );
+    let play = refusal::<PlaySettings>;
+    check(
+        play("speed = 'fast'"),
+        "a.toml:1:9: ",
+        "a number above 0 or max",
+        "\"fast\"",
+    );
+    check(play("from = 1.0"), "a.toml:1:8: ", "from 0 to below 1", "1");
+    check(play("wait = -1"), "a.toml:1:8: ", "u32", "-1");
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_place() {
+    let got = refusal::<PlaySettings>("wait = 1\nspeed = \n");
+    assert!(got.starts_with("a.toml:2:9: "), "{got}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = read_launch_file::<PlaySettings>(Path::new("no/such.toml"))
+        .err()
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("cannot read the launch file no/such.toml"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_launch_file_that_we_ship_is_understood() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../launch");
+    let mut n_files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "toml") {
+            continue;
+        }
+        n_files += 1;
+        match path.file_stem().and_then(|stem| stem.to_str()).unwrap() {
+            "agent" => drop(read_launch_file::<AgentSettings>(&path).unwrap()),
+            "play" => drop(read_launch_file::<PlaySettings>(&path).unwrap()),
+            "demo" => drop(read_launch_file::<DemoSettings>(&path).unwrap()),
+            other => panic!("no command reads launch/{other}.toml"),
+        }
+    }
+    assert!(n_files >= 3, "{n_files}");
+}
