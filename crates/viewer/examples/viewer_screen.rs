@@ -13,18 +13,24 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use sedge_spacetime::{AgentName, Covariance2, Pose2, Stamp};
 use sedge_viewer::{
-    Forecaster, ScanError, ScreenshotConfig, TextLevel, Viewer, ViewerConfig, ViewerTarget,
-    screenshot,
+    Forecaster, QueueFull, ScanError, ScreenshotConfig, TextLevel, Viewer, ViewerConfig,
+    ViewerTarget, screenshot,
 };
 use sedge_world_model::{LidarScan, PredictedScan, ScanGeometry};
 
 const SEED: u64 = 7;
 const STEP: Duration = Duration::from_millis(100);
 const N_STEPS: u32 = 300;
-const HORIZONS: [Duration; 3] =
-    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
-const GEOMETRY: ScanGeometry =
-    ScanGeometry { first_angle_rad: -TAU / 4.0, step_rad: TAU / 360.0, n_beams: 181 };
+const HORIZONS: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+const GEOMETRY: ScanGeometry = ScanGeometry {
+    first_angle_rad: -TAU / 4.0,
+    step_rad: TAU / 360.0,
+    n_beams: 181,
+};
 /// Walls as pairs of corners, in metres: a room, a partition and a cupboard.
 const WALLS_M: [[[f64; 2]; 2]; 9] = [
     [[-5.0, -3.5], [5.0, -3.5]],
@@ -44,7 +50,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let picture = if words.len() > 2 { words.pop() } else { None };
     let target = ViewerTarget::parse_words(&words)?;
-    let viewer = Viewer::open(&target, &ViewerConfig::new("sedge", format!("seed-{SEED}")))?;
+    // A real run is paced by its sensors; this one waits for the drawing thread.
+    let queue_full = QueueFull::Wait(Duration::from_secs(1));
+    let config = ViewerConfig {
+        queue_full,
+        ..ViewerConfig::new("sedge", format!("seed-{SEED}"))
+    };
+    let viewer = Viewer::open(&target, &config)?;
     drive(&viewer)?;
     println!("{:?}", viewer.counts());
     drop(viewer);
@@ -67,13 +79,18 @@ fn drive(viewer: &Viewer) -> Result<(), Box<dyn Error>> {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut pending: VecDeque<Pending> = VecDeque::new();
     let mut history: Vec<LidarScan> = Vec::new();
-    viewer.at(&agent, Stamp::ZERO).text(TextLevel::Info, "model loaded, horizons 0.5, 1 and 2 s");
+    viewer
+        .at(&agent, Stamp::ZERO)
+        .text(TextLevel::Info, "model loaded");
     for step in 0..N_STEPS {
         let canvas = viewer.at(&agent, Stamp::ZERO + STEP * step);
         let pose = pose_at(f64::from(step));
         let scan = measured(step, &mut rng);
         let sigma_m = 0.03 + 0.05 * (f64::from(step) / 40.0).sin().abs();
-        canvas.pose(pose, &Covariance2::from_sigmas([sigma_m, 1.6 * sigma_m, 0.02]));
+        canvas.pose(
+            pose,
+            &Covariance2::from_sigmas([sigma_m, 1.6 * sigma_m, 0.02]),
+        );
         canvas.scan(pose, &scan);
         for due in pending.iter().filter(|pending| pending.due_step == step) {
             canvas.arrived(due.horizon, &due.scan, &scan);
@@ -94,7 +111,11 @@ fn drive(viewer: &Viewer) -> Result<(), Box<dyn Error>> {
             let due_step = step + steps(horizon);
             let scan = predicted(due_step, horizon, &mut rng);
             canvas.prediction(horizon, pose_at(f64::from(due_step)), &scan, &GEOMETRY);
-            pending.push_back(Pending { due_step, horizon, scan });
+            pending.push_back(Pending {
+                due_step,
+                horizon,
+                scan,
+            });
         }
         for (stage, micros) in [("decode", 40.0), ("fuse", 900.0), ("imagine", 2600.0)] {
             let jitter: f64 = rng.random_range(0.8..1.3);
@@ -107,10 +128,6 @@ fn drive(viewer: &Viewer) -> Result<(), Box<dyn Error>> {
             _ => {}
         }
         history.push(scan);
-        if step % 50 == 0 {
-            // A real run is paced by its sensors; this one waits for the drawing thread.
-            viewer.flush(Duration::from_secs(10));
-        }
     }
     Ok(())
 }
@@ -136,7 +153,10 @@ fn measured(step: u32, rng: &mut ChaCha8Rng) -> LidarScan {
         let range_m = cast(pose, beam_idx, walker_at(f64::from(step)));
         range_m + rng.random_range(-0.015..0.015f32)
     };
-    LidarScan { geometry: GEOMETRY, ranges_m: (0..GEOMETRY.n_beams).map(&mut beam).collect() }
+    LidarScan {
+        geometry: GEOMETRY,
+        ranges_m: (0..GEOMETRY.n_beams).map(&mut beam).collect(),
+    }
 }
 
 /// The true future, spoilt: a wrong heading, and a walker who is expected to stand still.
@@ -146,7 +166,9 @@ fn predicted(due_step: u32, horizon: Duration, rng: &mut ChaCha8Rng) -> Predicte
     let turn_rad = 0.02 * secs * rng.random_range(-1.0..1.0);
     let pose = truth * Pose2::new(0.04 * secs * rng.random_range(-1.0..1.0), 0.0, turn_rad);
     let walker = walker_at(due - f64::from(steps(horizon)));
-    let ranges: Vec<f32> = (0..GEOMETRY.n_beams).map(|beam| cast(pose, beam, walker)).collect();
+    let ranges: Vec<f32> = (0..GEOMETRY.n_beams)
+        .map(|beam| cast(pose, beam, walker))
+        .collect();
     let mut scan = PredictedScan::certain(ranges.iter().copied());
     for (beam_idx, range_m) in ranges.iter().enumerate() {
         let neighbour = ranges[(beam_idx + 1).min(ranges.len() - 1)];
@@ -159,8 +181,11 @@ fn predicted(due_step: u32, horizon: Duration, rng: &mut ChaCha8Rng) -> Predicte
 }
 
 fn graded(predicted_m: &[f32], came: &LidarScan) -> ScanError {
-    let errors: Vec<f64> =
-        predicted_m.iter().zip(came.ranges_m.iter()).map(|(a, b)| f64::from((a - b).abs())).collect();
+    let errors: Vec<f64> = predicted_m
+        .iter()
+        .zip(came.ranges_m.iter())
+        .map(|(a, b)| f64::from((a - b).abs()))
+        .collect();
     let n_beams = errors.len() as f64;
     ScanError {
         mae_m: errors.iter().sum::<f64>() / n_beams,
@@ -171,8 +196,12 @@ fn graded(predicted_m: &[f32], came: &LidarScan) -> ScanError {
 /// Range of one beam to the nearest wall or walker, in metres.
 fn cast(pose: Pose2, beam_idx: usize, walker: [f64; 2]) -> f32 {
     let (sin, cos) = (pose.yaw_rad + GEOMETRY.angle_rad(beam_idx)).sin_cos();
-    let walls = WALLS_M.iter().filter_map(|wall| to_wall(pose, [cos, sin], wall));
-    let nearest = walls.chain(to_walker(pose, [cos, sin], walker)).fold(20.0, f64::min);
+    let walls = WALLS_M
+        .iter()
+        .filter_map(|wall| to_wall(pose, [cos, sin], wall));
+    let nearest = walls
+        .chain(to_walker(pose, [cos, sin], walker))
+        .fold(20.0, f64::min);
     nearest as f32
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn predicted(arrived: &ArrivedScan) -> Points3D {
         prediction::colored_points(Pose2::IDENTITY, &arrived.predicted, geometry, hue);
     Points3D::new(positions)
         .with_colors(colors)
-        .with_radii([Radius::new_ui_points(1.7)])
+        .with_radii([Radius::new_ui_points(1.3)])
 }
 
 /// What came, in the scanner's frame.
@@ -30,7 +30,7 @@ pub(crate) fn came(arrived: &ArrivedScan) -> Points3D {
     let ends = scan::ends(Pose2::IDENTITY, &arrived.came);
     Points3D::new(ends.map(|(_, end)| scan::at_height(end, CAME_HEIGHT_M)))
         .with_colors([color::SENSED])
-        .with_radii([Radius::new_ui_points(1.5)])
+        .with_radii([Radius::new_ui_points(2.2)])
 }
 
 /// From what was predicted to what came, along each beam that both have, coloured by length.

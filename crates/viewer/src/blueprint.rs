@@ -29,8 +29,12 @@ use crate::{color, path};
 /// Agents and horizons that get views of their own; the rest is still in the recording.
 const AGENTS_MAX: usize = 32;
 const HORIZONS_MAX: usize = 4;
-/// Height of the camera over the scanner in the views of what came, in metres.
-const CAMERA_HEIGHT_M: f32 = 11.0;
+/// Height of the camera over the world and over the scanner in the views of what came, in metres:
+/// a bit less than what is then seen from side to side.
+const WORLD_CAMERA_HEIGHT_M: f32 = 14.0;
+const CAMERA_HEIGHT_M: f32 = 10.0;
+/// How far ahead of the scanner that camera looks: most beams point forward. In metres.
+const CAMERA_AHEAD_M: f32 = 2.0;
 
 /// Which agents and horizons the screen has, and whether a recording knows it.
 #[derive(Debug)]
@@ -129,11 +133,11 @@ impl Writer {
             &[
                 Child {
                     path: latency,
-                    share: 3.0,
+                    share: 1.0,
                 },
                 Child {
                     path: log,
-                    share: 2.0,
+                    share: 1.0,
                 },
             ],
         )?;
@@ -142,15 +146,15 @@ impl Writer {
             &[
                 Child {
                     path: arrived,
-                    share: 4.0,
+                    share: 3.5,
                 },
                 Child {
                     path: errors,
-                    share: 3.0,
+                    share: 4.0,
                 },
                 Child {
                     path: times,
-                    share: 2.5,
+                    share: 2.2,
                 },
             ],
         )?;
@@ -213,7 +217,7 @@ impl Writer {
             let horizon = path::horizon(*horizon);
             let view = self.view(&ViewSpec {
                 class: "3D",
-                name: format!("Predicted {horizon} ago, and came"),
+                name: format!("{horizon} ahead: predicted, came"),
                 origin: path::entity(&["arrived", first, &horizon]),
                 contents: vec!["$origin/**".to_owned()],
             })?;
@@ -304,18 +308,17 @@ impl Writer {
 
     /// Straight down from above; north up on a robot that is followed, else forward up.
     fn top_down(&self, view: &EntityPath, followed: Option<&AgentName>) -> Written<()> {
-        let up = if followed.is_some() {
-            [0.0, 1.0, 0.0]
-        } else {
-            [1.0, 0.0, 0.0]
+        let (up, ahead_m, height_m) = match followed {
+            Some(_) => ([0.0, 1.0, 0.0], 0.0, WORLD_CAMERA_HEIGHT_M),
+            None => ([1.0, 0.0, 0.0], CAMERA_AHEAD_M, CAMERA_HEIGHT_M),
         };
         let eye = EyeControls3D::new()
-            .with_position([0.0, 0.0, CAMERA_HEIGHT_M])
-            .with_look_target([0.0, 0.0, 0.0])
+            .with_position([ahead_m, 0.0, height_m])
+            .with_look_target([ahead_m, 0.0, 0.0])
             .with_eye_up(up);
         let eye = match followed {
             Some(agent) => {
-                let path = path::entity(&["world", agent.as_str(), "followed"]);
+                let path = path::entity(&["world", agent.as_str(), "robot"]);
                 eye.with_tracking_entity(path.to_string().as_str())
             }
             None => eye,

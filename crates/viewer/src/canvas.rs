@@ -13,8 +13,9 @@ use crate::rate::Layer;
 
 /// One agent at one point in sensor time.
 ///
-/// No call blocks and none fails: what cannot be drawn is counted (see
-/// [`Viewer::counts`]). Spatial drawings are capped in rate, series and text are not.
+/// No call fails, and none blocks unless [`ViewerConfig::queue_full`](crate::ViewerConfig) says
+/// so: what cannot be drawn is counted (see [`Viewer::counts`]). Spatial drawings are capped in
+/// rate, series and text are not.
 #[derive(Debug, Clone, Copy)]
 pub struct Canvas<'a> {
     pub(crate) viewer: &'a Viewer,

@@ -42,6 +42,19 @@ pub(crate) fn of_error(error_m: f32) -> Rgb {
     }
 }
 
+/// One of a few colours that are told apart easily, again and again.
+pub(crate) fn nth(nth: usize) -> Rgb {
+    const PALETTE: [Rgb; 6] = [
+        [125, 211, 252],
+        [167, 139, 250],
+        [251, 146, 60],
+        [110, 231, 183],
+        [244, 114, 182],
+        [250, 204, 21],
+    ];
+    PALETTE[nth % PALETTE.len()]
+}
+
 /// A colour between two: `a` at share 0 and below, `b` at share 1 and above.
 pub(crate) fn mix(a: Rgb, b: Rgb, share: f32) -> Rgb {
     let share = share.clamp(0.0, 1.0);

@@ -16,7 +16,7 @@ pub(crate) fn style(horizon: Duration, forecaster: Forecaster) -> SeriesLines {
     let (share, width) = look(forecaster);
     let faded: Rgb = color::mix(color::BACKGROUND, color::of_horizon(horizon), share);
     SeriesLines::new()
-        .with_names([format!("{forecaster} {}", path::horizon(horizon))])
+        .with_names([format!("{} {forecaster}", path::horizon(horizon))])
         .with_colors([faded])
         .with_widths([width])
 }
@@ -24,7 +24,7 @@ pub(crate) fn style(horizon: Duration, forecaster: Forecaster) -> SeriesLines {
 fn look(forecaster: Forecaster) -> (f32, f32) {
     match forecaster {
         Forecaster::Model => (1.0, 2.2),
-        Forecaster::Geometry => (0.55, 1.2),
-        Forecaster::Persistence => (0.3, 1.0),
+        Forecaster::Geometry => (0.65, 1.3),
+        Forecaster::Persistence => (0.42, 1.0),
     }
 }

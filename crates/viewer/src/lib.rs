@@ -43,4 +43,4 @@ pub use drawing::{Forecaster, ScanError, TextLevel};
 pub use screenshot::{ScreenshotConfig, ScreenshotOutcome, screenshot};
 pub use tally::ViewerCounts;
 pub use target::{TargetError, ViewerTarget};
-pub use viewer::{FlushOutcome, Viewer, ViewerConfig, ViewerError};
+pub use viewer::{FlushOutcome, QueueFull, Viewer, ViewerConfig, ViewerError};

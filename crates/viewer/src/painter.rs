@@ -11,13 +11,13 @@ use crate::blueprint::Screen;
 use crate::drawing::{Drawing, Forecaster, PosedRobot, ScanError, Shape};
 use crate::tally::Tally;
 use crate::trajectory::Trail;
-use crate::{arrived, error, latency, path, prediction, scan, text, trajectory};
+use crate::{arrived, color, error, latency, path, prediction, scan, text, trajectory};
 
 /// Stamps from here on (the year 2001) can only be counted from the Unix epoch, and are shown as
 /// dates; smaller ones are shown as time since the clock's origin. In nanoseconds.
 const DATES_FROM_NANOS: i64 = 1_000_000_000 * 1_000_000_000;
-/// Series that get a look of their own; more are drawn in the viewer's colours.
-const STYLED_MAX: usize = 4096;
+/// Things that never change, such as the look of a series, are logged once; this many at most.
+const ONCE_MAX: usize = 4096;
 
 /// How stamps are shown, settled by the first: a timeline has one type.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,8 @@ pub(crate) struct Painter {
     clockface: Option<Clockface>,
     screen: Screen,
     trails: BTreeMap<AgentName, Trail>,
-    styled: BTreeSet<EntityPath>,
+    logged_once: BTreeSet<EntityPath>,
+    n_stages: usize,
 }
 
 impl Painter {
@@ -45,7 +46,8 @@ impl Painter {
             clockface: None,
             screen: Screen::new(),
             trails: BTreeMap::new(),
-            styled: BTreeSet::new(),
+            logged_once: BTreeSet::new(),
+            n_stages: 0,
         }
     }
 
@@ -64,21 +66,20 @@ impl Painter {
             Shape::Pose(robot) => self.robot(agent, drawing.stamp, robot),
             Shape::Prediction(posed) => {
                 let horizon = path::horizon(posed.horizon);
-                let at = |part| ["world", name, "prediction", &horizon, part].map(str::to_owned);
-                self.log(&at("uncertainty"), &prediction::uncertainty(posed));
-                self.log(&at("points"), &prediction::points(posed));
+                let at = |part| path::entity(&["world", name, "prediction", &horizon, part]);
+                self.log_at(at("uncertainty"), &prediction::uncertainty(posed));
+                self.log_at(at("points"), &prediction::points(posed));
+                let hue = color::of_horizon(posed.horizon);
+                let ghost = trajectory::ghost(posed.world_from_scanner, hue, &horizon);
+                self.log_at(at("robot"), &ghost);
             }
             Shape::Arrived(scans) => {
                 let horizon = path::horizon(scans.horizon);
-                self.log(
-                    &["arrived", name, &horizon, "error"],
-                    &arrived::error(scans),
-                );
-                self.log(&["arrived", name, &horizon, "came"], &arrived::came(scans));
-                self.log(
-                    &["arrived", name, &horizon, "predicted"],
-                    &arrived::predicted(scans),
-                );
+                let at = |part| path::entity(&["arrived", name, &horizon, part]);
+                self.once(&at("scanner"), trajectory::origin);
+                self.log_at(at("error"), &arrived::error(scans));
+                self.log_at(at("came"), &arrived::came(scans));
+                self.log_at(at("predicted"), &arrived::predicted(scans));
             }
             Shape::Error {
                 horizon,
@@ -89,7 +90,10 @@ impl Painter {
             }
             Shape::Latency { stage, taken } => {
                 let series = path::entity(&["latency", name, stage]);
-                self.style(&series, || latency::style(stage));
+                let nth = self.n_stages;
+                if self.once(&series, || latency::style(stage, nth)) {
+                    self.n_stages += 1;
+                }
                 self.log_at(series, &latency::scalar(*taken));
             }
             Shape::Text { level, message } => {
@@ -105,7 +109,6 @@ impl Painter {
 
     fn robot(&mut self, agent: &AgentName, stamp: Stamp, robot: &PosedRobot) {
         let name = agent.as_str();
-        self.log(&["world", name, "followed"], &trajectory::followed(robot));
         self.log(&["world", name, "robot"], &trajectory::outline(robot, name));
         self.log(&["world", name, "covariance"], &trajectory::ellipse(robot));
         let pose = robot.world_from_base;
@@ -123,22 +126,22 @@ impl Painter {
         let (said, by_name) = (path::horizon(horizon), by.to_string());
         for (metric, value) in error::METRICS.into_iter().zip(values) {
             let series = path::entity(&["error", name, &said, metric, &by_name]);
-            self.style(&series, || error::style(horizon, by));
+            self.once(&series, || error::style(horizon, by));
             self.log_at(series, &Scalars::single(value));
         }
     }
 
-    /// Gives a series its look, once.
-    fn style<A: AsComponents>(&mut self, series: &EntityPath, look: impl FnOnce() -> A) {
-        if self.styled.len() < STYLED_MAX && self.styled.insert(series.clone()) {
-            let logged = self.recording.log_static(series.clone(), &look());
-            self.count(logged);
+    /// Logs what never changes, the first time; whether this was it.
+    fn once<A: AsComponents>(&mut self, entity: &EntityPath, make: impl FnOnce() -> A) -> bool {
+        let first = self.logged_once.len() < ONCE_MAX && self.logged_once.insert(entity.clone());
+        if first {
+            self.count(self.recording.log_static(entity.clone(), &make()));
         }
+        first
     }
 
-    fn log(&self, parts: &[impl AsRef<str>], archetype: &impl AsComponents) {
-        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
-        self.log_at(path::entity(&parts), archetype);
+    fn log(&self, parts: &[&str], archetype: &impl AsComponents) {
+        self.log_at(path::entity(parts), archetype);
     }
 
     fn log_at(&self, entity: EntityPath, archetype: &impl AsComponents) {

@@ -68,7 +68,7 @@ pub(crate) fn points(posed: &PosedPrediction) -> Points3D {
         colored_points(posed.world_from_scanner, &posed.scan, &posed.geometry, hue);
     Points3D::new(positions)
         .with_colors(colors)
-        .with_radii([Radius::new_ui_points(2.5)])
+        .with_radii([Radius::new_ui_points(1.7)])
 }
 
 /// Points of the most probable ranges in some frame, dimmed by doubt.

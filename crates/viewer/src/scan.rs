@@ -15,7 +15,7 @@ pub(crate) fn points(posed: &PosedScan) -> Points3D {
     let frame = posed.world_from_scanner;
     Points3D::new(ends(frame, &posed.scan).map(|(_, end)| at_height(end, HEIGHT_M)))
         .with_colors([color::SENSED])
-        .with_radii([Radius::new_ui_points(2.0)])
+        .with_radii([Radius::new_ui_points(2.6)])
 }
 
 /// Where the beams that measured something end, with their indexes.

@@ -27,7 +27,7 @@ pub struct ScreenshotConfig {
     /// Width and height of the window, in points; the picture has two pixels per point. Default
     /// 1600 x 900.
     pub window: [u32; 2],
-    /// How long it may take. Default 60 s: a busy machine without a graphics card needs ten.
+    /// How long it may take. Default one minute: a busy machine without a graphics card needs ten.
     pub wait_max: Duration,
 }
 
@@ -36,7 +36,7 @@ impl Default for ScreenshotConfig {
         Self {
             executable: PathBuf::from("rerun"),
             window: [1600, 900],
-            wait_max: Duration::from_secs(60),
+            wait_max: Duration::from_mins(1),
         }
     }
 }
@@ -144,14 +144,12 @@ fn wait(child: &mut Child, wait_max: Duration) -> Result<Option<String>, ViewerE
             .spawn(move || said_out.send(read_end(stderr)).ok())
             .map_err(|source| ViewerError::Thread { source })?;
     }
-    match said.recv_timeout(wait_max) {
-        Ok(said) => Ok(Some(said)),
-        Err(_) => {
-            // It may have ended just now, which is as good.
-            child.kill().ok();
-            Ok(None)
-        }
+    if let Ok(said) = said.recv_timeout(wait_max) {
+        return Ok(Some(said));
     }
+    // It may have ended just now, which is as good.
+    child.kill().ok();
+    Ok(None)
 }
 
 /// Reads to the end and keeps the last part.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rerun::external::re_log_encoding::{Encoder, EncodingOptions};
@@ -20,11 +20,17 @@ use crate::tally::Tally;
 use crate::{ViewerConfig, ViewerError, ViewerTarget};
 
 /// How long rows wait for company before a file gets them: what a killed process loses.
-const FILE_TICK: Duration = Duration::from_millis(250);
+const FILE_TICK: Duration = Duration::from_secs(1);
+/// Chunks up to which a file gets a footer: about an hour of one agent. Its table of chunks is kept
+/// in memory until the end.
+const FOOTER_CHUNKS_MAX: u32 = 100_000;
 /// Bytes that may be on their way between the drawing thread and the target; twice that in all.
 const IN_FLIGHT_BYTES_MAX: u64 = 16 << 20;
 /// Memory that a viewer started by us may use.
 const SPAWNED_MEMORY: &str = "2GB";
+
+/// What is said of a viewer that was there.
+const GONE: &str = "the viewer has gone away";
 
 /// A sink and how rows are batched for it.
 pub(crate) struct Outlet {
@@ -54,7 +60,7 @@ pub(crate) fn open(
         }
         ViewerTarget::Serve(address) => Box::new(serve(*address, config)?),
         ViewerTarget::Connect(url) => Box::new(ViewerSink::connect(url, tally)?),
-        ViewerTarget::Spawn => Box::new(spawn("rerun", tally)?),
+        ViewerTarget::Spawn => Box::new(spawn("rerun", rerun::DEFAULT_SERVER_PORT, tally)?),
     };
     Ok(Some(Outlet {
         sink,
@@ -81,8 +87,9 @@ fn serve(address: SocketAddr, config: &ViewerConfig) -> Result<GrpcServerSink, V
 }
 
 /// Starts a viewer, or finds the one that already listens, and connects to it.
-fn spawn(executable: &str, tally: &Arc<Tally>) -> Result<ViewerSink, ViewerError> {
+fn spawn(executable: &str, port: u16, tally: &Arc<Tally>) -> Result<ViewerSink, ViewerError> {
     let options = SpawnOptions {
+        port,
         executable_name: executable.to_owned(),
         memory_limit: SPAWNED_MEMORY.to_owned(),
         hide_welcome_screen: true,
@@ -124,19 +131,31 @@ impl ViewerSink {
             tally: Arc::clone(tally),
         })
     }
+
+    fn is_gone(&self) -> bool {
+        matches!(
+            self.connection.status(),
+            GrpcSinkConnectionState::Disconnected(_)
+        )
+    }
 }
 
 impl LogSink for ViewerSink {
     fn send(&self, message: LogMsg) {
-        match self.connection.status() {
-            GrpcSinkConnectionState::Disconnected(_) => {
-                self.tally.failed(&"the viewer has gone away");
-            }
-            _ => self.connection.send(message),
+        if self.is_gone() {
+            self.tally.failed(&GONE);
+        } else {
+            self.connection.send(message);
         }
     }
 
     fn flush_blocking(&self, timeout: Duration) -> Result<(), SinkFlushError> {
+        // The SDK would look for a second whether it comes back, which it does not.
+        if self.is_gone() {
+            return Err(SinkFlushError::Failed {
+                message: GONE.to_owned(),
+            });
+        }
         self.connection.flush_blocking(timeout)
     }
 }
@@ -144,11 +163,16 @@ impl LogSink for ViewerSink {
 /// A recording file that can be read up to the last batch when the process is killed.
 ///
 /// The SDK's own sink keeps a note of every chunk in memory until the end, for a footer that makes
-/// random access faster: hundreds of megabytes after some hours, on a robot. This one has no
-/// footer (`rerun rrd optimize` adds it afterwards) and counts what it cannot write.
+/// random access faster, without limit. This one gives the footer up when the run gets long
+/// (`rerun rrd optimize` adds it afterwards), and counts what it cannot write.
 struct FileSink {
-    encoder: Mutex<Encoder<File>>,
+    page: Mutex<Page>,
     tally: Arc<Tally>,
+}
+
+struct Page {
+    encoder: Encoder<File>,
+    n_chunks: u32,
 }
 
 impl FileSink {
@@ -159,32 +183,49 @@ impl FileSink {
         };
         let file = File::create(path).map_err(failed)?;
         let version = re_build_info::CrateVersion::LOCAL;
-        let mut encoder = Encoder::new_eager(version, EncodingOptions::PROTOBUF_COMPRESSED, file)
+        let encoder = Encoder::new_eager(version, EncodingOptions::PROTOBUF_COMPRESSED, file)
             .map_err(|error| failed(io::Error::other(error)))?;
-        encoder.do_not_emit_footer();
+        let page = Mutex::new(Page {
+            encoder,
+            n_chunks: 0,
+        });
         Ok(Self {
-            encoder: Mutex::new(encoder),
+            page,
             tally: Arc::clone(tally),
         })
+    }
+
+    /// Only the forwarding thread locks; a poisoned encoder still writes whole messages.
+    fn page(&self) -> MutexGuard<'_, Page> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LogSink for FileSink {
     fn send(&self, message: LogMsg) {
-        // Only the forwarding thread locks; a poisoned encoder still writes whole messages.
-        let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = encoder.append(&message) {
+        let mut page = self.page();
+        page.n_chunks = page.n_chunks.saturating_add(1);
+        if page.n_chunks == FOOTER_CHUNKS_MAX {
+            page.encoder.do_not_emit_footer();
+        }
+        if let Err(error) = page.encoder.append(&message) {
             self.tally.failed(&error);
         }
     }
 
     fn flush_blocking(&self, _timeout: Duration) -> Result<(), SinkFlushError> {
-        let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
-        encoder
-            .flush_blocking()
-            .map_err(|error| SinkFlushError::Failed {
-                message: error.to_string(),
-            })
+        let flushed = self.page().encoder.flush_blocking();
+        flushed.map_err(|error| SinkFlushError::Failed {
+            message: error.to_string(),
+        })
+    }
+}
+
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        if let Err(error) = self.page().encoder.finish() {
+            self.tally.failed(&error);
+        }
     }
 }
 
@@ -194,8 +235,12 @@ mod tests {
 
     #[test]
     fn a_viewer_that_is_not_installed_is_named_in_the_error() {
-        // A free port, so that no viewer is found listening: the SDK would take any listener.
-        let error = spawn("no-such-viewer-7f3a", &Arc::default())
+        // Where somebody listens already, the SDK would take that for the viewer.
+        let free = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let error = spawn("no-such-viewer-7f3a", free.port(), &Arc::default())
             .map(|_| ())
             .unwrap_err();
         assert!(error.to_string().contains("no-such-viewer-7f3a"), "{error}");

@@ -1,9 +1,9 @@
 //! A robot: its outline, how sure it is of where it is, and the way it came.
 
-use rerun::{LineStrips3D, Points3D, Radius};
+use rerun::{LineStrips3D, Radius};
 use sedge_spacetime::{Covariance2, Pose2, Stamp};
 
-use crate::color;
+use crate::color::{self, Rgb};
 use crate::drawing::PosedRobot;
 use crate::scan::at_height;
 
@@ -25,8 +25,21 @@ const SIGMAS_95: f64 = 2.447_746_830_680_816;
 const N_CORNERS: u32 = 32;
 /// A new piece of trajectory is drawn after this much movement, in metres.
 const PIECE_M: f64 = 0.05;
-/// Half the width of the square around the robot that the camera keeps in view, in metres.
-const FOLLOWED_HALF_M: f32 = 4.0;
+
+/// An outline somewhere, in some colour, with a name.
+pub(crate) fn ghost(frame_from_base: Pose2, hue: Rgb, name: &str) -> LineStrips3D {
+    let corner = |point: [f64; 2]| at_height(frame_from_base.transform(point), ROBOT_HEIGHT_M);
+    LineStrips3D::new([OUTLINE_M.map(corner)])
+        .with_colors([hue])
+        .with_radii([Radius::new_ui_points(0.9)])
+        .with_labels([name])
+}
+
+/// The scanner's place in views of its own frame.
+pub(crate) fn origin() -> LineStrips3D {
+    let hue = color::mix(color::BACKGROUND, color::ROBOT, 0.8);
+    ghost(Pose2::IDENTITY, hue, "").with_show_labels(false)
+}
 
 /// The robot's outline.
 pub(crate) fn outline(robot: &PosedRobot, name: &str) -> LineStrips3D {
@@ -60,14 +73,6 @@ fn ellipse_corners(covariance: &Covariance2) -> impl Iterator<Item = [f64; 2]> {
             (std::f64::consts::TAU * f64::from(corner) / f64::from(N_CORNERS)).sin_cos();
         [SIGMAS_95 * l11 * cos, SIGMAS_95 * (l21 * cos + l22 * sin)]
     })
-}
-
-/// Invisible points around the robot, which the camera follows: their extent sets the zoom.
-pub(crate) fn followed(robot: &PosedRobot) -> Points3D {
-    let at = at_height([robot.world_from_base.x_m, robot.world_from_base.y_m], 0.0);
-    let corner = |half: f32| [at[0] + half, at[1] + half, 0.0];
-    Points3D::new([corner(-FOLLOWED_HALF_M), corner(FOLLOWED_HALF_M)])
-        .with_radii([Radius::new_ui_points(0.0)])
 }
 
 /// The newest end of a trajectory.

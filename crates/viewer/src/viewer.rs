@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flume::{Receiver, Sender};
+use flume::{Receiver, Sender, TrySendError};
 use rerun::external::re_log_types::ApplicationId;
 use rerun::log::ChunkBatcherConfig;
 use rerun::{RecordingStream, RecordingStreamBuilder, RecordingStreamError};
@@ -32,9 +32,11 @@ pub struct ViewerConfig {
     /// Spatial drawings of one kind per agent and second of sensor time, at most. Default 10: what
     /// eyes can follow, and what viewers can hold for hours. Zero: all of them.
     pub spatial_hz_max: f64,
-    /// Drawings that may wait for the drawing thread, at least 1; more are dropped and counted.
-    /// Default 512: some seconds of one agent.
+    /// Drawings that may wait for the drawing thread, at least 1. Default 512: some seconds of one
+    /// agent.
     pub queue_len_max: usize,
+    /// What happens to more of them. Default [`QueueFull::Drop`].
+    pub queue_full: QueueFull,
     /// History that `serve` keeps for viewers that connect later, in bytes. Default 256 MiB.
     pub serve_memory_bytes_max: u64,
     /// How long closing may wait for the last drawings to leave. Default 3 s.
@@ -49,10 +51,21 @@ impl ViewerConfig {
             recording_id: recording_id.into(),
             spatial_hz_max: 10.0,
             queue_len_max: 512,
+            queue_full: QueueFull::Drop,
             serve_memory_bytes_max: 256 << 20,
             close_wait_max: Duration::from_secs(3),
         }
     }
+}
+
+/// What happens to a drawing when the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueFull {
+    /// It is dropped and counted: right for a robot, which no viewer may hold up.
+    Drop,
+    /// It waits at most this long for room, then it is dropped and counted: right for a replay
+    /// into a file, which nothing paces and which must come out whole.
+    Wait(Duration),
 }
 
 /// Why a viewer cannot be opened or a picture not be taken.
@@ -95,7 +108,8 @@ pub enum ViewerError {
     /// There is no viewer to start.
     #[error(
         "expected the viewer {executable:?} in PATH, found none \
-         (install it with `pip install rerun-sdk=={version}`)", version = rerun::build_info().version
+         (install it with `pip install rerun-sdk=={version}`)",
+        version = rerun::build_info().version
     )]
     NoExecutable {
         /// What was looked for.
@@ -158,6 +172,7 @@ struct Line {
     closed: Receiver<()>,
     cap: Mutex<RateCap>,
     tally: Arc<Tally>,
+    queue_full: QueueFull,
     close_wait_max: Duration,
 }
 
@@ -210,13 +225,14 @@ impl Viewer {
             })
             .map_err(|source| ViewerError::Thread { source })?;
         let cap = Mutex::new(RateCap::new(config.spatial_hz_max));
-        let close_wait_max = config.close_wait_max;
+        let (queue_full, close_wait_max) = (config.queue_full, config.close_wait_max);
         Ok(Self {
             line: Some(Line {
                 orders,
                 closed,
                 cap,
                 tally,
+                queue_full,
                 close_wait_max,
             }),
         })
@@ -278,26 +294,36 @@ impl Viewer {
         let admitted = cap.admits(canvas.agent, layer, canvas.stamp);
         drop(cap);
         if admitted {
-            self.draw(canvas, shape)
+            self.draw(canvas, shape);
         } else {
-            line.tally.thinned()
+            line.tally.thinned();
         }
     }
 
     pub(crate) fn draw(&self, canvas: &Canvas<'_>, shape: impl FnOnce() -> Shape) {
         let Some(line) = &self.line else { return };
-        if line.orders.is_full() {
-            line.tally.dropped();
-            return;
-        }
+        // Without waiting, a full queue spares the copy too.
+        let wait_max = match line.queue_full {
+            QueueFull::Drop if line.orders.is_full() => return line.tally.dropped(),
+            QueueFull::Drop => Duration::ZERO,
+            QueueFull::Wait(wait_max) => wait_max,
+        };
         let (agent, stamp) = (canvas.agent.clone(), canvas.stamp);
-        match line.orders.try_send(Order::Draw(Drawing {
+        let order = Order::Draw(Drawing {
             agent,
             stamp,
             shape: shape(),
-        })) {
-            Ok(()) => line.tally.drawn(),
-            Err(_) => line.tally.dropped(),
+        });
+        let sent = match line.orders.try_send(order) {
+            Err(TrySendError::Full(order)) if !wait_max.is_zero() => {
+                line.orders.send_timeout(order, wait_max).is_ok()
+            }
+            sent => sent.is_ok(),
+        };
+        if sent {
+            line.tally.drawn();
+        } else {
+            line.tally.dropped();
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
-use std::net::TcpListener;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
@@ -16,19 +16,31 @@ use crate::{Forecaster, ScanError, TextLevel};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Long enough for a busy machine; nothing waits this long unless something is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn agent() -> AgentName {
     AgentName::new("crane1").unwrap()
 }
 
 fn config() -> ViewerConfig {
-    ViewerConfig { close_wait_max: PATIENCE, ..ViewerConfig::new("sedge", "seed-7") }
+    let queue_full = QueueFull::Wait(PATIENCE);
+    ViewerConfig {
+        queue_full,
+        close_wait_max: PATIENCE,
+        ..ViewerConfig::new("sedge", "seed-7")
+    }
 }
 
 fn scan(range_m: f32) -> LidarScan {
-    let geometry = ScanGeometry { first_angle_rad: 0.0, step_rad: 0.01, n_beams: 90 };
-    LidarScan { geometry, ranges_m: vec![range_m; 90].into() }
+    let geometry = ScanGeometry {
+        first_angle_rad: 0.0,
+        step_rad: 0.01,
+        n_beams: 90,
+    };
+    LidarScan {
+        geometry,
+        ranges_m: vec![range_m; 90].into(),
+    }
 }
 
 /// One of everything per tenth of a second.
@@ -42,7 +54,14 @@ fn draw_all(viewer: &Viewer, n_steps: i64) {
         canvas.scan(pose, &came);
         canvas.prediction(SECOND, pose, &predicted, &came.geometry);
         canvas.arrived(SECOND, &predicted, &came);
-        canvas.error(SECOND, Forecaster::Model, ScanError { mae_m: 0.1, within_10cm: 0.5 });
+        canvas.error(
+            SECOND,
+            Forecaster::Model,
+            ScanError {
+                mae_m: 0.1,
+                within_10cm: 0.5,
+            },
+        );
         canvas.latency("fuse", Duration::from_micros(250));
         canvas.text(TextLevel::Info, "step");
     }
@@ -74,12 +93,20 @@ fn read(path: &Path) -> Result<Contents, DecodeError> {
 
 impl Contents {
     fn take(&mut self, chunk: &Chunk) {
-        self.timelines.extend(chunk.timelines().keys().map(ToString::to_string));
+        self.timelines
+            .extend(chunk.timelines().keys().map(ToString::to_string));
         for component in chunk.components_identifiers() {
-            let rows = self.rows.entry(format!("{} {component}", chunk.entity_path())).or_default();
+            let rows = self
+                .rows
+                .entry(format!("{} {component}", chunk.entity_path()))
+                .or_default();
             for row_idx in 0..chunk.num_rows() {
                 let row = chunk.row_sliced_shallow(row_idx, 1);
-                let times: Vec<_> = row.timelines().values().map(|t| t.times_raw().to_vec()).collect();
+                let times: Vec<_> = row
+                    .timelines()
+                    .values()
+                    .map(|t| t.times_raw().to_vec())
+                    .collect();
                 let value = row.component_batch_raw(component, 0);
                 rows.push(format!("{times:?} {value:?}"));
             }
@@ -88,15 +115,21 @@ impl Contents {
 
     fn n_rows(&self, entity: &str) -> usize {
         let of_entity = |name: &&String| name.split(' ').next() == Some(entity);
-        self.rows.keys().filter(of_entity).map(|name| self.rows[name].len()).max().unwrap_or(0)
+        self.rows
+            .keys()
+            .filter(of_entity)
+            .map(|name| self.rows[name].len())
+            .max()
+            .unwrap_or(0)
     }
 }
 
-const ENTITIES: [&str; 12] = [
+const ENTITIES: [&str; 13] = [
     "/world/crane1/robot",
     "/world/crane1/covariance",
     "/world/crane1/scan",
     "/world/crane1/prediction/1s/points",
+    "/world/crane1/prediction/1s/robot",
     "/world/crane1/prediction/1s/uncertainty",
     "/arrived/crane1/1s/predicted",
     "/arrived/crane1/1s/came",
@@ -115,14 +148,27 @@ fn a_file_holds_everything_drawn_in_sensor_time_only() {
     draw_all(&viewer, 20);
     assert_eq!(viewer.flush(PATIENCE), FlushOutcome::Done);
     let counts = viewer.counts();
-    assert_eq!(counts, ViewerCounts { drawn: 140, ..ViewerCounts::default() });
+    assert_eq!(
+        counts,
+        ViewerCounts {
+            drawn: 140,
+            ..ViewerCounts::default()
+        }
+    );
     drop(viewer);
     let contents = read(&path).unwrap();
     for entity in ENTITIES {
         assert_eq!(contents.n_rows(entity), 20, "{entity}");
     }
-    assert_eq!(contents.n_rows("/world/crane1/trajectory"), 19, "a piece per move, no more");
-    assert_eq!(contents.timelines, BTreeSet::from(["sensor_time".to_owned()]));
+    assert_eq!(
+        contents.n_rows("/world/crane1/trajectory"),
+        19,
+        "a piece per move, no more"
+    );
+    assert_eq!(
+        contents.timelines,
+        BTreeSet::from(["sensor_time".to_owned()])
+    );
     assert_eq!(contents.n_blueprints, 1);
 }
 
@@ -170,6 +216,7 @@ fn draw_much(target: &ViewerTarget) -> ViewerCounts {
     let config = ViewerConfig {
         spatial_hz_max: 0.0,
         queue_len_max: 16,
+        queue_full: QueueFull::Drop,
         close_wait_max: Duration::from_millis(50),
         ..config()
     };
@@ -180,7 +227,10 @@ fn draw_much(target: &ViewerTarget) -> ViewerCounts {
 
 #[test]
 fn nobody_listening_costs_drawings_and_nothing_else() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let counts = draw_much(&ViewerTarget::Connect(format!("rerun+http://{free}/proxy")));
     assert_eq!(counts.drawn + counts.dropped, 140_000, "{counts:?}");
     assert!(counts.dropped > 0, "{counts:?}");
@@ -197,11 +247,55 @@ fn a_listener_that_never_answers_costs_drawings_and_nothing_else() {
 
 #[test]
 fn a_served_recording_is_flushed_with_nobody_looking() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let viewer = Viewer::open(&ViewerTarget::Serve(free), &config()).unwrap();
     draw_all(&viewer, 20);
     assert_eq!(viewer.flush(PATIENCE), FlushOutcome::Done);
     assert_eq!(viewer.counts().failed, 0);
+}
+
+/// Passes one connection on to `to`, until the stream that comes out of the channel is shut down.
+fn pass_on(to: SocketAddr) -> (SocketAddr, Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (wire_out, wire) = flume::bounded(1);
+    std::thread::spawn(move || {
+        let (mut near, _) = listener.accept().unwrap();
+        let mut far = TcpStream::connect(to).unwrap();
+        let (mut near_back, mut far_back) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+        wire_out.send(near.try_clone().unwrap()).unwrap();
+        std::thread::spawn(move || std::io::copy(&mut far_back, &mut near_back));
+        std::io::copy(&mut near, &mut far)
+    });
+    (address, wire)
+}
+
+#[test]
+fn a_viewer_that_dies_costs_drawings_and_nothing_else() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let _listening = Viewer::open(&ViewerTarget::Serve(free), &config()).unwrap();
+    while TcpStream::connect(free).is_err() {
+        std::thread::yield_now();
+    }
+    let (address, wire) = pass_on(free);
+    let target = ViewerTarget::Connect(format!("rerun+http://{address}/proxy"));
+    let viewer = Viewer::open(&target, &config()).unwrap();
+    draw_all(&viewer, 2);
+    assert_eq!(viewer.flush(PATIENCE), FlushOutcome::Done);
+    assert_eq!(viewer.counts().failed, 0);
+
+    wire.recv().unwrap().shutdown(Shutdown::Both).unwrap();
+    let noticed = (0..1000).any(|_| {
+        draw_all(&viewer, 1);
+        viewer.flush(PATIENCE) == FlushOutcome::Failed && viewer.counts().failed > 0
+    });
+    assert!(noticed, "{:?}", viewer.counts());
 }
 
 #[test]
@@ -209,14 +303,22 @@ fn a_taken_address_is_said_at_once() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let error = Viewer::open(&ViewerTarget::Serve(address), &config()).unwrap_err();
-    assert!(error.to_string().contains(&format!("expected to listen on {address}")), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("expected to listen on {address}")),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_file_that_cannot_be_made_is_said_at_once() {
     let target = ViewerTarget::File("/no/such/folder/run.rrd".into());
     let error = Viewer::open(&target, &config()).unwrap_err();
-    assert!(error.to_string().contains("/no/such/folder/run.rrd"), "{error}");
+    assert!(
+        error.to_string().contains("/no/such/folder/run.rrd"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -234,7 +336,10 @@ fn a_run_without_a_name_is_refused() {
 fn spatial_drawings_are_thinned_and_series_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.rrd");
-    let config = ViewerConfig { spatial_hz_max: 2.0, ..config() };
+    let config = ViewerConfig {
+        spatial_hz_max: 2.0,
+        ..config()
+    };
     let viewer = Viewer::open(&ViewerTarget::File(path.clone()), &config).unwrap();
     draw_all(&viewer, 20);
     drop(viewer);
@@ -248,8 +353,16 @@ fn numbers_that_are_none_are_counted_and_not_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let target = ViewerTarget::File(folder.path().join("run.rrd"));
     let viewer = Viewer::open(&target, &config()).unwrap();
-    viewer.at(&agent(), Stamp::ZERO).scan(Pose2::new(f64::NAN, 0.0, 0.0), &scan(1.0));
-    assert_eq!(viewer.counts(), ViewerCounts { failed: 1, ..ViewerCounts::default() });
+    viewer
+        .at(&agent(), Stamp::ZERO)
+        .scan(Pose2::new(f64::NAN, 0.0, 0.0), &scan(1.0));
+    assert_eq!(
+        viewer.counts(),
+        ViewerCounts {
+            failed: 1,
+            ..ViewerCounts::default()
+        }
+    );
 }
 
 #[test]
