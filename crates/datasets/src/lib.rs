@@ -4,7 +4,25 @@
 //! told apart by content) into an [`Episode`](sedge_world_model::Episode). A log that breaks in
 //! the middle gives what came before it, with the [`LogError`] beside it.
 //!
+//! [`OniStream`] tells an episode as the ONI messages that its robot would have sent;
+//! [`synthetic_corridor`] makes an episode without any robot.
+//!
 //! It never learns, and never touches the network.
+//!
+//! ```
+//! use sedge_datasets::{CarmenLayout, SyntheticConfig, open, save_carmen, synthetic_corridor};
+//! use std::time::Duration;
+//!
+//! let config = SyntheticConfig { duration: Duration::from_secs(5), ..SyntheticConfig::new(7) };
+//! let made = synthetic_corridor(&config)?.episode;
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("corridor.log.gz");
+//! save_carmen(&made, CarmenLayout::Ordinary, &path)?;
+//! let read = open(&path)?;
+//! assert!(read.defect.is_none());
+//! assert_eq!(read.episode.scans, made.scans);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod carmen;
 mod error;

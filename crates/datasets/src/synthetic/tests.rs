@@ -145,3 +145,18 @@ fn a_configuration_out_of_range_is_refused_with_the_range() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+#[test]
+fn a_calibration_finds_the_faults_that_were_put_in() {
+    let config = SyntheticConfig {
+        n_beams: 2,
+        ..SyntheticConfig::new(6)
+    };
+    let episode = synthetic_corridor(&config).unwrap().episode;
+    let fit = sedge_world_model::fit_calibration(&episode, 0.15).unwrap();
+    let [along, _, turn] = fit.calibration.matrix;
+    // Rows and columns are x, y, yaw: 1/1.01 and 1/0.97 put scale right.
+    assert!((along[0] + 0.0099).abs() < 0.01, "{fit:?}");
+    assert!((turn[0] - 0.016).abs() < 0.006, "{fit:?}");
+    assert!((turn[2] - 0.031).abs() < 0.015, "{fit:?}");
+}
