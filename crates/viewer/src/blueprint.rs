@@ -31,7 +31,7 @@ const AGENTS_MAX: usize = 32;
 const HORIZONS_MAX: usize = 4;
 /// Height of the camera over the world and over the scanner in the views of what came, in metres:
 /// a bit less than what is then seen from side to side.
-const WORLD_CAMERA_HEIGHT_M: f32 = 14.0;
+pub(crate) const WORLD_CAMERA_HEIGHT_M: f32 = 14.0;
 const CAMERA_HEIGHT_M: f32 = 10.0;
 /// How far ahead of the scanner that camera looks: most beams point forward. In metres.
 const CAMERA_AHEAD_M: f32 = 2.0;
@@ -318,7 +318,7 @@ impl Writer {
             .with_eye_up(up);
         let eye = match followed {
             Some(agent) => {
-                let path = path::entity(&["world", agent.as_str(), "robot"]);
+                let path = path::entity(&["world", agent.as_str(), "followed"]);
                 eye.with_tracking_entity(path.to_string().as_str())
             }
             None => eye,

@@ -109,6 +109,7 @@ impl Painter {
 
     fn robot(&mut self, agent: &AgentName, stamp: Stamp, robot: &PosedRobot) {
         let name = agent.as_str();
+        self.log(&["world", name, "followed"], &trajectory::followed(robot));
         self.log(&["world", name, "robot"], &trajectory::outline(robot, name));
         self.log(&["world", name, "covariance"], &trajectory::ellipse(robot));
         let pose = robot.world_from_base;

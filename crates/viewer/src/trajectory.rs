@@ -1,8 +1,9 @@
 //! A robot: its outline, how sure it is of where it is, and the way it came.
 
-use rerun::{LineStrips3D, Radius};
+use rerun::{LineStrips3D, Points3D, Radius};
 use sedge_spacetime::{Covariance2, Pose2, Stamp};
 
+use crate::blueprint::WORLD_CAMERA_HEIGHT_M;
 use crate::color::{self, Rgb};
 use crate::drawing::PosedRobot;
 use crate::scan::at_height;
@@ -11,6 +12,8 @@ use crate::scan::at_height;
 const ROBOT_HEIGHT_M: f32 = 0.10;
 /// Drawn below everything, in metres.
 const TRAJECTORY_HEIGHT_M: f32 = 0.005;
+/// Half the width of what the camera follows, in metres: found by comparing pictures.
+const FOLLOWED_HALF_M: f32 = 0.236 * WORLD_CAMERA_HEIGHT_M;
 /// An arrow head that points forward, in the robot's frame, in metres.
 const OUTLINE_M: [[f64; 2]; 5] = [
     [0.32, 0.0],
@@ -73,6 +76,18 @@ fn ellipse_corners(covariance: &Covariance2) -> impl Iterator<Item = [f64; 2]> {
             (std::f64::consts::TAU * f64::from(corner) / f64::from(N_CORNERS)).sin_cos();
         [SIGMAS_95 * l11 * cos, SIGMAS_95 * (l21 * cos + l22 * sin)]
     })
+}
+
+/// Invisible points around the robot, which the camera follows.
+///
+/// When a viewer starts to follow something it steps back until all of that fits the view, or stays
+/// at the height it was given, depending on which of its parts is loaded first. This extent makes
+/// both come out alike.
+pub(crate) fn followed(robot: &PosedRobot) -> Points3D {
+    let at = at_height([robot.world_from_base.x_m, robot.world_from_base.y_m], 0.0);
+    let corner = |half: f32| [at[0] + half, at[1] + half, 0.0];
+    Points3D::new([corner(-FOLLOWED_HALF_M), corner(FOLLOWED_HALF_M)])
+        .with_radii([Radius::new_ui_points(0.0)])
 }
 
 /// The newest end of a trajectory.
