@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use sedge_runtime::Shutdown;
-use sedge_world_model::{MotionModel, PosedScans};
+use sedge_world_model::{MotionFit, PosedScans};
 use sedge_world_model_burn::{
     DeviceKind, MODEL_FILE, TRAINER_FILE, TrainConfig, Trainer, TrainingData, UpdateReport,
 };
@@ -43,7 +43,7 @@ pub struct TrainPlan<'a> {
     /// The log.
     pub log: &'a OpenedLog,
     /// Its scanner latency and odometry calibration.
-    pub motion: MotionModel,
+    pub motion: &'a MotionFit,
     /// The recipe.
     pub config: TrainConfig,
     /// Where the network runs.
@@ -75,10 +75,11 @@ pub struct TrainOutcome {
 /// When the folder holds another run, the log or recipe cannot be used, or nothing can be written.
 pub fn train(plan: &TrainPlan<'_>) -> anyhow::Result<TrainOutcome> {
     claim_folder(plan)?;
-    let posed = PosedScans::calibrated(&plan.log.episode, &plan.motion)?;
+    let posed = PosedScans::calibrated(&plan.log.episode, &plan.motion.model)?;
     let data = TrainingData {
         episode: &plan.log.episode,
-        motion_model: plan.motion,
+        motion_model: plan.motion.model,
+        motion_noise: plan.motion.noise,
         posed: &posed,
     };
     let trainer = open_trainer(plan, &data)?;
@@ -89,7 +90,7 @@ pub fn train(plan: &TrainPlan<'_>) -> anyhow::Result<TrainOutcome> {
         dataset_hash: plan.log.episode.source_hash.clone(),
         device: plan.device,
         config: plan.config.clone(),
-        motion_model: plan.motion,
+        motion_model: plan.motion.model,
         n_parameters: trainer.n_parameters(),
         n_pairs: trainer.n_pairs(),
         updates: trainer.updates(),

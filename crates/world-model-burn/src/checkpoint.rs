@@ -7,7 +7,7 @@ use burn::module::{Module as _, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
-use sedge_world_model::{MotionModel, ScanGeometry};
+use sedge_world_model::{MotionModel, MotionNoise, ScanGeometry};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainConfig;
@@ -35,6 +35,8 @@ pub struct CheckpointStory {
     pub config: TrainConfig,
     /// Scanner latency and odometry calibration, fitted from the log.
     pub motion_model: MotionModel,
+    /// What that leaves unexplained: the belief's uncertainty.
+    pub motion_noise: MotionNoise,
     /// The scanner that the weights are for.
     pub geometry: ScanGeometry,
     /// Name of the log.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use sedge_world_model::{Episode, MotionModel, ObserveError, PosedScans};
+use sedge_world_model::{Episode, MotionModel, MotionNoise, ObserveError, PosedScans};
 
 use crate::batch::{draw, shard_rng};
 use crate::checkpoint::{
@@ -84,6 +84,8 @@ pub struct TrainingData<'a> {
     pub episode: &'a Episode,
     /// Its scanner latency and odometry calibration.
     pub motion_model: MotionModel,
+    /// What that leaves unexplained.
+    pub motion_noise: MotionNoise,
     /// Its scans with the poses that the belief gives them.
     pub posed: &'a PosedScans,
 }
@@ -136,7 +138,7 @@ impl Trainer {
                 got,
             });
         }
-        story.motion_model = data.motion_model;
+        (story.motion_model, story.motion_noise) = (data.motion_model, data.motion_noise);
         let config = story.config.clone();
         let set = gather(data, &config, progress)?;
         Ok(Self {
@@ -264,6 +266,7 @@ fn story(data: &TrainingData<'_>, config: &TrainConfig) -> CheckpointStory {
         sedge: env!("CARGO_PKG_VERSION").to_owned(),
         config: config.clone(),
         motion_model: data.motion_model,
+        motion_noise: data.motion_noise,
         geometry: data.episode.geometry,
         dataset: data.episode.name.clone(),
         dataset_hash: data.episode.source_hash.clone(),

@@ -195,9 +195,10 @@ impl TrainingSet {
                     .into_iter()
                     .any(|scan| !self.pairs_of_start[scan].is_empty())
         };
-        let last = source.scans.end.saturating_sub(stretch_scans);
-        self.stretch_starts = (source.scans.start..=last).filter(whole).collect();
-        if last < source.scans.start || self.stretch_starts.is_empty() {
+        // The first scan after the last stretch that still fits.
+        let end = (source.scans.end + 1).saturating_sub(stretch_scans);
+        self.stretch_starts = (source.scans.start..end).filter(whole).collect();
+        if self.stretch_starts.is_empty() {
             return Err(TrainingSetError::TooShort {
                 scans: source.scans.len(),
                 stretch_scans,

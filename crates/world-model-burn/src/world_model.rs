@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use sedge_spacetime::{Covariance2, Pose2};
+use sedge_spacetime::Pose2;
 use sedge_world_model::{
     ActionSequence, Belief, CandidateSet, Futures, ImagineError, Observation, ObserveError,
     PREDICTION_MIN_M, PredictedScan, Prediction, RANGE_MAX_M, ScanMemory, SensorEvent, WorldModel,
@@ -240,10 +240,11 @@ impl WorldModel for BurnWorldModel {
     }
 
     fn belief(&self) -> Option<Belief> {
+        let period_secs = self.memory.last_period_secs().unwrap_or(0.0);
         Some(Belief {
-            stamp: self.memory.newest_stamp()?,
+            stamp: self.memory.newest_event_stamp()?,
             pose: self.memory.world_from_newest()?,
-            covariance: Covariance2::zero(),
+            covariance: self.story.motion_noise.covariance(period_secs),
             latent: if self.story.config.network.latent {
                 host_values(self.latent.feature())
             } else {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use sedge_spacetime::{Pose2, Stamp};
 use sedge_world_model::{
-    Episode, EpisodeScan, LidarScan, MotionModel, OdometrySample, PosedScans, ScanGeometry,
-    SensorEvent, WorldModel, conformance,
+    Episode, EpisodeScan, LidarScan, MotionModel, MotionNoise, OdometrySample, PosedScans,
+    ScanGeometry, SensorEvent, WorldModel, conformance,
 };
 use sedge_world_model_burn::{
     BurnWorldModel, DeviceKind, HorizonRange, LoadError, MODEL_FILE, Preset, TRAINER_FILE,
@@ -107,10 +107,11 @@ impl Drive {
     }
 
     fn data(&self) -> TrainingData<'_> {
-        let motion_model = MotionModel::default();
+        let (motion_model, motion_noise) = (MotionModel::default(), MotionNoise::ASSUMED);
         TrainingData {
             episode: &self.episode,
             motion_model,
+            motion_noise,
             posed: &self.posed,
         }
     }
@@ -188,11 +189,16 @@ fn the_ablation_without_the_latent_trains_too() {
 #[test]
 fn a_trained_model_passes_the_conformance_suite_and_predicts_the_room() {
     let (drive, dir) = (Drive::new(), tempfile::tempdir().unwrap());
-    let mut trainer = drive.trainer(recipe(3)).unwrap();
-    updates(&mut trainer, 2);
+    let mut trainer = drive
+        .trainer(TrainConfig {
+            updates: 60,
+            ..recipe(3)
+        })
+        .unwrap();
+    updates(&mut trainer, 60);
     let hash = trainer.save(dir.path()).unwrap();
     let story = read_story(dir.path()).unwrap();
-    assert_eq!((story.model_hash, story.updates), (hash, 2));
+    assert_eq!((story.model_hash, story.updates), (hash, 60));
     let load = || -> Box<dyn WorldModel> {
         Box::new(BurnWorldModel::load(dir.path(), DeviceKind::Flex).unwrap())
     };

@@ -183,10 +183,10 @@ impl Demo {
     }
 
     fn train(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let motion = fit_and_say(&self.log).model;
+        let motion = fit_and_say(&self.log);
         let outcome = train(&TrainPlan {
             log: &self.log,
-            motion,
+            motion: &motion,
             config: self.config.clone(),
             device: DeviceKind::Flex,
             out: &self.run,

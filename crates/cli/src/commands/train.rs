@@ -90,11 +90,11 @@ struct OutcomeRow<'a> {
 pub fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     args.device.open()?;
     let log = open_log(&args.log)?;
-    let motion = fit_and_say(&log).model;
+    let motion = fit_and_say(&log);
     let outcome = train(&TrainPlan {
         config: recipe(args, &log),
         log: &log,
-        motion,
+        motion: &motion,
         device: args.device,
         out: &args.out,
         start: match (args.resume, args.force) {

@@ -7,7 +7,7 @@ use sedge::{
     OpenedLog, ProgressStyle, RunFile, RunStatus, STEPS_FILE, Start, Stop, TrainPlan, UsageError,
     open_log, train,
 };
-use sedge_world_model::{MotionModel, fit_motion};
+use sedge_world_model::{MotionFit, fit_motion};
 use sedge_world_model_burn::{DeviceKind, MODEL_FILE, NetworkConfig, Preset, TrainConfig};
 
 use crate::write_corridor_log;
@@ -32,7 +32,7 @@ fn recipe() -> TrainConfig {
     }
 }
 
-fn plan<'a>(log: &'a OpenedLog, motion: MotionModel, out: &'a Path, start: Start) -> TrainPlan<'a> {
+fn plan<'a>(log: &'a OpenedLog, motion: &'a MotionFit, out: &'a Path, start: Start) -> TrainPlan<'a> {
     TrainPlan {
         log,
         motion,
@@ -50,20 +50,20 @@ fn a_stopped_run_goes_on_bit_for_bit_and_is_graded() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_corridor_log(folder.path(), 60);
     let log = open_log(&path).unwrap();
-    let motion = fit_motion(&log.episode).model;
+    let motion = fit_motion(&log.episode);
 
     let whole = folder.path().join("whole");
-    let outcome = train(&plan(&log, motion, &whole, Start::Fresh)).unwrap();
+    let outcome = train(&plan(&log, &motion, &whole, Start::Fresh)).unwrap();
     assert_eq!(
         (outcome.run.status, outcome.run.updates),
         (RunStatus::Done, 4)
     );
 
     let parts = folder.path().join("parts");
-    let mut first = plan(&log, motion, &parts, Start::Fresh);
+    let mut first = plan(&log, &motion, &parts, Start::Fresh);
     first.stop.after_updates = Some(2);
     assert_eq!(train(&first).unwrap().run.status, RunStatus::Stopped);
-    let outcome = train(&plan(&log, motion, &parts, Start::Resume)).unwrap();
+    let outcome = train(&plan(&log, &motion, &parts, Start::Resume)).unwrap();
     assert_eq!(
         (outcome.run.status, outcome.run.updates),
         (RunStatus::Done, 4)
@@ -119,9 +119,9 @@ fn check_table(log: &OpenedLog, path: &Path, run: &Path) {
 fn a_run_is_neither_overwritten_nor_mixed() {
     let folder = tempfile::tempdir().unwrap();
     let log = open_log(&write_corridor_log(folder.path(), 60)).unwrap();
-    let motion = fit_motion(&log.episode).model;
+    let motion = fit_motion(&log.episode);
     let out = folder.path().join("run");
-    let mut first = plan(&log, motion, &out, Start::Fresh);
+    let mut first = plan(&log, &motion, &out, Start::Fresh);
     first.stop.after_updates = Some(1);
     train(&first).unwrap();
 
@@ -130,12 +130,12 @@ fn a_run_is_neither_overwritten_nor_mixed() {
         assert!(error.is::<UsageError>(), "{error:#}");
         error.to_string()
     };
-    let again = refusal(&plan(&log, motion, &out, Start::Fresh));
+    let again = refusal(&plan(&log, &motion, &out, Start::Fresh));
     assert!(
         again.contains("--resume") && again.contains("--force"),
         "{again}"
     );
-    let mut other = plan(&log, motion, &out, Start::Resume);
+    let mut other = plan(&log, &motion, &out, Start::Resume);
     other.config.seed += 1;
     let mixed = refusal(&other);
     assert!(
@@ -143,7 +143,7 @@ fn a_run_is_neither_overwritten_nor_mixed() {
         "{mixed}"
     );
 
-    let mut replaced = plan(&log, motion, &out, Start::Replace);
+    let mut replaced = plan(&log, &motion, &out, Start::Replace);
     replaced.stop.after_updates = Some(1);
     assert_eq!(train(&replaced).unwrap().run.updates, 1);
 }
@@ -153,7 +153,7 @@ fn a_log_that_is_too_short_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let log = open_log(&write_corridor_log(folder.path(), 2)).unwrap();
     let out = folder.path().join("run");
-    let error = train(&plan(&log, MotionModel::default(), &out, Start::Fresh))
+    let error = train(&plan(&log, MotionFit::default(), &out, Start::Fresh))
         .err()
         .unwrap();
     assert!(format!("{error:#}").contains("corridor.log"), "{error:#}");
