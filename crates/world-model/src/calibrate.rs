@@ -9,7 +9,7 @@ use crate::metrics::ErrorPool;
 use crate::protocol::{NearestScan, is_thinned};
 use crate::{
     Candidate, Episode, MotionModel, OdometryCalibration, PoseScansError, PosedScans,
-    odometry_poses, reference_poses,
+    odometry_poses, reference_poses, register_episode,
 };
 
 /// Only the first part of a log is fitted to; the rest is for judging.
@@ -128,8 +128,30 @@ pub struct MotionFit {
     pub noise: MotionNoise,
     /// The latency fit.
     pub latency: Result<LatencyFit, CalibrateError>,
-    /// The calibration fit.
+    /// The calibration fit to the log's reference poses.
     pub calibration: Result<CalibrationFit, CalibrateError>,
+    /// The calibration fit to poses that registration found: what a registering belief uses.
+    pub registered: Result<CalibrationFit, CalibrateError>,
+}
+
+impl MotionFit {
+    /// The model for a belief that registers its scans: its calibration needs no reference poses
+    /// and is less noisy; [`MotionFit::model`] where it could not be fitted.
+    pub fn belief_model(&self) -> MotionModel {
+        let calibration = self
+            .registered
+            .as_ref()
+            .map_or(self.model.calibration, |fit| fit.calibration);
+        MotionModel {
+            calibration,
+            ..self.model
+        }
+    }
+
+    /// What [`MotionFit::belief_model`] leaves unexplained.
+    pub fn belief_noise(&self) -> MotionNoise {
+        self.registered.as_ref().map_or(self.noise, |fit| fit.noise)
+    }
 }
 
 /// Fits latency, then calibration, to the first 60 % of a log. Never fails: what cannot be fitted
@@ -143,14 +165,17 @@ pub fn fit_motion(episode: &Episode) -> MotionFit {
         .map_or((OdometryCalibration::NONE, MotionNoise::ASSUMED), |fit| {
             (fit.calibration, fit.noise)
         });
+    let model = MotionModel {
+        calibration: matrix,
+        latency_secs,
+    };
+    let registered = fit_registered_calibration(episode, &model);
     MotionFit {
-        model: MotionModel {
-            calibration: matrix,
-            latency_secs,
-        },
+        model,
         noise,
         latency,
         calibration,
+        registered,
     }
 }
 
@@ -163,7 +188,31 @@ pub fn fit_calibration(
     episode: &Episode,
     latency_secs: f64,
 ) -> Result<CalibrationFit, CalibrateError> {
-    let reference = reference_poses(episode)?;
+    fit_to_poses(episode, latency_secs, &reference_poses(episode)?)
+}
+
+/// Fits the calibration to the poses that registration finds, starting from `model`: needs no
+/// reference poses, and does not inherit their jitter.
+///
+/// # Errors
+/// [`CalibrateError`] without odometry, enough scans or enough kinds of motion.
+pub fn fit_registered_calibration(
+    episode: &Episode,
+    model: &MotionModel,
+) -> Result<CalibrationFit, CalibrateError> {
+    let mut fitted_part = episode.clone();
+    fitted_part.scans.truncate(n_fitted(episode));
+    let mut poses = register_episode(&fitted_part, model)?;
+    // Pairs never reach beyond the fitted part; the other scans only need to be there.
+    poses.resize(episode.scans.len(), Pose2::IDENTITY);
+    fit_to_poses(episode, model.latency_secs, &poses)
+}
+
+fn fit_to_poses(
+    episode: &Episode,
+    latency_secs: f64,
+    reference: &[Pose2],
+) -> Result<CalibrationFit, CalibrateError> {
     let model = MotionModel {
         calibration: OdometryCalibration::NONE,
         latency_secs,
@@ -300,6 +349,8 @@ fn try_latencies(
 ) -> Result<Vec<(f64, f64)>, CalibrateError> {
     let mut tried = Vec::new();
     for latency_secs in latencies_secs {
+        // Multiples of a hundredth: rounding takes out what binary fractions left over.
+        let latency_secs = (latency_secs * 1e4).round() / 1e4;
         let model = MotionModel {
             latency_secs,
             ..MotionModel::default()

@@ -4,6 +4,7 @@
 //! It never holds a tensor of any framework, knows no wire type, starts no thread and has no
 //! global random numbers.
 
+mod anchoring;
 mod baselines;
 mod bearing;
 mod calibrate;
@@ -19,16 +20,19 @@ mod model;
 mod odometry_track;
 mod posed_scans;
 mod protocol;
+mod registered_scans;
+mod registration;
 mod render;
 mod room;
 mod scan_memory;
+mod surface;
 #[cfg(test)]
 mod test_scenes;
 
 pub use baselines::{BaselineError, evaluate_baselines, evaluate_candidates};
 pub use calibrate::{
     CalibrateError, CalibrationFit, LatencyFit, MotionFit, MotionNoise, fit_calibration,
-    fit_latency, fit_motion,
+    fit_latency, fit_motion, fit_registered_calibration,
 };
 pub use calibration::{MotionModel, OdometryCalibration};
 pub use candidates::{Candidate, CandidateSet, N_CANDIDATES, ScanWindow, WINDOW_SECS, WindowScan};
@@ -46,5 +50,7 @@ pub use model::{
 pub use odometry_track::{ExtendedTrack, OdometryTrack};
 pub use posed_scans::{PoseScansError, PosedScans, odometry_poses, reference_poses};
 pub use protocol::{Horizons, Protocol, ProtocolError, Start, Target};
+pub use registered_scans::RegisteredScans;
+pub use registration::{RegisteredScan, Registrar, RegistrationOutcome, register_episode};
 pub use render::{RenderableScan, Renderer, fill_far, fill_near};
 pub use scan_memory::ScanMemory;

@@ -81,7 +81,7 @@ impl RenderableScan {
 }
 
 /// For each beam, whether it and the next one lie on one surface.
-fn joined_to_next(ranges: &[f64], valid: &[bool]) -> Vec<bool> {
+pub(crate) fn joined_to_next(ranges: &[f64], valid: &[bool]) -> Vec<bool> {
     let n_beams = ranges.len();
     let inverse: Vec<f64> = ranges
         .iter()

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use sedge_spacetime::{Pose2, Stamp};
 
+use crate::anchoring::{ANCHOR_AGE_MAX_SECS, Anchor, newest_from_anchored, smoothed_pose};
 use crate::{
     ActionSequence, CandidateSet, ImagineError, LidarScan, MotionModel, Observation, ObserveError,
-    OdometryTrack, RenderableScan, ScanGeometry, ScanWindow, SensorEvent, WINDOW_SECS, WindowScan,
+    OdometryTrack, Registrar, RenderableScan, ScanGeometry, ScanWindow, SensorEvent, WINDOW_SECS,
+    WindowScan,
 };
 
 /// How long scans are kept.
@@ -18,6 +20,8 @@ const WINDOW: Duration = Duration::from_nanos((WINDOW_SECS * 1e9) as u64);
 const LATENCY_MARGIN: Duration = Duration::from_secs(2);
 /// At most this many scans are kept, whatever their rate; the oldest go first.
 const N_SCANS_MAX: usize = 1024;
+/// At most this many recent scans anchor the future motion, whatever their rate.
+const N_ANCHORS_MAX: usize = 32;
 /// At most this many odometry samples are kept, whatever their rate; the oldest go first.
 const N_ODOMETRY_MAX: usize = 65_536;
 
@@ -26,6 +30,8 @@ const N_ODOMETRY_MAX: usize = 65_536;
 struct RememberedScan {
     stamp: Stamp,
     renderable: Arc<RenderableScan>,
+    /// By registration; `None` in a memory that goes by odometry.
+    registered: Option<Pose2>,
 }
 
 /// The last 20 seconds of scans and odometry, and what geometry alone makes of them.
@@ -41,17 +47,31 @@ pub struct ScanMemory {
     /// Oldest first.
     scans: VecDeque<RememberedScan>,
     newest_scan: Option<LidarScan>,
+    /// `None` in a memory that goes by odometry.
+    registrar: Option<Registrar>,
 }
 
 impl ScanMemory {
-    /// Nothing sensed yet, by this scanner on a robot that moves so.
+    /// Nothing sensed yet, by this scanner on a robot that moves so. Scans are registered as they
+    /// come, and future motion starts from the registered scans.
     pub fn new(geometry: ScanGeometry, motion_model: MotionModel) -> Self {
+        let registrar = Some(Registrar::default());
+        Self {
+            registrar,
+            ..Self::by_odometry(geometry, motion_model)
+        }
+    }
+
+    /// As [`ScanMemory::new`], but every pose is that of calibrated odometry: what the reference
+    /// baselines know.
+    pub fn by_odometry(geometry: ScanGeometry, motion_model: MotionModel) -> Self {
         Self {
             geometry,
             motion_model,
             track: OdometryTrack::new(motion_model.calibration),
             scans: VecDeque::new(),
             newest_scan: None,
+            registrar: None,
         }
     }
 
@@ -94,10 +114,9 @@ impl ScanMemory {
         self.newest_scan.as_ref()
     }
 
-    /// Where the newest scan was seen from, in the frame of the calibrated odometry.
+    /// Where the newest scan was seen from, in the frame that odometry began in.
     pub fn world_from_newest(&self) -> Option<Pose2> {
-        self.track
-            .pose_at(self.motion_model.seen_at(self.newest_stamp()?))
+        self.world_from(self.scans.back()?)
     }
 
     /// Time between the newest two scans, in seconds.
@@ -108,10 +127,10 @@ impl ScanMemory {
     /// Movement between the newest two scans: the newest one's pose in the frame of the one
     /// before.
     pub fn last_motion(&self) -> Option<Pose2> {
-        let before = self
-            .track
-            .pose_at(self.motion_model.seen_at(self.scan_before()?.stamp))?;
-        Some(before.between(self.world_from_newest()?))
+        Some(
+            self.world_from(self.scan_before()?)?
+                .between(self.world_from_newest()?),
+        )
     }
 
     /// Where the scanner will be `horizon` after the newest scan when the plan is carried out, in
@@ -132,14 +151,49 @@ impl ScanMemory {
         plan: &ActionSequence,
         horizons: &[Duration],
     ) -> Result<Vec<Pose2>, ImagineError> {
-        let newest = self.newest_stamp().ok_or(ImagineError::NoBelief)?;
+        let newest = self.scans.back().ok_or(ImagineError::NoBelief)?;
         let track = self.track.extended_by(plan)?;
-        let now = track.pose_at(self.motion_model.seen_at(newest));
-        let then = |&horizon| track.pose_at(self.motion_model.seen_at(newest + horizon));
+        let Some(registered) = newest.registered else {
+            let pose = |stamp| track.pose_at(self.motion_model.seen_at(stamp));
+            let now = pose(newest.stamp);
+            let then = |&horizon| now.between(pose(newest.stamp + horizon));
+            return Ok(horizons.iter().map(then).collect());
+        };
+        let pose = |stamp| {
+            smoothed_pose(
+                |stamp| track.pose_at(stamp),
+                self.motion_model.seen_at(stamp),
+            )
+        };
+        let now = Anchor {
+            registered,
+            odometry: pose(newest.stamp),
+        };
+        let earlier = self
+            .scans
+            .iter()
+            .rev()
+            .skip(1)
+            .take(N_ANCHORS_MAX)
+            .filter_map(|scan| {
+                let age_secs = newest.stamp.secs_since(scan.stamp);
+                let registered = scan
+                    .registered
+                    .filter(|_| age_secs <= ANCHOR_AGE_MAX_SECS)?;
+                Some((
+                    age_secs,
+                    Anchor {
+                        registered,
+                        odometry: pose(scan.stamp),
+                    },
+                ))
+            });
+        let newest_from_odometry = newest_from_anchored(now, earlier);
+        let then = |&horizon| now.odometry.between(pose(newest.stamp + horizon));
         Ok(horizons
             .iter()
             .map(then)
-            .map(|then| now.between(then))
+            .map(|moved| newest_from_odometry * moved)
             .collect())
     }
 
@@ -151,11 +205,14 @@ impl ScanMemory {
     pub fn scan_window(&self, plan: &ActionSequence) -> Result<ScanWindow, ImagineError> {
         let newest = self.newest_stamp().ok_or(ImagineError::NoBelief)?;
         let track = self.track.extended_by(plan)?;
-        let pose = |stamp| track.pose_at(self.motion_model.seen_at(stamp));
-        let world_from_newest = pose(newest);
+        let pose = |scan: &RememberedScan| {
+            scan.registered
+                .unwrap_or_else(|| track.pose_at(self.motion_model.seen_at(scan.stamp)))
+        };
+        let world_from_newest = self.scans.back().map(pose).unwrap_or_default();
         let scans = self.scans.iter().rev().map(|scan| WindowScan {
             scan: Arc::clone(&scan.renderable),
-            newest_from_scan: world_from_newest.between(pose(scan.stamp)),
+            newest_from_scan: world_from_newest.between(pose(scan)),
             age_secs: newest.secs_since(scan.stamp),
         });
         Ok(ScanWindow::new(self.geometry, scans.collect()))
@@ -193,9 +250,46 @@ impl ScanMemory {
             return Err(ObserveError::NotFinite { what: "ranges" });
         }
         let renderable = Arc::new(RenderableScan::new(scan));
-        self.scans.push_back(RememberedScan { stamp, renderable });
+        let registered = self.register(stamp, scan);
+        self.scans.push_back(RememberedScan {
+            stamp,
+            renderable,
+            registered,
+        });
         self.newest_scan = Some(scan.clone());
         Ok(())
+    }
+
+    /// Odometry's pose of a scan, as far as odometry is there.
+    fn odometry_at(&self, scan_stamp: Stamp) -> Option<Pose2> {
+        self.track.pose_at(self.motion_model.seen_at(scan_stamp))
+    }
+
+    fn world_from(&self, scan: &RememberedScan) -> Option<Pose2> {
+        scan.registered.or_else(|| self.odometry_at(scan.stamp))
+    }
+
+    /// The pose of a scan that is not in memory yet.
+    fn register(&mut self, stamp: Stamp, scan: &LidarScan) -> Option<Pose2> {
+        self.registrar.as_ref()?;
+        // Before the first odometry the robot is taken to stand still.
+        let odometry = self.odometry_at(stamp).unwrap_or_default();
+        let before = self
+            .scans
+            .back()
+            .and_then(|before| Some((before.stamp, before.registered?)));
+        let moved = before.map_or(Pose2::IDENTITY, |(before_stamp, _)| {
+            self.odometry_at(before_stamp)
+                .unwrap_or_default()
+                .between(odometry)
+        });
+        let predicted = before.map_or(odometry, |(_, registered)| registered * moved);
+        let registrar = self.registrar.as_mut()?;
+        Some(
+            registrar
+                .register(stamp, scan, predicted, moved)
+                .map_from_scan,
+        )
     }
 
     fn forget_old(&mut self) {

@@ -41,6 +41,22 @@ fn a_calibration_is_found_again() {
 }
 
 #[test]
+fn a_calibration_is_found_without_references_by_registering_scans() {
+    let matrix = [[0.03, 0.01, -0.01], [0.0, -0.02, 0.02], [0.01, -0.01, 0.06]];
+    let mut episode = miscalibrated(wander(181, 120.0), matrix);
+    episode
+        .scans
+        .iter_mut()
+        .for_each(|scan| scan.reference = None);
+    let fit = fit_registered_calibration(&episode, &MotionModel::default()).unwrap();
+    for (row, expected) in fit.calibration.matrix.iter().zip(&matrix) {
+        for (got, expected) in row.iter().zip(expected) {
+            assert!((got - expected).abs() < 0.012, "{:?}", fit.calibration);
+        }
+    }
+}
+
+#[test]
 fn a_latency_is_found_again_with_its_sign() {
     for latency_secs in [0.17, -0.08] {
         let mut episode = wander(91, 120.0);

@@ -55,7 +55,7 @@ fn online_candidates_equal_the_offline_ones() {
         let (from, to) = (30, 34);
         let start = episode.scans[from].stamp;
         let horizon = episode.scans[to].stamp.saturating_since(start);
-        let mut memory = ScanMemory::new(episode.geometry, model);
+        let mut memory = ScanMemory::by_odometry(episode.geometry, model);
         for event in episode.events().iter().filter(|event| event.stamp <= start) {
             memory.observe(event).unwrap();
         }
@@ -183,7 +183,7 @@ fn memory_is_bounded_in_time_and_in_number() {
 fn the_last_motion_is_that_between_the_newest_two_scans() {
     let memory = memory_of_drive(3.0);
     let motion = memory.last_motion().unwrap();
-    assert!((motion.yaw_rad - 0.06).abs() < 1e-9, "{motion:?}");
+    assert!((motion.yaw_rad - 0.06).abs() < 1e-3, "{motion:?}");
     assert!((memory.last_period_secs().unwrap() - 0.2).abs() < 1e-9);
 }
 

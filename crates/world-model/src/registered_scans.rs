@@ -1,0 +1,88 @@
+//! All scans of an episode as a belief would have registered them at the time.
+
+use sedge_spacetime::{Pose2, Stamp};
+
+use crate::anchoring::{ANCHOR_AGE_MAX_SECS, Anchor, newest_from_anchored, smoothed_pose};
+use crate::{
+    Episode, MotionModel, OdometryTrack, PoseScansError, PosedScans, ScanWindow, register_episode,
+};
+
+/// The offline twin of a registering [`crate::ScanMemory`]: the same windows and motions, for any
+/// start, without living through the episode each time.
+#[derive(Debug, Clone)]
+pub struct RegisteredScans {
+    stamps: Vec<Stamp>,
+    posed: PosedScans,
+    /// Smoothed, calibrated odometry at each scan.
+    odometry: Vec<Pose2>,
+}
+
+impl RegisteredScans {
+    /// Registers each scan of an episode against those before it.
+    ///
+    /// # Errors
+    /// [`PoseScansError`] when the episode has no odometry, or bad odometry.
+    pub fn new(episode: &Episode, motion: &MotionModel) -> Result<Self, PoseScansError> {
+        let posed = PosedScans::calibrated(episode, motion)?;
+        let posed = posed.with_poses(register_episode(episode, motion)?)?;
+        let track = OdometryTrack::from_samples(&episode.odometry, motion.calibration).map_err(
+            |source| PoseScansError::Odometry {
+                episode: episode.name.clone(),
+                source,
+            },
+        )?;
+        // Never the default: without odometry the scans could not have been posed.
+        let pose_at = |stamp| track.pose_at(stamp).unwrap_or_default();
+        let stamps: Vec<Stamp> = episode.scans.iter().map(|scan| scan.stamp).collect();
+        let smoothed = |&stamp: &Stamp| smoothed_pose(pose_at, motion.seen_at(stamp));
+        Ok(Self {
+            odometry: stamps.iter().map(smoothed).collect(),
+            stamps,
+            posed,
+        })
+    }
+
+    /// The scans with their registered poses.
+    pub fn posed(&self) -> &PosedScans {
+        &self.posed
+    }
+
+    /// The last 20 seconds up to and with a scan.
+    ///
+    /// # Panics
+    /// When there are not that many scans.
+    pub fn window(&self, newest_idx: usize) -> ScanWindow {
+        self.posed.window(newest_idx)
+    }
+
+    /// The movement from scan `from_idx` on to a later scan that a belief expects at scan
+    /// `from_idx`, given the odometry in between.
+    ///
+    /// # Panics
+    /// When there are not that many scans.
+    pub fn expected_motion(&self, from_idx: usize, to_idx: usize) -> Pose2 {
+        let anchor = |idx: usize| Anchor {
+            registered: self.posed.poses()[idx],
+            odometry: self.odometry[idx],
+        };
+        let now = self.stamps[from_idx];
+        let earlier = (0..from_idx)
+            .rev()
+            .map(|idx| (now.secs_since(self.stamps[idx]), anchor(idx)))
+            .take_while(|&(age_secs, _)| age_secs <= ANCHOR_AGE_MAX_SECS);
+        newest_from_anchored(anchor(from_idx), earlier)
+            * self.odometry[from_idx].between(self.odometry[to_idx])
+    }
+
+    /// The movement between two scans by registration: hindsight, for learning from and grading,
+    /// never an input of a prediction.
+    ///
+    /// # Panics
+    /// When there are not that many scans.
+    pub fn registered_motion(&self, from_idx: usize, to_idx: usize) -> Pose2 {
+        self.posed.motion(from_idx, to_idx)
+    }
+}
+
+#[cfg(test)]
+mod tests;

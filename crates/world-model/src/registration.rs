@@ -1,0 +1,296 @@
+//! Registering scans against each other: where the scanner really was, scan by scan.
+//!
+//! Odometry gives the first guess and a prior; robust point-to-line Gauss-Newton in SE(2) against
+//! a few recent scans corrects it. Points find their line by direction (projective association).
+
+use std::collections::VecDeque;
+
+use nalgebra::{Matrix3, Vector2, Vector3};
+use sedge_spacetime::{Pose2, Stamp, Twist2};
+
+use crate::surface::{Surface, SurfacePoint};
+use crate::{Episode, LidarScan, MotionModel, PoseScansError, odometry_poses};
+
+/// Scans are registered against the newest scan and the newest ones at least this old, seconds.
+const REFERENCE_AGES_SECS: &[f64] = &[0.0, 0.5, 1.0, 2.0, 4.0, 7.0];
+/// At most this many scans are kept to register against, whatever their rate; the oldest go first.
+const N_REFERENCES_MAX: usize = 256;
+/// At most this many of a scan's points are used, evenly chosen: enough for three unknowns.
+const N_POINTS_MAX: usize = 200;
+/// At most this many Gauss-Newton rounds.
+const N_ROUNDS_MAX: usize = 12;
+/// A step smaller than this ends the search, metres and radians.
+const STEP_MIN: f64 = 2e-5;
+/// Residuals beyond this in the first round are not believed, metres; halved every round.
+const GATE_FIRST_M: f64 = 1.0;
+/// The gate does not get tighter than this, metres.
+const GATE_LAST_M: f64 = 0.12;
+/// Scale of the heavy-tailed loss, metres: range noise and the roughness of surfaces.
+const RESIDUAL_SCALE_M: f64 = 0.035;
+/// Points of one surface err together: so many of them count as one.
+const CORRELATION: f64 = 3.0;
+/// Cosine between normals of the same surface.
+const NORMAL_AGREEMENT_MIN: f64 = 0.8;
+/// How far a point may lie from the middle of its line, along it, metres.
+const ALONG_MAX_M: f64 = 0.5;
+/// Standard deviation of a standing robot's odometry, metres.
+const PRIOR_SIGMA_M: f64 = 0.02;
+/// Standard deviation of a standing robot's odometry, radians.
+const PRIOR_SIGMA_RAD: f64 = 0.01;
+/// Standard deviation of odometry as a share of the movement: mostly jitter of the stamps.
+const PRIOR_SIGMA_SHARE: f64 = 0.1;
+/// Corrections of this many standard deviations halve the prior's say: stamps jitter, wheels slip.
+const PRIOR_TAIL_SIGMAS: f64 = 2.0;
+/// The least share of point pairs that must agree in the end.
+const INLIER_SHARE_MIN: f64 = 0.3;
+/// The least number of them.
+const N_INLIERS_MIN: usize = 15;
+/// A correction of more standard deviations of the prior than this is not believed.
+const CORRECTION_SIGMAS_MAX: f64 = 20.0;
+
+/// What became of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegistrationOutcome {
+    /// There was nothing to register against.
+    First,
+    /// Registered.
+    Registered,
+    /// Odometry was kept: too few points agreed, or they asked for an implausible correction.
+    Odometry,
+}
+
+/// Where a scan was seen from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RegisteredScan {
+    /// The pose, in the frame of the first registered scan's odometry.
+    pub map_from_scan: Pose2,
+    /// How it was found.
+    pub outcome: RegistrationOutcome,
+}
+
+/// A scan that others are registered against.
+#[derive(Debug, Clone)]
+struct ReferenceScan {
+    stamp: Stamp,
+    map_from_scan: Pose2,
+    surface: Surface,
+}
+
+/// Registers scans one after the other.
+#[derive(Debug, Clone, Default)]
+pub struct Registrar {
+    /// Oldest first, no older than the oldest reference needed.
+    references: VecDeque<ReferenceScan>,
+}
+
+impl Registrar {
+    /// Registers the next scan; `predicted` is its pose by odometry, `moved` the movement since the
+    /// scan before that the prediction's doubt is measured by.
+    pub fn register(
+        &mut self,
+        stamp: Stamp,
+        scan: &LidarScan,
+        predicted: Pose2,
+        moved: Pose2,
+    ) -> RegisteredScan {
+        let surface = Surface::new(scan);
+        let references = self.choose(stamp);
+        let registered = if references.is_empty() {
+            RegisteredScan {
+                map_from_scan: predicted,
+                outcome: RegistrationOutcome::First,
+            }
+        } else {
+            let problem = Problem::new(&surface, &references, prior_information(moved));
+            problem.solve(predicted).map_or(
+                RegisteredScan {
+                    map_from_scan: predicted,
+                    outcome: RegistrationOutcome::Odometry,
+                },
+                |map_from_scan| RegisteredScan {
+                    map_from_scan,
+                    outcome: RegistrationOutcome::Registered,
+                },
+            )
+        };
+        let map_from_scan = registered.map_from_scan;
+        self.references.push_back(ReferenceScan {
+            stamp,
+            map_from_scan,
+            surface,
+        });
+        let oldest_secs = REFERENCE_AGES_SECS[REFERENCE_AGES_SECS.len() - 1];
+        // The newest scan that is old enough stays, everything before it goes.
+        let is_old = |it: &ReferenceScan| stamp.secs_since(it.stamp) >= oldest_secs;
+        while self.references.len() > N_REFERENCES_MAX || self.references.get(1).is_some_and(is_old)
+        {
+            self.references.pop_front();
+        }
+        registered
+    }
+
+    /// The newest scan of at least each reference age, without repetition.
+    fn choose(&self, now: Stamp) -> Vec<&ReferenceScan> {
+        let mut chosen: Vec<usize> = REFERENCE_AGES_SECS
+            .iter()
+            .filter_map(|&age_secs| {
+                self.references
+                    .iter()
+                    .rposition(|it| now.secs_since(it.stamp) >= age_secs)
+            })
+            .collect();
+        chosen.dedup();
+        chosen
+            .into_iter()
+            .map(|idx| &self.references[idx])
+            .collect()
+    }
+}
+
+/// Information (inverse variance) of odometry over a movement: x, y, yaw.
+fn prior_information(moved: Pose2) -> Vector3<f64> {
+    let sigma_m = PRIOR_SIGMA_M + PRIOR_SIGMA_SHARE * moved.distance_m();
+    let sigma_rad = PRIOR_SIGMA_RAD + PRIOR_SIGMA_SHARE * moved.yaw_rad.abs();
+    Vector3::new(sigma_m, sigma_m, sigma_rad).map(|sigma| 1.0 / (sigma * sigma))
+}
+
+/// One scan to be placed among others.
+struct Problem<'a> {
+    points: Vec<&'a SurfacePoint>,
+    references: &'a [&'a ReferenceScan],
+    prior: Vector3<f64>,
+}
+
+/// The normal equations of one round, and how many pairs agreed.
+struct Linearised {
+    information: Matrix3<f64>,
+    gradient: Vector3<f64>,
+    n_inliers: usize,
+    n_pairs: usize,
+}
+
+impl<'a> Problem<'a> {
+    fn new(surface: &'a Surface, references: &'a [&'a ReferenceScan], prior: Vector3<f64>) -> Self {
+        let n_points = surface.points().count();
+        let stride = n_points.div_ceil(N_POINTS_MAX).max(1);
+        Self {
+            points: surface.points().step_by(stride).collect(),
+            references,
+            prior,
+        }
+    }
+
+    /// The most probable pose, or `None` if the scans do not tell.
+    fn solve(&self, predicted: Pose2) -> Option<Pose2> {
+        let mut pose = predicted;
+        let mut gate_m = GATE_FIRST_M;
+        for _ in 0..N_ROUNDS_MAX {
+            let round = self.linearise(pose, gate_m);
+            let off = pose.between(predicted).log();
+            let off = Vector3::new(off.vx_mps, off.vy_mps, off.yaw_rate_radps);
+            // Student's t rather than a normal distribution.
+            let sigmas_squared = off.component_mul(&off).dot(&self.prior);
+            let say = 1.0 / (1.0 + sigmas_squared / (PRIOR_TAIL_SIGMAS * PRIOR_TAIL_SIGMAS));
+            let prior = self.prior * say;
+            let information = round.information + Matrix3::from_diagonal(&prior);
+            let gradient = round.gradient + prior.component_mul(&off);
+            let step = information.cholesky()?.solve(&gradient);
+            pose = pose
+                * Pose2::exp(Twist2 {
+                    vx_mps: step.x,
+                    vy_mps: step.y,
+                    yaw_rate_radps: step.z,
+                });
+            if gate_m <= GATE_LAST_M && step.amax() < STEP_MIN {
+                break;
+            }
+            gate_m = (0.5 * gate_m).max(GATE_LAST_M);
+        }
+        let last = self.linearise(pose, GATE_LAST_M);
+        let share = last.n_inliers as f64 / last.n_pairs.max(1) as f64;
+        let off = predicted.between(pose).log();
+        let off = Vector3::new(off.vx_mps, off.vy_mps, off.yaw_rate_radps);
+        let sigmas = self
+            .prior
+            .component_mul(&off.component_mul(&off))
+            .sum()
+            .sqrt();
+        let is_believed = last.n_inliers >= N_INLIERS_MIN
+            && share >= INLIER_SHARE_MIN
+            && sigmas <= CORRECTION_SIGMAS_MAX;
+        is_believed.then_some(pose)
+    }
+
+    /// Gauss-Newton for a step in the scan's own frame. The weights are those of the
+    /// Geman-McClure loss: `1 / (1 + (r / scale)^2)^2`.
+    fn linearise(&self, pose: Pose2, gate_m: f64) -> Linearised {
+        let mut sum = Linearised {
+            information: Matrix3::zeros(),
+            gradient: Vector3::zeros(),
+            n_inliers: 0,
+            n_pairs: 0,
+        };
+        // The loss is wide at first and narrows with the gate.
+        let scale_m = RESIDUAL_SCALE_M.max(0.5 * gate_m * RESIDUAL_SCALE_M / GATE_LAST_M);
+        let trust = 1.0 / (RESIDUAL_SCALE_M * RESIDUAL_SCALE_M * CORRELATION);
+        for reference in self.references {
+            let reference_from_scan = reference.map_from_scan.between(pose);
+            let (sin, cos) = reference_from_scan.yaw_rad.sin_cos();
+            let shift = Vector2::new(reference_from_scan.x_m, reference_from_scan.y_m);
+            let turn = |v: Vector2<f64>| Vector2::new(cos * v.x - sin * v.y, sin * v.x + cos * v.y);
+            let back = |v: Vector2<f64>| Vector2::new(cos * v.x + sin * v.y, cos * v.y - sin * v.x);
+            for point in &self.points {
+                let seen = turn(point.point) + shift;
+                let Some(line) = reference.surface.towards(seen) else {
+                    continue;
+                };
+                let off = seen - line.centre;
+                let residual = line.normal.dot(&off);
+                let normal = back(line.normal);
+                sum.n_pairs += 1;
+                if residual.abs() > gate_m
+                    || normal.dot(&point.normal) < NORMAL_AGREEMENT_MIN
+                    || off.norm_squared() > residual * residual + ALONG_MAX_M * ALONG_MAX_M
+                {
+                    continue;
+                }
+                sum.n_inliers += 1;
+                let root = 1.0 + (residual / scale_m).powi(2);
+                let weight = trust / (root * root);
+                let turning = normal.y * point.point.x - normal.x * point.point.y;
+                let jacobian = Vector3::new(normal.x, normal.y, turning);
+                sum.information += jacobian * jacobian.transpose() * weight;
+                sum.gradient -= jacobian * (weight * residual);
+            }
+        }
+        sum
+    }
+}
+
+/// The poses of an episode's scans, registered one after the other, each only against scans before
+/// it: what a belief would have known at the time.
+///
+/// # Errors
+/// [`PoseScansError`] when the episode has no odometry, or bad odometry.
+pub fn register_episode(
+    episode: &Episode,
+    motion: &MotionModel,
+) -> Result<Vec<Pose2>, PoseScansError> {
+    let odometry = odometry_poses(episode, motion)?;
+    let mut registrar = Registrar::default();
+    let mut poses: Vec<Pose2> = Vec::with_capacity(odometry.len());
+    for (idx, scan) in episode.scans.iter().enumerate() {
+        let moved = if idx > 0 {
+            odometry[idx - 1].between(odometry[idx])
+        } else {
+            Pose2::IDENTITY
+        };
+        let predicted = poses.last().map_or(odometry[idx], |&before| before * moved);
+        let registered = registrar.register(scan.stamp, &scan.scan, predicted, moved);
+        poses.push(registered.map_from_scan);
+    }
+    Ok(poses)
+}
+
+#[cfg(test)]
+mod tests;
