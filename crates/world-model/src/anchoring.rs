@@ -13,18 +13,23 @@ use sedge_spacetime::{Pose2, Stamp};
 const ANCHOR_DECAY_SECS: f64 = 0.4;
 /// Scans older than this have no say, seconds.
 pub(crate) const ANCHOR_AGE_MAX_SECS: f64 = 1.2;
-/// Odometry is averaged over this long before and after a time, against the jitter of its stamps.
-const SMOOTHING: Duration = Duration::from_millis(120);
-/// Into so many samples on each side.
+/// Smoothing takes so many samples on each side.
 const N_SMOOTHING: u32 = 4;
 
-/// The mean of the poses around a time.
-pub(crate) fn smoothed_pose(pose_at: impl Fn(Stamp) -> Pose2, stamp: Stamp) -> Pose2 {
+/// The mean of the poses from `smoothing` before a time to as long after it.
+pub(crate) fn smoothed_pose(
+    pose_at: impl Fn(Stamp) -> Pose2,
+    stamp: Stamp,
+    smoothing: Duration,
+) -> Pose2 {
     let centre = pose_at(stamp);
+    if smoothing.is_zero() {
+        return centre;
+    }
     let mut mean = Mean::default();
     mean.add(Pose2::IDENTITY, 1.0);
     for step in 1..=N_SMOOTHING {
-        let off = SMOOTHING * step / N_SMOOTHING;
+        let off = smoothing * step / N_SMOOTHING;
         mean.add(centre.between(pose_at(stamp - off)), 1.0);
         mean.add(centre.between(pose_at(stamp + off)), 1.0);
     }
@@ -84,6 +89,8 @@ impl Mean {
 mod tests {
     use super::*;
 
+    const SMOOTHING: Duration = Duration::from_millis(120);
+
     fn turning(stamp: Stamp) -> Pose2 {
         Pose2::new(0.5 * stamp.secs(), 0.0, 0.3 * stamp.secs())
     }
@@ -91,7 +98,7 @@ mod tests {
     #[test]
     fn steady_motion_is_not_changed_by_smoothing() {
         let stamp = Stamp::from_nanos(2_000_000_000);
-        let off = turning(stamp).between(smoothed_pose(turning, stamp));
+        let off = turning(stamp).between(smoothed_pose(turning, stamp, SMOOTHING));
         assert!(
             off.distance_m() < 1e-9 && off.yaw_rad.abs() < 1e-9,
             "{off:?}"
@@ -101,7 +108,7 @@ mod tests {
     #[test]
     fn a_jump_of_odometry_is_spread_over_the_smoothing() {
         let jump = |stamp: Stamp| Pose2::new(f64::from(stamp.nanos() >= 0), 0.0, 0.0);
-        let shortly_before = smoothed_pose(jump, Stamp::from_nanos(-50_000_000));
+        let shortly_before = smoothed_pose(jump, Stamp::from_nanos(-50_000_000), SMOOTHING);
         assert!(
             (shortly_before.x_m - 3.0 / 9.0).abs() < 1e-9,
             "{shortly_before:?}"

@@ -5,6 +5,7 @@ use nalgebra::{Matrix3, Vector3};
 use sedge_spacetime::{Covariance2, Pose2, Stamp};
 use serde::{Deserialize, Serialize};
 
+use crate::belief_fit::{BeliefFit, fit_belief};
 use crate::metrics::ErrorPool;
 use crate::protocol::{NearestScan, is_thinned};
 use crate::{
@@ -130,28 +131,10 @@ pub struct MotionFit {
     pub latency: Result<LatencyFit, CalibrateError>,
     /// The calibration fit to the log's reference poses.
     pub calibration: Result<CalibrationFit, CalibrateError>,
-    /// The calibration fit to poses that registration found: what a registering belief uses.
+    /// The calibration fit to poses that registration found.
     pub registered: Result<CalibrationFit, CalibrateError>,
-}
-
-impl MotionFit {
-    /// The model for a belief that registers its scans: its calibration needs no reference poses
-    /// and is less noisy; [`MotionFit::model`] where it could not be fitted.
-    pub fn belief_model(&self) -> MotionModel {
-        let calibration = self
-            .registered
-            .as_ref()
-            .map_or(self.model.calibration, |fit| fit.calibration);
-        MotionModel {
-            calibration,
-            ..self.model
-        }
-    }
-
-    /// What [`MotionFit::belief_model`] leaves unexplained.
-    pub fn belief_noise(&self) -> MotionNoise {
-        self.registered.as_ref().map_or(self.noise, |fit| fit.noise)
-    }
+    /// What suits a belief that registers its scans.
+    pub belief: BeliefFit,
 }
 
 /// Fits latency, then calibration, to the first 60 % of a log. Never fails: what cannot be fitted
@@ -168,14 +151,17 @@ pub fn fit_motion(episode: &Episode) -> MotionFit {
     let model = MotionModel {
         calibration: matrix,
         latency_secs,
+        ..MotionModel::default()
     };
     let registered = fit_registered_calibration(episode, &model);
+    let belief = fit_belief(episode, (model, noise), registered.as_ref().ok());
     MotionFit {
         model,
         noise,
         latency,
         calibration,
         registered,
+        belief,
     }
 }
 
@@ -214,8 +200,8 @@ fn fit_to_poses(
     reference: &[Pose2],
 ) -> Result<CalibrationFit, CalibrateError> {
     let model = MotionModel {
-        calibration: OdometryCalibration::NONE,
         latency_secs,
+        ..MotionModel::default()
     };
     let odometry = odometry_poses(episode, &model)?;
     let n_fit = n_fitted(episode);
@@ -367,7 +353,7 @@ fn try_latencies(
 }
 
 /// Starts and targets that latency is judged on, all within the fitted part.
-fn latency_pairs(episode: &Episode) -> Vec<(usize, usize)> {
+pub(crate) fn latency_pairs(episode: &Episode) -> Vec<(usize, usize)> {
     let stamps: Vec<Stamp> = episode.scans.iter().map(|scan| scan.stamp).collect();
     let nearest = NearestScan::new(&stamps);
     let one_step = is_thinned(episode);
@@ -386,7 +372,7 @@ fn latency_pairs(episode: &Episode) -> Vec<(usize, usize)> {
         .collect()
 }
 
-fn n_fitted(episode: &Episode) -> usize {
+pub(crate) fn n_fitted(episode: &Episode) -> usize {
     (FIT_SHARE * episode.scans.len() as f64) as usize
 }
 

@@ -43,9 +43,18 @@ pub struct MotionModel {
     /// How much later a scan is stamped than it was seen, on the odometry's clock, in seconds;
     /// negative when odometry is the later one.
     pub latency_secs: f64,
+    /// Where future motion starts from registered scans, odometry is averaged over this long
+    /// before and after a time, in seconds: the stamps of some odometry jitter. Zero for none.
+    #[serde(default)]
+    pub smoothing_secs: f64,
 }
 
 impl MotionModel {
+    /// [`MotionModel::smoothing_secs`] as a duration; none where that is no duration.
+    pub(crate) fn smoothing(&self) -> Duration {
+        Duration::try_from_secs_f64(self.smoothing_secs).unwrap_or_default()
+    }
+
     /// When, on the odometry's clock, a scan with this stamp was seen: `stamp - latency`.
     pub fn seen_at(&self, scan_stamp: Stamp) -> Stamp {
         // A latency that is no duration (NaN, centuries) is taken as none rather than believed.

@@ -21,7 +21,7 @@ impl GeometricModel {
     /// Moves scans by calibrated odometry alone, as the reference baselines do. Predicts
     /// `map1-med3`, the best all-rounder of the baselines below two seconds.
     pub fn new(geometry: ScanGeometry, motion_model: MotionModel, noise: MotionNoise) -> Self {
-        let memory = ScanMemory::by_odometry(geometry, motion_model);
+        let memory = ScanMemory::new(geometry, motion_model);
         Self::with_memory(memory, "cal", noise)
     }
 
@@ -31,7 +31,11 @@ impl GeometricModel {
         motion_model: MotionModel,
         noise: MotionNoise,
     ) -> Self {
-        Self::with_memory(ScanMemory::new(geometry, motion_model), "registered", noise)
+        Self::with_memory(
+            ScanMemory::registering(geometry, motion_model),
+            "registered",
+            noise,
+        )
     }
 
     /// Predicts another candidate.

@@ -7,6 +7,7 @@
 mod anchoring;
 mod baselines;
 mod bearing;
+mod belief_fit;
 mod calibrate;
 mod calibration;
 mod candidates;
@@ -30,6 +31,7 @@ mod surface;
 mod test_scenes;
 
 pub use baselines::{BaselineError, evaluate_baselines, evaluate_candidates};
+pub use belief_fit::BeliefFit;
 pub use calibrate::{
     CalibrateError, CalibrationFit, LatencyFit, MotionFit, MotionNoise, fit_calibration,
     fit_latency, fit_motion, fit_registered_calibration,

@@ -25,6 +25,15 @@ impl RegisteredScans {
     pub fn new(episode: &Episode, motion: &MotionModel) -> Result<Self, PoseScansError> {
         let posed = PosedScans::calibrated(episode, motion)?;
         let posed = posed.with_poses(register_episode(episode, motion)?)?;
+        Self::with_poses(episode, motion, posed)
+    }
+
+    /// From scans that are registered already.
+    pub(crate) fn with_poses(
+        episode: &Episode,
+        motion: &MotionModel,
+        posed: PosedScans,
+    ) -> Result<Self, PoseScansError> {
         let track = OdometryTrack::from_samples(&episode.odometry, motion.calibration).map_err(
             |source| PoseScansError::Odometry {
                 episode: episode.name.clone(),
@@ -33,8 +42,9 @@ impl RegisteredScans {
         )?;
         // Never the default: without odometry the scans could not have been posed.
         let pose_at = |stamp| track.pose_at(stamp).unwrap_or_default();
+        let smoothing = motion.smoothing();
         let stamps: Vec<Stamp> = episode.scans.iter().map(|scan| scan.stamp).collect();
-        let smoothed = |&stamp: &Stamp| smoothed_pose(pose_at, motion.seen_at(stamp));
+        let smoothed = |&stamp: &Stamp| smoothed_pose(pose_at, motion.seen_at(stamp), smoothing);
         Ok(Self {
             odometry: stamps.iter().map(smoothed).collect(),
             stamps,

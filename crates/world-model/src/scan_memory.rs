@@ -52,19 +52,9 @@ pub struct ScanMemory {
 }
 
 impl ScanMemory {
-    /// Nothing sensed yet, by this scanner on a robot that moves so. Scans are registered as they
-    /// come, and future motion starts from the registered scans.
+    /// Nothing sensed yet, by this scanner on a robot that moves so. Every pose is that of
+    /// calibrated odometry: what the reference baselines know.
     pub fn new(geometry: ScanGeometry, motion_model: MotionModel) -> Self {
-        let registrar = Some(Registrar::default());
-        Self {
-            registrar,
-            ..Self::by_odometry(geometry, motion_model)
-        }
-    }
-
-    /// As [`ScanMemory::new`], but every pose is that of calibrated odometry: what the reference
-    /// baselines know.
-    pub fn by_odometry(geometry: ScanGeometry, motion_model: MotionModel) -> Self {
         Self {
             geometry,
             motion_model,
@@ -72,6 +62,16 @@ impl ScanMemory {
             scans: VecDeque::new(),
             newest_scan: None,
             registrar: None,
+        }
+    }
+
+    /// As [`ScanMemory::new`], but scans are registered as they come, and future motion starts
+    /// from the registered scans.
+    pub fn registering(geometry: ScanGeometry, motion_model: MotionModel) -> Self {
+        let registrar = Some(Registrar::default());
+        Self {
+            registrar,
+            ..Self::new(geometry, motion_model)
         }
     }
 
@@ -160,9 +160,11 @@ impl ScanMemory {
             return Ok(horizons.iter().map(then).collect());
         };
         let pose = |stamp| {
+            let seen_at = self.motion_model.seen_at(stamp);
             smoothed_pose(
                 |stamp| track.pose_at(stamp),
-                self.motion_model.seen_at(stamp),
+                seen_at,
+                self.motion_model.smoothing(),
             )
         };
         let now = Anchor {

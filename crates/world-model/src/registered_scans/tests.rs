@@ -10,12 +10,13 @@ fn the_offline_twin_expects_what_a_memory_expects() {
     for latency_secs in [0.15, 0.0] {
         let model = MotionModel {
             latency_secs,
+            smoothing_secs: 0.12,
             ..MotionModel::default()
         };
         let offline = RegisteredScans::new(&episode, &model).unwrap();
         let (from, to) = (40, 46);
         let now = episode.scans[from].stamp;
-        let mut memory = ScanMemory::new(episode.geometry, model);
+        let mut memory = ScanMemory::registering(episode.geometry, model);
         for event in episode.events().iter().filter(|event| event.stamp <= now) {
             memory.observe(event).unwrap();
         }

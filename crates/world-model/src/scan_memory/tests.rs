@@ -55,7 +55,7 @@ fn online_candidates_equal_the_offline_ones() {
         let (from, to) = (30, 34);
         let start = episode.scans[from].stamp;
         let horizon = episode.scans[to].stamp.saturating_since(start);
-        let mut memory = ScanMemory::by_odometry(episode.geometry, model);
+        let mut memory = ScanMemory::new(episode.geometry, model);
         for event in episode.events().iter().filter(|event| event.stamp <= start) {
             memory.observe(event).unwrap();
         }
