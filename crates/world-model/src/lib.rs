@@ -3,6 +3,20 @@
 //!
 //! It never holds a tensor of any framework, knows no wire type, starts no thread and has no
 //! global random numbers.
+//!
+//! ```
+//! use sedge_world_model::{GeometricModel, Horizons, Protocol, conformance};
+//! use sedge_world_model::{evaluate_model, fit_motion};
+//!
+//! let episode = conformance::drive(conformance::half_circle(61), 40.0);
+//! let fit = fit_motion(&episode);
+//! let (motion, noise) = (fit.belief.model, fit.belief.noise);
+//! let mut model = GeometricModel::registered(episode.geometry, motion, noise);
+//! let protocol = Protocol { from: 0.6, horizons: Horizons::secs() };
+//! let rows = evaluate_model(&mut model, &episode, &protocol)?;
+//! assert!(rows.iter().all(|row| row.median_m < 0.01));
+//! # Ok::<(), sedge_world_model::EvaluateError>(())
+//! ```
 
 mod anchoring;
 mod baselines;

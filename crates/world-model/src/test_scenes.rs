@@ -37,3 +37,67 @@ pub(crate) fn wander(n_beams: usize, secs: f64) -> Episode {
         )
     })
 }
+
+/// A drive among pillars, past a doorway that returns nothing: ranges in whole centimetres, scans
+/// stamped 0.1 s late, odometry that turns and slides a little wrong. What a log is like.
+pub(crate) fn cluttered_drive(n_beams: usize, secs: f64) -> Episode {
+    let mut episode = wander(n_beams, secs);
+    let (mut truth, mut odometry_from_base) = (None, Pose2::IDENTITY);
+    for sample in &mut episode.odometry {
+        let here = sample.odometry_from_base;
+        let moved = truth.unwrap_or(here).between(here);
+        let wrong = Pose2::new(
+            1.02 * moved.x_m - 0.03 * moved.yaw_rad,
+            0.97 * moved.y_m + 0.02 * moved.yaw_rad,
+            0.95 * moved.yaw_rad + 0.01 * moved.x_m,
+        );
+        odometry_from_base = odometry_from_base * wrong;
+        truth = Some(here);
+        sample.odometry_from_base = odometry_from_base;
+    }
+    for (idx, scan) in episode.scans.iter_mut().enumerate() {
+        let world_from_scan = scan.reference.unwrap();
+        let geometry = scan.scan.geometry;
+        let range = |beam: usize| {
+            let wall = scan.scan.ranges_m[beam];
+            let angle = geometry.angle_rad(beam);
+            let hit = world_from_scan
+                .transform([f64::from(wall) * angle.cos(), f64::from(wall) * angle.sin()]);
+            let is_doorway = hit[0] > 3.99 && hit[1].abs() < 0.7;
+            let open = if is_doorway {
+                f64::INFINITY
+            } else {
+                f64::from(wall)
+            };
+            let direction = world_from_scan.yaw_rad + angle;
+            let pillars = [([2.6, 1.9], 0.25), ([-2.8, -1.2], 0.4), ([-2.9, 2.2], 0.3)];
+            let nearest = pillars
+                .iter()
+                .map(|&(centre, radius)| to_circle(world_from_scan, direction, centre, radius))
+                .fold(open, f64::min);
+            if nearest.is_finite() {
+                ((nearest * 100.0).round() / 100.0) as f32
+            } else {
+                81.91
+            }
+        };
+        let ranges_m = (0..n_beams).map(range).collect();
+        scan.scan = LidarScan { geometry, ranges_m };
+        let late = if idx == 0 { 0.0 } else { 0.1 };
+        scan.stamp = Stamp::from_secs(scan.stamp.secs() + late).unwrap();
+    }
+    episode
+}
+
+/// Distance along a direction to a circle; infinite for a miss.
+fn to_circle(from: Pose2, direction: f64, centre: [f64; 2], radius: f64) -> f64 {
+    let (dx, dy) = (centre[0] - from.x_m, centre[1] - from.y_m);
+    let (along, across) = (
+        dx * direction.cos() + dy * direction.sin(),
+        dy * direction.cos() - dx * direction.sin(),
+    );
+    if along <= 0.0 || across.abs() >= radius {
+        return f64::INFINITY;
+    }
+    along - (radius * radius - across * across).sqrt()
+}

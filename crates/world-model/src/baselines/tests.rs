@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_scenes::wander;
+use crate::test_scenes::{cluttered_drive, wander};
 
 fn row<'a>(rows: &'a [MetricRow], method: &str, horizon_secs: f64) -> &'a MetricRow {
     rows.iter()
@@ -109,4 +109,54 @@ fn candidates_with_given_poses_are_graded_like_the_baselines() {
     let expected = row(&rows, "map5-med3 cal", 1.0);
     let got = row(&graded, "map5-med3 registered", 1.0);
     assert_eq!((got.mae_m, got.n), (expected.mae_m, expected.n));
+}
+
+/// Tables of the numpy reference implementation for [`cluttered_drive`] written as a CARMEN log:
+/// `method | MAE | RMSE | median | within 5 | 10 | 20 cm | log-RMSE` by horizon.
+const REFERENCE_ROWS: &str = include_str!("reference_rows.txt");
+
+#[test]
+fn figures_agree_with_the_reference_implementation_within_one_percent() {
+    let episode = cluttered_drive(61, 80.0);
+    let calibration = crate::fit_calibration(&episode, 0.1).unwrap().calibration;
+    let motion = MotionModel {
+        latency_secs: 0.1,
+        calibration,
+        ..MotionModel::default()
+    };
+    let protocol = Protocol {
+        from: 0.6,
+        horizons: Horizons::Secs(vec![0.5, 1.0, 2.0, 5.0]),
+    };
+    let rows = evaluate_baselines(&episode, &motion, &protocol).unwrap();
+    let mut horizon_secs = 0.0;
+    let mut n_checked = 0;
+    for line in REFERENCE_ROWS.lines() {
+        if let Some(horizon) = line.strip_prefix("horizon ") {
+            horizon_secs = horizon.parse().unwrap();
+            continue;
+        }
+        let mut cells = line.split('|').map(str::trim);
+        let got = row(&rows, cells.next().unwrap(), horizon_secs);
+        let figures = [
+            got.mae_m,
+            got.rmse_m,
+            got.median_m,
+            got.within_5cm,
+            got.within_10cm,
+            got.within_20cm,
+            got.log_rmse,
+        ];
+        for (figure, cell) in figures.iter().zip(cells) {
+            let expected: f64 = cell.parse().unwrap();
+            // Printed with three decimals.
+            let tolerance = 0.01 * expected + 0.0005;
+            assert!(
+                (figure - expected).abs() <= tolerance,
+                "{line}: got {got:?}"
+            );
+            n_checked += 1;
+        }
+    }
+    assert_eq!(n_checked, 4 * 15 * 7);
 }
