@@ -14,6 +14,7 @@
 
 mod agent_process;
 mod arguments;
+mod chosen_model;
 pub mod commands;
 mod endpoint;
 mod eval_rows;

@@ -56,9 +56,8 @@ pub(crate) struct Batch {
     pub(crate) target_valid: Tensor<2, Bool>,
     /// What came, as the encoder sees it. `[N, channel, bin]`
     pub(crate) target_scans: Tensor<3>,
-    /// Motion errors and 1 where they are known. `[N, 3]`, `[N]`
+    /// What the motion head should say. `[N, 3]`
     pub(crate) motion_errors: Tensor<2>,
-    pub(crate) motion_known: Tensor<1>,
     pub(crate) stretch_scans: usize,
 }
 
@@ -124,7 +123,6 @@ struct BatchRows {
     target_valid: Vec<bool>,
     target_scans: Vec<f32>,
     motion_errors: Vec<f32>,
-    motion_known: Vec<f32>,
     n_beams: usize,
     n_stretches: usize,
 }
@@ -197,13 +195,11 @@ impl BatchRows {
             }
         }
         push_scan(&mut self.target_scans, &set.scans[pair.target], view);
-        let [x, y, yaw] = pair.motion_error.unwrap_or_default();
+        let [x, y, yaw] = pair.motion_error;
         self.motion_errors.extend(match view {
             View::Plain => [x, y, yaw],
             View::Mirrored => [x, -y, -yaw],
         });
-        self.motion_known
-            .push(f32::from(u8::from(pair.motion_error.is_some())));
     }
 
     fn into_tensors(self, config: &TrainConfig, rng: &mut ChaCha8Rng, device: &Device) -> Batch {
@@ -237,7 +233,6 @@ impl BatchRows {
             target_valid: Tensor::from_data(TensorData::new(self.target_valid, [n, beams]), device),
             target_scans: three(self.target_scans, [n, ENCODER_CHANNELS, ENCODER_BEAMS]),
             motion_errors: two(self.motion_errors, [n, 3]),
-            motion_known: Tensor::from_data(TensorData::new(self.motion_known, [n]), device),
             stretch_scans: config.stretch_scans,
         }
     }

@@ -80,9 +80,9 @@ pub(crate) fn losses(network: &Network, config: &NetworkConfig, batch: &Batch) -
     let motion = network
         .motion_head
         .forward(feature, batch.whole_motions.clone());
-    let motion = motion.negative_log_likelihood(batch.motion_errors.clone());
-    let known = batch.motion_known.clone();
-    let motion = (motion * known.clone()).sum() / (known.sum() + 1e-6);
+    let motion = motion
+        .negative_log_likelihood(batch.motion_errors.clone())
+        .mean();
     let (range, mean, hit) = range_losses(&mixture, batch);
     Losses {
         range,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use sedge_world_model::{Episode, MotionModel, MotionNoise, ObserveError, PosedScans};
+use sedge_world_model::{Episode, MotionModel, MotionNoise, ObserveError, RegisteredScans};
 
 use crate::batch::{draw, shard_rng};
 use crate::checkpoint::{
@@ -86,8 +86,8 @@ pub struct TrainingData<'a> {
     pub motion_model: MotionModel,
     /// What that leaves unexplained.
     pub motion_noise: MotionNoise,
-    /// Its scans with the poses that the belief gives them.
-    pub posed: &'a PosedScans,
+    /// Its scans where the belief registers them.
+    pub scans: &'a RegisteredScans,
 }
 
 impl Trainer {
@@ -249,7 +249,7 @@ fn gather(
     let n = (config.train_share * data.episode.scans.len() as f64) as usize;
     let source = PairSource {
         episode: data.episode,
-        posed: data.posed,
+        scans_in_place: data.scans,
         scans: 0..n,
         horizons: config.horizons,
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sedge_spacetime::Pose2;
-use sedge_world_model::{CandidateSet, Episode, PosedScans, ScanGeometry};
+use sedge_world_model::{CandidateSet, Episode, RegisteredScans, ScanGeometry};
 
 use crate::HorizonRange;
 use crate::encoder::MOTION_INPUTS;
@@ -40,8 +40,8 @@ pub(crate) struct Pair {
     pub(crate) target: usize,
     pub(crate) horizon: Duration,
     pub(crate) motion: Pose2,
-    /// What the motion head should say, where the log has a reference.
-    pub(crate) motion_error: Option<[f32; 3]>,
+    /// What the motion head should say, by hindsight.
+    pub(crate) motion_error: [f32; 3],
     pub(crate) candidates: CandidateSet,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct TrainingSet {
 /// Where pairs are looked for.
 pub(crate) struct PairSource<'a> {
     pub(crate) episode: &'a Episode,
-    pub(crate) posed: &'a PosedScans,
+    pub(crate) scans_in_place: &'a RegisteredScans,
     /// Scans that may be starts and targets.
     pub(crate) scans: std::ops::Range<usize>,
     pub(crate) horizons: HorizonRange,
@@ -115,17 +115,15 @@ impl PairSource<'_> {
     }
 
     fn pair(&self, start: usize, target: usize) -> Pair {
-        let scans = &self.episode.scans;
-        let motion = self.posed.motion(start, target);
-        let references = scans[start].reference.zip(scans[target].reference);
-        let real = references.map(|(start, target)| start.between(target));
+        let motion = self.scans_in_place.expected_motion(start, target);
+        let real = self.scans_in_place.registered_motion(start, target);
         let secs = self.horizon_secs(start, target).max(0.0);
         Pair {
             target,
             horizon: Duration::from_secs_f64(secs),
             motion,
-            motion_error: real.map(|real| motion_error(motion, real)),
-            candidates: self.posed.window(start).candidates(motion),
+            motion_error: motion_error(motion, real),
+            candidates: self.scans_in_place.window(start).candidates(motion),
         }
     }
 }
@@ -144,7 +142,10 @@ impl TrainingSet {
         for scan in 1..n {
             let secs = source.horizon_secs(scan - 1, scan).max(0.0);
             dt_secs[scan] = secs as f32;
-            motions[scan] = motion_row(source.posed.motion(scan - 1, scan), secs);
+            motions[scan] = motion_row(
+                source.scans_in_place.registered_motion(scan - 1, scan),
+                secs,
+            );
         }
         let starts: Vec<usize> = source.scans.clone().collect();
         let thinning = (starts.len() * TARGETS_PER_START)

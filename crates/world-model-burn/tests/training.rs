@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sedge_spacetime::{Pose2, Stamp};
 use sedge_world_model::{
-    Episode, EpisodeScan, LidarScan, MotionModel, MotionNoise, OdometrySample, PosedScans,
+    Episode, EpisodeScan, LidarScan, MotionModel, MotionNoise, OdometrySample, RegisteredScans,
     ScanGeometry, SensorEvent, WorldModel, conformance,
 };
 use sedge_world_model_burn::{
@@ -96,14 +96,14 @@ fn recipe(seed: u64) -> TrainConfig {
 
 struct Drive {
     episode: Episode,
-    posed: PosedScans,
+    scans: RegisteredScans,
 }
 
 impl Drive {
     fn new() -> Self {
         let episode = drive(80);
-        let posed = PosedScans::calibrated(&episode, &MotionModel::default()).unwrap();
-        Self { episode, posed }
+        let scans = RegisteredScans::new(&episode, &MotionModel::default()).unwrap();
+        Self { episode, scans }
     }
 
     fn data(&self) -> TrainingData<'_> {
@@ -112,7 +112,7 @@ impl Drive {
             episode: &self.episode,
             motion_model,
             motion_noise,
-            posed: &self.posed,
+            scans: &self.scans,
         }
     }
 

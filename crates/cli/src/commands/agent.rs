@@ -1,26 +1,25 @@
 //! `sedge agent`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use sedge_runtime::{
-    AgentConfig, AgentNode, AgentReport, Lossless, ModelError, ModelFactory, OnEnd, Shutdown,
-    SystemClock, Wiring, named_model_hash, new_epoch, run_node, spawn_named,
+    AgentConfig, AgentNode, AgentReport, Lossless, OnEnd, Shutdown, SystemClock, Wiring, new_epoch,
+    run_node, spawn_named,
 };
 use sedge_spacetime::{AgentName, Clock};
 use sedge_transport_zenoh::ZenohNetwork;
 use sedge_viewer::{QueueFull, Viewer, ViewerConfig, ViewerTarget};
-use sedge_world_model::{GeometricModel, MotionModel, MotionNoise, WorldModel};
-use sedge_world_model_burn::{BurnWorldModel, CheckpointStory, DeviceKind, read_story};
+use sedge_world_model_burn::DeviceKind;
 use serde::{Deserialize, Deserializer};
 
 use super::write_json;
+use crate::chosen_model::ChosenModel;
 use crate::endpoint::{Side, zenoh_config};
-use crate::first_scan_model::FirstScanModel;
 use crate::interrupt::shutdown_of_process;
 use crate::viewer_observer::ViewerObserver;
 use crate::{Endpoint, UsageError, read_launch_file};
@@ -311,100 +310,6 @@ fn agent_config(
     Ok(config)
 }
 
-/// The model that the settings ask for.
-struct ChosenModel {
-    hash: [u8; 32],
-    motion: MotionModel,
-    model: ModelFactory,
-    /// Of a trained model; the geometric one is its baseline.
-    story: Option<CheckpointStory>,
-}
-
-impl ChosenModel {
-    fn of(settings: &AgentSettings) -> anyhow::Result<Self> {
-        match (&settings.run, settings.model) {
-            (Some(run), None) => Self::trained(run, settings.device.unwrap_or(DeviceKind::Flex)),
-            (None, Some(UntrainedModel::Geometric)) => Self::geometric(settings),
-            (Some(_), Some(_)) => bail!(UsageError("expected a run or a model, got both".into())),
-            (None, None) => bail!(UsageError(
-                "expected a model: --run RUN for a trained one, or --model geometric".into()
-            )),
-        }
-    }
-
-    fn trained(run: &Path, device: DeviceKind) -> anyhow::Result<Self> {
-        device.open()?;
-        let story = read_story(run)?;
-        let run = run.to_owned();
-        let load = move || -> Result<Box<dyn WorldModel>, ModelError> {
-            Ok(Box::new(BurnWorldModel::load(&run, device)?))
-        };
-        Ok(Self {
-            hash: hash_bytes(&story.model_hash)?,
-            motion: story.motion_model,
-            model: Box::new(load),
-            story: Some(story),
-        })
-    }
-
-    fn geometric(settings: &AgentSettings) -> anyhow::Result<Self> {
-        let motion = match &settings.calibration {
-            Some(path) => read_motion(path)?,
-            None => MotionModel::default(),
-        };
-        let make = move || -> Result<Box<dyn WorldModel>, ModelError> {
-            Ok(Box::new(FirstScanModel::new(motion)))
-        };
-        let name = FirstScanModel::new(motion).name().to_owned();
-        Ok(Self {
-            hash: named_model_hash(&name),
-            motion,
-            model: Box::new(make),
-            story: None,
-        })
-    }
-
-    fn baselines(&self) -> Vec<ModelFactory> {
-        let Some(story) = &self.story else {
-            return Vec::new();
-        };
-        let (geometry, motion) = (story.geometry, story.motion_model);
-        let make = move || -> Result<Box<dyn WorldModel>, ModelError> {
-            Ok(Box::new(GeometricModel::new(
-                geometry,
-                motion,
-                MotionNoise::ASSUMED,
-            )))
-        };
-        vec![Box::new(make)]
-    }
-}
-
-fn read_motion(path: &Path) -> anyhow::Result<MotionModel> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let motion: MotionModel = serde_json::from_str(&text).with_context(|| {
-        format!(
-            "expected what `sedge calibrate --out` wrote in {}",
-            path.display()
-        )
-    })?;
-    Ok(motion)
-}
-
-/// 64 hexadecimal digits as bytes.
-fn hash_bytes(text: &str) -> anyhow::Result<[u8; 32]> {
-    let byte = |byte_idx: usize| {
-        let digits = text.get(2 * byte_idx..2 * byte_idx + 2)?;
-        u8::from_str_radix(digits, 16).ok()
-    };
-    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
-    let bytes = bytes
-        .filter(|_| text.len() == 64)
-        .and_then(|bytes| bytes.try_into().ok());
-    bytes.with_context(|| format!("expected a hash of 64 hexadecimal digits, got {text:?}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,20 +348,6 @@ mod tests {
                 .contains("got \"show\"")
         );
         assert!(viewer_target(&["file".to_owned()]).is_err());
-    }
-
-    #[test]
-    fn only_64_hexadecimal_digits_are_a_hash() {
-        assert_eq!(hash_bytes(&"0f".repeat(32)).unwrap(), [15; 32]);
-        for bad in [
-            "",
-            "0f",
-            &"0f".repeat(33),
-            &"zz".repeat(32),
-            &"é".repeat(32),
-        ] {
-            assert!(hash_bytes(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn check_run(run: &Path, log: &OpenedLog, from: f64) -> anyhow::Result<()> {
     );
     if story.dataset_hash == log.episode.source_hash && from < story.config.train_share {
         tracing::warn!(
-            "{} was trained on the first {:.0} % of this very log: grading from {:.0} % on flatters it",
+            "{} was trained on the first {:.0} % of this log: grading from {:.0} % flatters it",
             run.display(),
             100.0 * story.config.train_share,
             100.0 * from
