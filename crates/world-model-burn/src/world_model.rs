@@ -65,7 +65,7 @@ impl BurnWorldModel {
                 got: format!("{:?}", story.normalisation),
             }));
         }
-        let memory = ScanMemory::new(story.geometry, story.motion_model);
+        let memory = ScanMemory::registering(story.geometry, story.motion_model);
         let latent = Latent::zeros(1, &story.config.network, &device);
         Ok(Self {
             network,
