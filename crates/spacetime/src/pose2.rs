@@ -170,7 +170,10 @@ fn arc(turn: f64) -> (f64, f64) {
 /// Composition: `a_from_b * b_from_c = a_from_c`.
 impl Mul for Pose2 {
     type Output = Self;
-    #[expect(clippy::suspicious_arithmetic_impl, reason = "angles of composed turns add")]
+    #[expect(
+        clippy::suspicious_arithmetic_impl,
+        reason = "angles of composed turns add"
+    )]
     fn mul(self, rhs: Self) -> Self {
         let [x_m, y_m] = self.transform([rhs.x_m, rhs.y_m]);
         Self {

@@ -32,7 +32,12 @@ fn recipe() -> TrainConfig {
     }
 }
 
-fn plan<'a>(log: &'a OpenedLog, motion: &'a MotionFit, out: &'a Path, start: Start) -> TrainPlan<'a> {
+fn plan<'a>(
+    log: &'a OpenedLog,
+    motion: &'a MotionFit,
+    out: &'a Path,
+    start: Start,
+) -> TrainPlan<'a> {
     TrainPlan {
         log,
         motion,
