@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     agent::AgentArgs, calibrate::CalibrateArgs, completion::CompletionArgs, dataset::DatasetArgs,
     demo::DemoArgs, devices::DevicesArgs, eval::EvalArgs, inspect::InspectArgs, play::PlayArgs,
-    train::TrainArgs,
+    screenshot::ScreenshotArgs, train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -55,6 +55,8 @@ pub enum Command {
     Agent(AgentArgs),
     /// Do all of it at once, with nothing else installed.
     Demo(DemoArgs),
+    /// Draw a recording's first screen as a picture.
+    Screenshot(ScreenshotArgs),
     /// Print a completion script for a shell.
     Completion(CompletionArgs),
 }

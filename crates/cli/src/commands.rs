@@ -9,6 +9,7 @@ pub mod devices;
 pub mod eval;
 pub mod inspect;
 pub mod play;
+pub mod screenshot;
 pub mod train;
 
 use std::io::Write;
@@ -30,6 +31,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Play(args) => play::run(args, out),
         Command::Agent(args) => agent::run(args, out),
         Command::Demo(args) => demo::run(args, out),
+        Command::Screenshot(args) => screenshot::run(args, out),
         Command::Completion(args) => completion::run(args, out),
     }
 }

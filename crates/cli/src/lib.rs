@@ -1,7 +1,7 @@
 //! The `sedge` command line: parses arguments and launch files, chooses adapters, installs
 //! tracing, runs, and prints.
 //!
-//! It holds no estimation, no wire format and no vendor's types: those live in the rooms below.
+//! It never holds estimation, a wire format or a vendor's types: those live in the rooms below.
 //! Everything a command prints for machines or people goes to standard output; progress, warnings
 //! and logs go to standard error.
 //!

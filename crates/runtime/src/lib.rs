@@ -5,9 +5,9 @@
 //! without I/O, so in-process, with a clock that is passed in, a run is a function of its inputs;
 //! [`run_node`] drives them on a real network.
 //!
-//! It names no vendor: which network, which model and which viewer is the caller's choice. Whoever
-//! wants to see what an agent does implements [`AgentObserver`]; whoever has a model hands in a
-//! [`ModelFactory`].
+//! It never names a vendor: which network, which model and which viewer is the caller's choice.
+//! Whoever wants to see what an agent does implements [`AgentObserver`]; whoever has a model hands
+//! in a [`ModelFactory`].
 //!
 //! ```
 //! use std::sync::Arc;
