@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use sedge_world_model::{
-    Horizons, MetricRow, MotionModel, Protocol, evaluate_baselines, evaluate_model,
+    Candidate, Horizons, MetricRow, MotionModel, Protocol, RegisteredScans, evaluate_baselines,
+    evaluate_candidates, evaluate_model,
 };
 use sedge_world_model_burn::{BurnWorldModel, DeviceKind, HorizonRange, read_story};
 
@@ -57,6 +58,14 @@ pub struct EvalArgs {
     pub out: Option<PathBuf>,
 }
 
+/// Candidates of the belief's geometry that get a row.
+const BELIEF_CANDIDATES: [Candidate; 4] = [
+    Candidate::Last,
+    Candidate::Map1Med3,
+    Candidate::Map5Med3,
+    Candidate::Map20Med3,
+];
+
 /// Grades and prints the table.
 ///
 /// # Errors
@@ -89,9 +98,10 @@ pub fn evaluate(args: &EvalArgs, log: &OpenedLog) -> anyhow::Result<Vec<EvalRow>
     for run in &args.run {
         check_run(run, log, args.from)?;
     }
-    let motion = motion_model(args, log)?;
+    let fit = fit_and_say(log);
     tracing::info!("grading the baselines");
-    let baselines = evaluate_baselines(&log.episode, &motion, &protocol)?;
+    let mut baselines = evaluate_baselines(&log.episode, &fit.model, &protocol)?;
+    baselines.extend(belief_rows(log, &protocol, fit.belief.model)?);
     let mut rows: Vec<EvalRow> = baselines.into_iter().map(EvalRow::baseline).collect();
     let mut of_runs = Vec::new();
     for run in &args.run {
@@ -117,13 +127,22 @@ fn horizons(args: &EvalArgs, log: &OpenedLog) -> Horizons {
     }
 }
 
-/// The baselines move scans by the same motion model as the (first) run, so that the table
-/// compares networks and not calibrations. Without a run it is fitted on the log's first 60 %.
-fn motion_model(args: &EvalArgs, log: &OpenedLog) -> anyhow::Result<MotionModel> {
-    match args.run.first() {
-        Some(run) => Ok(read_story(run)?.motion_model),
-        None => Ok(fit_and_say(log).model),
+/// What the belief's own geometry predicts, without a network: candidates from registered scans,
+/// moved as the belief expects. They stand apart from the reference baselines, whose definitions
+/// others can repeat.
+fn belief_rows(
+    log: &OpenedLog,
+    protocol: &Protocol,
+    motion: MotionModel,
+) -> anyhow::Result<Vec<MetricRow>> {
+    let scans = RegisteredScans::new(&log.episode, &motion)?;
+    let expected = |from, to| scans.expected_motion(from, to);
+    let chosen = ("registered", &BELIEF_CANDIDATES[..]);
+    let mut rows = evaluate_candidates(&log.episode, protocol, chosen, scans.posed(), expected)?;
+    for row in &mut rows {
+        row.method = format!("sedge geometry, {}", row.method);
     }
+    Ok(rows)
 }
 
 fn check_run(run: &Path, log: &OpenedLog, from: f64) -> anyhow::Result<()> {
