@@ -1,4 +1,7 @@
-//! Read-outs of a mixture of Laplace distributions, one beam at a time, on the host.
+//! Read-outs of mixtures of Laplace distributions, a whole scan at a time, on the host.
+//!
+//! Loops run over beams innermost and have no branches, so that they vectorise: the read-outs of
+//! three horizons must fit well inside a real-time budget.
 
 use sedge_world_model::{PREDICTION_MIN_M, RANGE_MAX_M};
 
@@ -7,92 +10,123 @@ use crate::decoder::N_COMPONENTS;
 /// Half the width of the window whose mass the mode maximises, in metres: what "right" means to
 /// the share of beams within 10 cm.
 const MODE_WINDOW_M: f32 = 0.1;
-/// Bisection steps inside one bracket between two centres: millimetres over 20 m.
-const BISECTIONS: usize = 12;
+/// A component that weighs less may not be the mode where others merely overlap.
+const MODE_WEIGHT_MIN: f32 = 1e-3;
+/// Bisection steps over all ranges: to within a millimetre.
+const BISECTIONS: usize = 14;
 
-/// One beam's mixture.
+/// The mixtures of one scan.
+///
+/// # Shapes
+/// `[component][beam]`, flat.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BeamMixture {
-    pub(crate) weight: [f32; N_COMPONENTS],
-    pub(crate) centre_m: [f32; N_COMPONENTS],
-    pub(crate) rate_per_m: [f32; N_COMPONENTS],
+pub(crate) struct ScanMixture<'a> {
+    pub(crate) n_beams: usize,
+    pub(crate) weight: &'a [f32],
+    pub(crate) centre_m: &'a [f32],
+    pub(crate) rate_per_m: &'a [f32],
 }
 
-impl BeamMixture {
-    /// Expected range, in metres.
-    pub(crate) fn mean_m(&self) -> f32 {
-        self.weight
-            .iter()
-            .zip(self.centre_m)
-            .map(|(weight, centre)| weight * centre)
-            .sum()
+/// `exp(-x)` for `x` from 0 up, to within 1e-5 of its value.
+fn decay(x: f32) -> f32 {
+    /// Adding this leaves the nearest whole number in the lowest bits.
+    const ROUNDER: f32 = 12_582_912.0;
+    let power = (-x * std::f32::consts::LOG2_E).max(-120.0);
+    let rounded = power + ROUNDER;
+    let rest = power - (rounded - ROUNDER);
+    // Taylor of 2^rest for rest in [-1/2, 1/2].
+    let [a, b, c, d, e] = [
+        0.693_147_2,
+        0.240_226_5,
+        0.055_504_1,
+        0.009_618_1,
+        0.001_333_4,
+    ];
+    let fraction = 1.0 + rest * (a + rest * (b + rest * (c + rest * (d + rest * e))));
+    let whole = rounded.to_bits().wrapping_sub(ROUNDER.to_bits());
+    f32::from_bits(whole.wrapping_add(127) << 23) * fraction
+}
+
+impl ScanMixture<'_> {
+    fn row<'a>(&self, values: &'a [f32], component: usize) -> &'a [f32] {
+        &values[component * self.n_beams..][..self.n_beams]
     }
 
-    /// Probability of a range below `range_m`.
-    pub(crate) fn cumulative(&self, range_m: f32) -> f32 {
-        let mut total = 0.0;
+    /// Expected ranges, in metres. `[beam]`
+    pub(crate) fn mean_m(&self) -> Vec<f32> {
+        let mut mean = vec![0.0; self.n_beams];
         for k in 0..N_COMPONENTS {
-            let z = (range_m - self.centre_m[k]) * self.rate_per_m[k];
-            let tail = 0.5 * (-z.abs()).exp();
-            total += self.weight[k] * if z < 0.0 { tail } else { 1.0 - tail };
-        }
-        total
-    }
-
-    /// The ranges below which the given shares of the probability lie (shares ascending).
-    pub(crate) fn quantiles_m<const N: usize>(&self, shares: [f32; N]) -> [f32; N] {
-        // Between two neighbouring centres the distribution has no kink: find the bracket first.
-        let mut knots = [0.0; N_COMPONENTS + 2];
-        knots[0] = PREDICTION_MIN_M;
-        knots[1..=N_COMPONENTS].copy_from_slice(&self.centre_m);
-        knots[N_COMPONENTS + 1] = RANGE_MAX_M;
-        for knot in &mut knots {
-            *knot = knot.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
-        }
-        knots.sort_unstable_by(f32::total_cmp);
-        let reached = knots.map(|knot| self.cumulative(knot));
-        shares.map(|share| {
-            let above = reached.iter().position(|&mass| mass >= share);
-            match above {
-                Some(0) => knots[0],
-                None => RANGE_MAX_M,
-                Some(k) => self.bisect(share, knots[k - 1], knots[k]),
+            let component = self
+                .row(self.weight, k)
+                .iter()
+                .zip(self.row(self.centre_m, k));
+            for (mean, (weight, centre)) in mean.iter_mut().zip(component) {
+                *mean += weight * centre;
             }
-        })
+        }
+        mean
     }
 
-    fn bisect(&self, share: f32, mut low: f32, mut high: f32) -> f32 {
+    /// Probability that each beam's range is below `range_m`. `[beam]`
+    fn cumulative_into(&self, range_m: &[f32], total: &mut [f32]) {
+        total.fill(0.0);
+        for k in 0..N_COMPONENTS {
+            let weight = self.row(self.weight, k);
+            let (centre, rate) = (self.row(self.centre_m, k), self.row(self.rate_per_m, k));
+            for beam in 0..self.n_beams {
+                let z = (range_m[beam] - centre[beam]) * rate[beam];
+                let tail = 0.5 * decay(z.abs());
+                total[beam] += weight[beam] * if z < 0.0 { tail } else { 1.0 - tail };
+            }
+        }
+    }
+
+    /// The ranges below which the given share of the probability lies, in metres. `[beam]`
+    pub(crate) fn quantile_m(&self, share: f32) -> Vec<f32> {
+        let mut low = vec![PREDICTION_MIN_M; self.n_beams];
+        let mut high = vec![RANGE_MAX_M; self.n_beams];
+        let (mut middle, mut reached) = (low.clone(), low.clone());
         for _ in 0..BISECTIONS {
-            if high - low < 1e-3 {
-                break;
+            for beam in 0..self.n_beams {
+                middle[beam] = 0.5 * (low[beam] + high[beam]);
             }
-            let middle = 0.5 * (low + high);
-            if self.cumulative(middle) < share {
-                low = middle;
-            } else {
-                high = middle;
+            self.cumulative_into(&middle, &mut reached);
+            for beam in 0..self.n_beams {
+                let is_below = reached[beam] < share;
+                low[beam] = if is_below { middle[beam] } else { low[beam] };
+                high[beam] = if is_below { high[beam] } else { middle[beam] };
             }
         }
-        0.5 * (low + high)
+        low.iter()
+            .zip(high)
+            .map(|(low, high)| 0.5 * (low + high))
+            .collect()
     }
 
-    /// The component centre with the most probability within 10 cm of it, in metres.
-    pub(crate) fn mode_m(&self) -> f32 {
-        let mass = |centre: f32| {
-            self.cumulative(centre + MODE_WINDOW_M) - self.cumulative(centre - MODE_WINDOW_M)
-        };
-        let mut best = (self.centre_m[0], f32::NEG_INFINITY);
-        for (&centre, &weight) in self.centre_m.iter().zip(&self.weight) {
-            // A component that weighs nothing may not stand where others merely overlap.
-            if weight < 1e-3 {
-                continue;
+    /// The component centres with the most probability within 10 cm of them, in metres. `[beam]`
+    pub(crate) fn mode_m(&self) -> Vec<f32> {
+        let mut best = vec![(0.0, f32::NEG_INFINITY); self.n_beams];
+        let (mut edge, mut above, mut below) = (
+            vec![0.0; self.n_beams],
+            vec![0.0; self.n_beams],
+            vec![0.0; self.n_beams],
+        );
+        for k in 0..N_COMPONENTS {
+            let (centre, weight) = (self.row(self.centre_m, k), self.row(self.weight, k));
+            for (offset, mass) in [(MODE_WINDOW_M, &mut above), (-MODE_WINDOW_M, &mut below)] {
+                for (edge, centre) in edge.iter_mut().zip(centre) {
+                    *edge = centre + offset;
+                }
+                self.cumulative_into(&edge, mass);
             }
-            let mass = mass(centre);
-            if mass > best.1 {
-                best = (centre, mass);
+            for (beam, best) in best.iter_mut().enumerate() {
+                let mass = above[beam] - below[beam];
+                if mass > best.1 && weight[beam] >= MODE_WEIGHT_MIN {
+                    *best = (centre[beam], mass);
+                }
             }
         }
-        best.0
+        best.into_iter().map(|(centre, _)| centre).collect()
     }
 }
 
@@ -100,52 +134,61 @@ impl BeamMixture {
 mod tests {
     use super::*;
 
-    /// Two surfaces, at 2 m and 6 m, with the given weight on the near one.
-    fn two_surfaces(near: f32) -> BeamMixture {
-        let mut mixture = BeamMixture {
-            weight: [0.0; N_COMPONENTS],
-            centre_m: [1.0; N_COMPONENTS],
-            rate_per_m: [100.0; N_COMPONENTS],
-        };
-        (mixture.weight[2], mixture.centre_m[2]) = (near, 2.0);
-        (mixture.weight[5], mixture.centre_m[5]) = (1.0 - near, 6.0);
-        mixture
+    /// A scan of one beam: `(weight, centre in metres)` per component, all equally sharp.
+    fn check(components: &[(f32, f32)], rate_per_m: f32, test: impl Fn(ScanMixture<'_>)) {
+        let value = |k: usize| components.get(k).copied().unwrap_or((0.0, 1.0));
+        let weight: Vec<f32> = (0..N_COMPONENTS).map(|k| value(k).0).collect();
+        let centre_m: Vec<f32> = (0..N_COMPONENTS).map(|k| value(k).1).collect();
+        let rate_per_m = &[rate_per_m; N_COMPONENTS];
+        test(ScanMixture {
+            n_beams: 1,
+            weight: &weight,
+            centre_m: &centre_m,
+            rate_per_m,
+        });
+    }
+
+    #[test]
+    fn decay_is_the_exponential_function() {
+        for x in [0.0, 1e-6, 0.1, 0.5, std::f32::consts::LN_2, 1.0, 7.7, 30.0] {
+            assert!((decay(x) / (-x).exp() - 1.0).abs() < 1e-5, "{x}");
+        }
+        assert!(decay(1e9) < 1e-30 && decay(f32::INFINITY) < 1e-30);
     }
 
     #[test]
     fn at_a_depth_edge_each_read_out_gives_its_own_answer() {
-        let mixture = two_surfaces(0.6);
-        assert!((mixture.mean_m() - 3.6).abs() < 1e-5);
-        let [median] = mixture.quantiles_m([0.5]);
-        assert!((median - 2.0).abs() < 0.03, "{median}");
-        assert!((mixture.mode_m() - 2.0).abs() < 1e-6);
+        check(&[(0.6, 2.0), (0.4, 6.0)], 100.0, |scan| {
+            assert!((scan.mean_m()[0] - 3.6).abs() < 1e-5);
+            assert!((scan.quantile_m(0.5)[0] - 2.0).abs() < 0.03);
+            assert!((scan.mode_m()[0] - 2.0).abs() < 1e-6);
+        });
     }
 
     #[test]
     fn quantiles_invert_the_cumulative_distribution() {
-        let mixture = two_surfaces(0.5);
-        let shares = [0.05, 0.3, 0.7, 0.95];
-        for (share, range) in shares.into_iter().zip(mixture.quantiles_m(shares)) {
-            assert!(
-                (mixture.cumulative(range) - share).abs() < 0.03,
-                "{share} {range}"
-            );
-        }
+        check(&[(0.5, 2.0), (0.5, 6.0)], 20.0, |scan| {
+            for share in [0.05, 0.3, 0.7, 0.95] {
+                let mut reached = [0.0];
+                scan.cumulative_into(&scan.quantile_m(share), &mut reached);
+                assert!((reached[0] - share).abs() < 0.01, "{share} {reached:?}");
+            }
+        });
     }
 
     #[test]
     fn quantiles_are_ordered_and_within_what_may_be_predicted() {
-        let mut mixture = two_surfaces(0.5);
-        mixture.rate_per_m = [0.01; N_COMPONENTS];
-        let [low, middle, high] = mixture.quantiles_m([0.05, 0.5, 0.95]);
-        assert!(PREDICTION_MIN_M <= low && low <= middle && middle <= high && high <= RANGE_MAX_M);
+        check(&[(0.5, 2.0), (0.5, 6.0)], 0.01, |scan| {
+            let [low, middle, high] = [0.05, 0.5, 0.95].map(|share| scan.quantile_m(share)[0]);
+            assert!(PREDICTION_MIN_M <= low && low <= middle);
+            assert!(middle <= high && high <= RANGE_MAX_M);
+        });
     }
 
     #[test]
     fn the_mode_follows_the_heavier_cluster_not_the_heaviest_component() {
-        let mut mixture = two_surfaces(0.4);
-        mixture.weight[5] = 0.3;
-        (mixture.weight[6], mixture.centre_m[6]) = (0.3, 6.02);
-        assert!((mixture.mode_m() - 6.0).abs() < 0.05);
+        check(&[(0.4, 2.0), (0.3, 6.0), (0.3, 6.02)], 100.0, |scan| {
+            assert!((scan.mode_m()[0] - 6.0).abs() < 0.05);
+        });
     }
 }

@@ -16,7 +16,7 @@ use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS};
 use crate::features::{
     DECODER_CHANNELS, DecoderRows, FutureView, encoder_scan, motion_row, normalisation,
 };
-use crate::mixture::BeamMixture;
+use crate::mixture::ScanMixture;
 use crate::motion_head::corrected_motion;
 use crate::network::{IMAGINE_STEPS, Network, StepInput};
 use crate::recurrent_core::Latent;
@@ -195,29 +195,32 @@ fn read_out(mixture: MixtureTensors) -> Vec<PredictedScan> {
     let weight = host_values(mixture.log_weight.exp());
     let centre_m = host_values(mixture.centre_m);
     let rate_per_m = host_values(mixture.log_scale.neg().exp());
-    let beam_of = |future: usize, beam: usize| {
-        let at = |k: usize| (future * N_COMPONENTS + k) * beams + beam;
-        BeamMixture {
-            weight: std::array::from_fn(|k| weight[at(k)]),
-            centre_m: std::array::from_fn(|k| centre_m[at(k)]),
-            rate_per_m: std::array::from_fn(|k| rate_per_m[at(k)]),
-        }
+    let clipped = |ranges: Vec<f32>| -> Vec<f32> {
+        ranges
+            .into_iter()
+            .map(|range| range.clamp(PREDICTION_MIN_M, RANGE_MAX_M))
+            .collect()
     };
-    let clip = |range: f32| range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
     let scan = |future: usize| {
-        let mut scan = PredictedScan::certain([]);
-        for beam in 0..beams {
-            let mixture = beam_of(future, beam);
-            let [low, median, high] = mixture.quantiles_m([0.05, 0.5, 0.95]);
-            scan.mean_m.push(clip(mixture.mean_m()));
-            scan.least_error_m.push(clip(median));
-            scan.mode_m.push(clip(mixture.mode_m()));
-            scan.low_m.push(clip(low));
-            scan.high_m.push(clip(high));
-            let logit = hit[future * beams + beam];
-            scan.hit_probability.push(1.0 / (1.0 + (-logit).exp()));
+        let rows = future * N_COMPONENTS * beams..(future + 1) * N_COMPONENTS * beams;
+        let mixture = ScanMixture {
+            n_beams: beams,
+            weight: &weight[rows.clone()],
+            centre_m: &centre_m[rows.clone()],
+            rate_per_m: &rate_per_m[rows],
+        };
+        let logits = &hit[future * beams..(future + 1) * beams];
+        PredictedScan {
+            mean_m: clipped(mixture.mean_m()),
+            least_error_m: clipped(mixture.quantile_m(0.5)),
+            mode_m: clipped(mixture.mode_m()),
+            low_m: clipped(mixture.quantile_m(0.05)),
+            high_m: clipped(mixture.quantile_m(0.95)),
+            hit_probability: logits
+                .iter()
+                .map(|logit| 1.0 / (1.0 + (-logit).exp()))
+                .collect(),
         }
-        scan
     };
     (0..n).map(scan).collect()
 }
