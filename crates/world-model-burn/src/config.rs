@@ -129,7 +129,7 @@ impl Preset {
             network: self.network(),
             seed,
             updates: match self {
-                Self::Tiny => 300,
+                Self::Tiny => 600,
                 Self::S => 1500,
             },
             stretches: 8,
