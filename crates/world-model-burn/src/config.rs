@@ -94,7 +94,7 @@ pub enum HorizonRange {
 pub enum Preset {
     /// For the demo and for tests: about a minute on two cores.
     Tiny,
-    /// Small: about 1.2 million parameters, the default on CPUs.
+    /// Small: about 0.7 million parameters, the default on CPUs.
     S,
 }
 
