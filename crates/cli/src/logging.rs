@@ -4,9 +4,11 @@ use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
-/// Our rooms speak from `info` on, everybody else from `warn` on.
-const DEFAULT_FILTER: &str = "warn,sedge=info,sedge_datasets=info,sedge_runtime=info,\
-                              sedge_transport=info,sedge_transport_zenoh=info,sedge_viewer=info,\
+/// Our rooms speak from `info` on, everybody else from `warn` on; Zenoh's runtime warns whenever
+/// nobody answers yet, which is no news to an agent that waits.
+const DEFAULT_FILTER: &str = "warn,zenoh::net::runtime=error,sedge=info,\
+                              sedge_datasets=info,sedge_runtime=info,sedge_transport=info,\
+                              sedge_transport_zenoh=info,sedge_viewer=info,\
                               sedge_world_model=info,sedge_world_model_burn=info";
 
 /// Installs the one subscriber of the process. A filter that makes no sense is said and left out.

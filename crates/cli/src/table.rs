@@ -1,6 +1,6 @@
 //! Tables of text: aligned for terminals, with pipes for Markdown.
 
-/// Rows of cells under a header. The first column is aligned left, the others right.
+/// Rows of cells under a header.
 ///
 /// ```
 /// let mut table = sedge::Table::new(["method", "MAE m"]);
@@ -35,7 +35,7 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// In columns of equal width, two blanks apart.
+    /// In columns of equal width, two blanks apart; columns of numbers are aligned right.
     pub fn text(&self) -> String {
         let all = || std::iter::once(&self.header).chain(&self.rows);
         let width = |column: usize| {
@@ -45,22 +45,28 @@ impl Table {
                 .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
+        let numeric: Vec<bool> = (0..self.header.len()).map(|n| self.is_numeric(n)).collect();
         let line = |row: &Vec<String>| {
-            let cells = row
-                .iter()
-                .zip(&widths)
-                .enumerate()
-                .map(|(column, (cell, &width))| {
-                    if column == 0 {
-                        format!("{cell:<width$}")
-                    } else {
-                        format!("{cell:>width$}")
-                    }
-                });
+            let cells = row.iter().enumerate().map(|(column, cell)| {
+                let width = widths[column];
+                if numeric[column] {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            });
             let line = cells.collect::<Vec<_>>().join("  ");
             line.trim_end().to_owned() + "\n"
         };
         all().map(line).collect()
+    }
+
+    fn is_numeric(&self, column: usize) -> bool {
+        let is_number = |cell: &String| {
+            cell.is_empty()
+                || cell.starts_with(|first: char| first.is_ascii_digit() || first == '-')
+        };
+        column > 0 && !self.rows.is_empty() && self.rows.iter().all(|row| is_number(&row[column]))
     }
 
     /// As lines of a name and a value, both aligned left: for tables of two columns.

@@ -73,7 +73,7 @@ pub struct Normalisation {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file system said no.
-    #[error("cannot {verb} {path}: {source}")]
+    #[error("cannot {verb} {path}")]
     Io {
         /// What was tried.
         verb: &'static str,

@@ -36,7 +36,7 @@ fn decay(x: f32) -> f32 {
     let rest = power - (rounded - ROUNDER);
     // Taylor of 2^rest for rest in [-1/2, 1/2].
     let [a, b, c, d, e] = [
-        0.693_147_2,
+        std::f32::consts::LN_2,
         0.240_226_5,
         0.055_504_1,
         0.009_618_1,

@@ -205,15 +205,17 @@ pub fn run(args: &AgentArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     };
     let settings = args.settings.clone().or(written);
     let report = live(&settings)?;
-    if let Some(path) = &settings.report {
-        let text = serde_json::to_string_pretty(&report)? + "\n";
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    // First to whoever looks: a file that cannot be written must not cost the figures.
     if args.json {
-        write_json(&report, out)
+        write_json(&report, out)?;
     } else {
-        Ok(writeln!(out, "{report}")?)
+        writeln!(out, "{report}")?;
     }
+    let Some(path) = &settings.report else {
+        return Ok(());
+    };
+    let text = serde_json::to_string_pretty(&report)? + "\n";
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Senses, believes and predicts until the end.

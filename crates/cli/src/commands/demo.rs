@@ -28,13 +28,17 @@ const SEED: u64 = 1;
 const OUT: &str = "runs/demo";
 /// How long the synthetic log is, and how long when seconds must do.
 const SECS: Duration = Duration::from_mins(5);
-const SECS_QUICK: Duration = Duration::from_mins(1);
+const SECS_QUICK: Duration = Duration::from_mins(2);
 /// The part of the log that is learnt from; the rest is played.
 const TRAIN_SHARE: f64 = 0.7;
 /// Training stops here on slow machines.
 const TRAIN_TIME_MAX: Duration = Duration::from_mins(2);
 /// How long the agent may take to finish once everything was played.
 const AGENT_END_MAX: Duration = Duration::from_mins(1);
+/// How many times as fast the rest is played, so that the latencies are those of a live robot and
+/// not of a backlog; faster where that would take longer than a minute.
+const SPEED: f64 = 8.0;
+const PLAY_SECS_MAX: f64 = 60.0;
 /// Horizons of logs whose scans are dense, seconds.
 const HORIZONS_SECS: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -213,7 +217,7 @@ impl Demo {
     fn play(&self, out: &mut dyn Write) -> anyhow::Result<AgentReport> {
         let loopback: Endpoint = "tcp/127.0.0.1:0".parse()?;
         let settings = PlaySettings {
-            speed: Some(Speed::Max),
+            speed: Some(Speed::Times(self.speed())),
             from: Some(Share::try_from(TRAIN_SHARE).map_err(anyhow::Error::msg)?),
             plan: Some(Plan::On),
             plan_secs: Some(self.plan_secs()?),
@@ -245,12 +249,21 @@ impl Demo {
         );
         writeln!(
             out,
-            "played: {} scans of the rest over Zenoh to an agent process in {:.1} s; {} answered\n",
+            "played: {} scans of the rest over Zenoh to an agent process, {:.0} times as fast as \
+             they were recorded, in {:.1} s; {} answered\n",
             played.scans,
+            self.speed(),
             played.elapsed.as_secs_f64(),
             played.answered
         )?;
         read_report(&report)
+    }
+
+    fn speed(&self) -> f64 {
+        let scans = &self.log.episode.scans;
+        let ends = scans.first().zip(scans.last());
+        let secs = ends.map_or(0.0, |(first, last)| last.stamp.secs_since(first.stamp));
+        SPEED.max((1.0 - TRAIN_SHARE) * secs / PLAY_SECS_MAX)
     }
 
     /// Thinned logs have no scan half a second ahead: there it is one, two and four of the log's

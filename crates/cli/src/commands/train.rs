@@ -34,7 +34,7 @@ pub struct TrainArgs {
     /// The log to learn from.
     #[arg(long, value_name = "PATH")]
     pub log: PathBuf,
-    /// The network's size: `tiny` (about a minute) or `s` (about 1.2 million parameters).
+    /// The network's size: `tiny` (about a minute) or `s` (about 0.7 million).
     #[arg(long)]
     pub preset: Preset,
     /// Seed of the weights and the batches.

@@ -112,7 +112,7 @@ fn devices_and_logs_are_listed_as_json() {
 #[test]
 fn a_calibration_finds_what_was_wrong_with_the_odometry() {
     let folder = tempfile::tempdir().unwrap();
-    let log = write_corridor_log(folder.path(), 60);
+    let log = write_corridor_log(folder.path(), 300);
     let out = folder.path().join("motion.json");
     let (log, out) = (log.to_str().unwrap(), out.to_str().unwrap());
     let output = sedge(&["calibrate", log, "--json", "--out", out]);
