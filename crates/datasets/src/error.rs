@@ -12,7 +12,7 @@ const SUPPORTED: &str = "a CARMEN text log (FLASER, ROBOTLASER1 or RAWLASER1 lin
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The file cannot be opened or read at all.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -158,7 +158,7 @@ fn a_log_that_is_too_short_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let log = open_log(&write_corridor_log(folder.path(), 2)).unwrap();
     let out = folder.path().join("run");
-    let error = train(&plan(&log, MotionFit::default(), &out, Start::Fresh))
+    let error = train(&plan(&log, &fit_motion(&log.episode), &out, Start::Fresh))
         .err()
         .unwrap();
     assert!(format!("{error:#}").contains("corridor.log"), "{error:#}");
