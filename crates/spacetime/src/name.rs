@@ -9,7 +9,7 @@ const NAME_BYTES_MAX: usize = 64;
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected a {kind} name of 1 to {NAME_BYTES_MAX} characters from a-z A-Z 0-9 _ - ., got {got:?}"
+    "expected {kind} name of 1 to {NAME_BYTES_MAX} characters from a-z A-Z 0-9 _ - ., got {got:?}"
 )]
 pub struct NameError {
     kind: &'static str,
@@ -78,12 +78,12 @@ macro_rules! name_type {
 name_type!(
     /// The name of an agent (or of a whole fleet): one chunk of a key expression.
     AgentName,
-    "agent"
+    "an agent"
 );
 name_type!(
     /// The name of a coordinate frame, such as `base` or `odometry`.
     FrameName,
-    "frame"
+    "a frame"
 );
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ fn a_run_is_neither_overwritten_nor_mixed() {
 #[test]
 fn a_log_that_is_too_short_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let log = open_log(&write_corridor_log(folder.path(), 2)).unwrap();
+    let log = open_log(&write_corridor_log(folder.path(), 1)).unwrap();
     let out = folder.path().join("run");
     let error = train(&plan(&log, &fit_motion(&log.episode), &out, Start::Fresh))
         .err()
