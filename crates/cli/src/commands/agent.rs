@@ -86,7 +86,7 @@ pub struct AgentSettings {
     /// How many seconds ahead to predict (default 0.5,1,2).
     #[arg(long, value_name = "SECS", value_delimiter = ',')]
     pub horizons_secs: Vec<HorizonSecs>,
-    /// Show it: off (default), file PATH, serve [IP:PORT], connect [URL] or spawn.
+    /// Show it: off (default), file PATH, serve (at IP:PORT), connect (to URL) or spawn.
     #[arg(long, value_name = "TARGET", num_args = 1..=2)]
     #[serde(deserialize_with = "viewer_words")]
     pub rerun: Vec<String>,
