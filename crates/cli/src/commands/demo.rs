@@ -75,8 +75,8 @@ pub struct DemoSettings {
     /// The folder to write to (default runs/demo); a demo in it is replaced.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Show it: off, file PATH (default demo.rrd in the folder), serve (at IP:PORT), connect (to URL) or
-    /// spawn.
+    /// Show it: off, file PATH (default demo.rrd in the folder), serve (at IP:PORT), connect (to
+    /// URL) or spawn.
     #[arg(long, value_name = "TARGET", num_args = 1..=2)]
     #[serde(deserialize_with = "super::agent::viewer_words")]
     pub rerun: Vec<String>,
