@@ -57,7 +57,7 @@ fn a_bad_value_is_refused_with_what_was_expected() {
     check(agent("model = 'x'"), "a.toml:1:9: ", "`geometric`", "`x`");
     check(
         agent("\nlisten = ['tcp/a']"),
-        "a.toml:2:11: ",
+        "a.toml:2:10: ",
         "tcp/127.0.0.1:7447",
         "\"tcp/a\"",
     );
