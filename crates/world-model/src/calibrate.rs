@@ -29,6 +29,8 @@ const RESIDUAL_MIN: f64 = 0.005;
 const ONE_SIGMA_SHARE: f64 = 0.6827;
 /// A normal matrix worse conditioned than this (by its eigenvalues) fits anything.
 const CONDITION_MAX: f64 = 1e9;
+/// The largest correction that is believed: real logs stay below 0.1 m or rad per m or rad.
+const CORRECTION_MAX: f64 = 0.5;
 /// Latencies tried, in steps of 0.05 s (protocol constants), then around the best in 0.01 s.
 const LATENCY_COARSE_STEPS: std::ops::RangeInclusive<i32> = -4..=12;
 const LATENCY_COARSE_SECS: f64 = 0.05;
@@ -70,6 +72,14 @@ pub enum CalibrateError {
     Singular {
         /// Ratio of its largest to its smallest eigenvalue.
         condition: f64,
+    },
+    /// The fit asks for a correction that no real odometry needs.
+    #[error(
+        "expected corrections of at most {CORRECTION_MAX} per unit of motion, the fit gave          {correction:.2}: the log moves in too few ways to tell the unknowns apart"
+    )]
+    Absurd {
+        /// The largest entry of the row.
+        correction: f64,
     },
 }
 
@@ -282,6 +292,10 @@ fn fit_row(
         for ((x, y), weight) in moved.iter().zip(rest).zip(&mut weights) {
             *weight = 1.0 / (y[axis] - row.dot(x)).abs().max(RESIDUAL_MIN);
         }
+    }
+    let correction = row.amax();
+    if correction > CORRECTION_MAX {
+        return Err(CalibrateError::Absurd { correction });
     }
     Ok(row)
 }
