@@ -75,7 +75,9 @@ pub enum CalibrateError {
     },
     /// The fit asks for a correction that no real odometry needs.
     #[error(
-        "expected corrections of at most {CORRECTION_MAX} per unit of motion, the fit gave          {correction:.2}: the log moves in too few ways to tell the unknowns apart"
+        "expected corrections of at most {CORRECTION_MAX} per unit of motion, the fit gave \
+         {correction:.2}: the log moves \
+         in too few ways to tell the unknowns apart"
     )]
     Absurd {
         /// The largest entry of the row.
