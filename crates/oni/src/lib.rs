@@ -58,7 +58,7 @@ pub use latency_report::{LatencyReport, StageLatency};
 pub use lidar::Lidar;
 pub use message::{DecodeError, EncodedMessage, Message, MessageBuilder};
 pub use odometry::Odometry;
-pub use payload::{AlignedBytes, PayloadOrigin};
+pub use payload::{AlignedBytes, PayloadBuffer, PayloadOrigin};
 pub use schema::{
     Dim, ModelHashRule, Schema, SchemaError, SchemaMismatch, TensorRule, check_schema, schemas,
 };

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::limits::{PAYLOAD_BYTES_MAX, TENSORS_MAX};
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadBytes};
 use crate::tensor::{byte_length, check_layout, cut, is_tensor_name};
 use crate::{
-    AlignedBytes, Element, Encoding, Envelope, Header, HeaderError, PayloadOrigin, SchemaId,
-    TensorEntry, TensorError, TensorView,
+    AlignedBytes, Element, Encoding, Envelope, Header, HeaderError, PayloadBuffer, PayloadOrigin,
+    SchemaId, TensorEntry, TensorError, TensorView,
 };
 
 /// A header and its payload: whatever is in it lies within the limits and the payload, so that
@@ -39,28 +39,24 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`DecodeError`] for anything that is no message within the limits.
     pub fn decode(header: &[u8], payload: &'a [u8]) -> Result<Self, DecodeError> {
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(DecodeError::PayloadTooLong { got: payload.len() });
-        }
-        let header = Header::decode(header)?;
-        check_layout(&header.tensors, payload.len()).map_err(HeaderError::Tensor)?;
-        Ok(Self {
-            header,
-            payload: Payload::from_bytes(payload),
-        })
+        check_payload_bytes(payload.len())?;
+        Self::from_parts(header, Payload::from_bytes(payload))
     }
 
-    /// The two parts, ready to be sent.
+    /// The payload's length must have been checked.
+    fn from_parts(header: &[u8], payload: Payload<'a>) -> Result<Self, DecodeError> {
+        let header = Header::decode(header)?;
+        check_layout(&header.tensors, payload.as_slice().len()).map_err(HeaderError::Tensor)?;
+        Ok(Self { header, payload })
+    }
+
+    /// The two parts, ready to be sent. A payload that was built is shared, not copied.
     ///
     /// # Errors
     /// [`HeaderError`] where the envelope breaks a rule of headers.
     pub fn encode(&self) -> Result<EncodedMessage, HeaderError> {
         let header = self.header.encode()?;
-        let payload = match &self.payload {
-            Payload::Owned(bytes, _) => bytes.clone(),
-            Payload::Borrowed(bytes) => AlignedBytes::copy_of(bytes),
-        };
-        Ok(EncodedMessage::new(&header, payload))
+        Ok(EncodedMessage::of_parts(header, self.payload.to_shared()))
     }
 
     /// The header.
@@ -190,40 +186,76 @@ impl MessageBuilder {
     pub fn build(self) -> Message<'static> {
         Message {
             header: self.header,
-            payload: Payload::Owned(self.payload, PayloadOrigin::Built),
+            payload: Payload::owned(self.payload, PayloadOrigin::Built),
         }
     }
 }
 
+fn check_payload_bytes(got: usize) -> Result<(), DecodeError> {
+    if got > PAYLOAD_BYTES_MAX {
+        return Err(DecodeError::PayloadTooLong { got });
+    }
+    Ok(())
+}
+
 /// A message as it travels: cheap to clone, so that it can be handed to many readers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// The payload is owned, or it stays in the buffer that brought it ([`PayloadBuffer`]).
+#[derive(Clone)]
 pub struct EncodedMessage {
-    header: Arc<[u8]>,
-    payload: Arc<AlignedBytes>,
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    header: Vec<u8>,
+    payload: Arc<PayloadBytes>,
 }
 
 impl EncodedMessage {
-    /// From the two parts, unchecked: a transport need not know what it carries.
-    pub fn new(header: &[u8], payload: AlignedBytes) -> Self {
-        Self {
-            header: header.into(),
-            payload: Arc::new(payload),
-        }
+    /// From the two parts, unchecked: a transport need not know what it carries. A `Vec<u8>` is
+    /// kept as it is, a borrowed header is copied.
+    pub fn new(header: impl Into<Vec<u8>>, payload: AlignedBytes) -> Self {
+        Self::of_parts(header.into(), Arc::new(PayloadBytes::Owned(payload)))
+    }
+
+    /// From a header and a payload that stays where it is, unchecked. Nothing is copied here.
+    pub fn from_buffer(header: impl Into<Vec<u8>>, payload: Box<dyn PayloadBuffer>) -> Self {
+        Self::of_parts(header.into(), Arc::new(PayloadBytes::of_buffer(payload)))
+    }
+
+    fn of_parts(header: Vec<u8>, payload: Arc<PayloadBytes>) -> Self {
+        let parts = Arc::new(Parts { header, payload });
+        Self { parts }
     }
 
     /// The header's bytes.
     pub fn header(&self) -> &[u8] {
-        &self.header
+        &self.parts.header
     }
 
-    /// The payload's bytes, aligned for every dtype.
+    /// The payload's bytes, aligned for every dtype. The first call copies a buffer that is not
+    /// aligned or not in one run; all clones share the copy.
     pub fn payload(&self) -> &[u8] {
-        self.payload.as_slice()
+        self.parts.payload.as_slice()
+    }
+
+    /// Where the payload's bytes are: built here, in somebody's buffer, or copied out of it (now
+    /// or when they are first read).
+    pub fn origin(&self) -> PayloadOrigin {
+        self.parts.payload.origin()
+    }
+
+    /// The buffer that the payload came in, if it came in one.
+    pub fn buffer(&self) -> Option<&dyn PayloadBuffer> {
+        match &*self.parts.payload {
+            PayloadBytes::Owned(_) => None,
+            PayloadBytes::Foreign { buffer, .. } => Some(&**buffer),
+        }
     }
 
     /// Bytes of both parts together.
     pub fn len_bytes(&self) -> usize {
-        self.header().len() + self.payload().len()
+        self.header().len() + self.parts.payload.len_bytes()
     }
 
     /// Reads the message, its payload in place.
@@ -231,6 +263,32 @@ impl EncodedMessage {
     /// # Errors
     /// [`DecodeError`] for anything that is no message within the limits.
     pub fn decode(&self) -> Result<Message<'_>, DecodeError> {
-        Message::decode(self.header(), self.payload())
+        // Before the payload is touched, which may copy it.
+        check_payload_bytes(self.parts.payload.len_bytes())?;
+        let origin = match self.origin() {
+            PayloadOrigin::Copied => PayloadOrigin::Copied,
+            _ => PayloadOrigin::InPlace,
+        };
+        Message::from_parts(self.header(), Payload::Borrowed(self.payload(), origin))
+    }
+}
+
+impl PartialEq for EncodedMessage {
+    /// By the bytes of both parts, wherever they lie.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.parts, &other.parts)
+            || (self.header() == other.header()
+                && self.parts.payload.len_bytes() == other.parts.payload.len_bytes()
+                && self.payload() == other.payload())
+    }
+}
+
+impl Eq for EncodedMessage {}
+
+impl std::fmt::Debug for EncodedMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (header, payload) = (self.header().len(), self.parts.payload.len_bytes());
+        let origin = self.origin();
+        write!(f, "EncodedMessage({header} + {payload} bytes, {origin:?})")
     }
 }

@@ -1,4 +1,7 @@
-//! Payload bytes, aligned so that tensors can be read in place.
+//! Payload bytes, aligned so that tensors can be read in place, whoever owns them.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 use crate::limits::ALIGNMENT_BYTES;
 
@@ -52,45 +55,139 @@ impl std::fmt::Debug for AlignedBytes {
     }
 }
 
+/// Payload bytes that somebody else owns: a network's receive buffer, shared memory.
+///
+/// The bytes must stay the same for as long as the buffer lives. (If a faulty process writes into
+/// shared memory all the same, readers see other numbers, and nothing worse.) A transport that
+/// wants its own type back asks [`EncodedMessage::buffer`](crate::EncodedMessage::buffer) and
+/// casts it to [`Any`].
+pub trait PayloadBuffer: Any + Send + Sync {
+    /// How many bytes there are.
+    fn len_bytes(&self) -> usize;
+
+    /// All bytes, if they lie in one run.
+    fn contiguous(&self) -> Option<&[u8]>;
+
+    /// Copies all bytes into `target`, which has [`PayloadBuffer::len_bytes`] zeros.
+    fn copy_to(&self, target: &mut [u8]);
+}
+
 /// How a message came to its payload; copies are worth counting on a path that should have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadOrigin {
     /// Built here.
     Built,
-    /// Decoded, and read where it lies.
+    /// Read where it lies.
     InPlace,
-    /// Decoded from a buffer that was not aligned, and therefore copied once.
+    /// Not aligned or not in one run, and therefore copied once.
     Copied,
 }
 
-/// A message's payload.
-#[derive(Debug, Clone)]
-pub(crate) enum Payload<'a> {
-    Borrowed(&'a [u8]),
-    Owned(AlignedBytes, PayloadOrigin),
+/// The payload of an encoded message.
+pub(crate) enum PayloadBytes {
+    Owned(AlignedBytes),
+    Foreign {
+        buffer: Box<dyn PayloadBuffer>,
+        /// Made on the first reader's thread, and only where the buffer cannot be read in place.
+        copy: OnceLock<AlignedBytes>,
+    },
 }
 
-impl<'a> Payload<'a> {
-    /// Keeps aligned bytes as they are and copies others once.
-    pub(crate) fn from_bytes(bytes: &'a [u8]) -> Self {
-        if bytes.as_ptr().addr().is_multiple_of(WORD_BYTES) {
-            Self::Borrowed(bytes)
-        } else {
-            Self::Owned(AlignedBytes::copy_of(bytes), PayloadOrigin::Copied)
+impl PayloadBytes {
+    pub(crate) fn of_buffer(buffer: Box<dyn PayloadBuffer>) -> Self {
+        let copy = OnceLock::new();
+        Self::Foreign { buffer, copy }
+    }
+
+    /// The bytes, aligned for every dtype.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes.as_slice(),
+            Self::Foreign { buffer, copy } => in_place(&**buffer).unwrap_or_else(|| {
+                let copied = copy.get_or_init(|| {
+                    let mut copied = AlignedBytes::zeroed(buffer.len_bytes());
+                    buffer.copy_to(copied.as_mut_slice());
+                    copied
+                });
+                copied.as_slice()
+            }),
         }
     }
 
-    pub(crate) fn as_slice(&self) -> &[u8] {
+    /// Copies nothing, unlike [`PayloadBytes::as_slice`].
+    pub(crate) fn len_bytes(&self) -> usize {
         match self {
-            Self::Borrowed(bytes) => bytes,
-            Self::Owned(bytes, _) => bytes.as_slice(),
+            Self::Owned(bytes) => bytes.len,
+            Self::Foreign { buffer, .. } => buffer.len_bytes(),
         }
     }
 
     pub(crate) fn origin(&self) -> PayloadOrigin {
         match self {
-            Self::Borrowed(_) => PayloadOrigin::InPlace,
-            Self::Owned(_, origin) => *origin,
+            Self::Owned(_) => PayloadOrigin::Built,
+            Self::Foreign { buffer, .. } if in_place(&**buffer).is_some() => PayloadOrigin::InPlace,
+            Self::Foreign { .. } => PayloadOrigin::Copied,
         }
     }
 }
+
+fn in_place(buffer: &dyn PayloadBuffer) -> Option<&[u8]> {
+    buffer.contiguous().filter(|bytes| is_aligned(bytes))
+}
+
+fn is_aligned(bytes: &[u8]) -> bool {
+    bytes.as_ptr().addr().is_multiple_of(WORD_BYTES)
+}
+
+/// A message's payload.
+#[derive(Clone)]
+pub(crate) enum Payload<'a> {
+    Borrowed(&'a [u8], PayloadOrigin),
+    Shared(Arc<PayloadBytes>, PayloadOrigin),
+}
+
+impl<'a> Payload<'a> {
+    /// Keeps aligned bytes as they are and copies others once.
+    pub(crate) fn from_bytes(bytes: &'a [u8]) -> Self {
+        if is_aligned(bytes) {
+            Self::Borrowed(bytes, PayloadOrigin::InPlace)
+        } else {
+            Self::owned(AlignedBytes::copy_of(bytes), PayloadOrigin::Copied)
+        }
+    }
+
+    pub(crate) fn owned(bytes: AlignedBytes, origin: PayloadOrigin) -> Self {
+        Self::Shared(Arc::new(PayloadBytes::Owned(bytes)), origin)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes, _) => bytes,
+            Self::Shared(bytes, _) => bytes.as_slice(),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> PayloadOrigin {
+        match self {
+            Self::Borrowed(_, origin) | Self::Shared(_, origin) => *origin,
+        }
+    }
+
+    /// The bytes to send: those that are owned already, or a copy of borrowed ones.
+    pub(crate) fn to_shared(&self) -> Arc<PayloadBytes> {
+        match self {
+            Self::Borrowed(bytes, _) => Arc::new(PayloadBytes::Owned(AlignedBytes::copy_of(bytes))),
+            Self::Shared(bytes, _) => Arc::clone(bytes),
+        }
+    }
+}
+
+impl std::fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let n_bytes = self.as_slice().len();
+        write!(f, "Payload({n_bytes} bytes, {:?})", self.origin())
+    }
+}
+
+#[cfg(test)]
+mod tests;

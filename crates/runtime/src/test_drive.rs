@@ -357,5 +357,5 @@ pub(crate) fn flipped(message: &EncodedMessage, bit: usize) -> EncodedMessage {
     } else {
         payload[(bit - n_header_bits) / 8] ^= 1 << (bit % 8);
     }
-    EncodedMessage::new(&header, AlignedBytes::copy_of(&payload))
+    EncodedMessage::new(header, AlignedBytes::copy_of(&payload))
 }

@@ -47,7 +47,7 @@ fn message(sample: &Sample) -> Option<(Key, EncodedMessage)> {
     }
     let key = Key::parse(sample.key_expr().as_str()).ok()?;
     let payload = AlignedBytes::copy_of(&sample.payload().to_bytes());
-    Some((key, EncodedMessage::new(&header.to_bytes(), payload)))
+    Some((key, EncodedMessage::new(header.to_bytes(), payload)))
 }
 
 pub(crate) struct ZenohSubscriber {
