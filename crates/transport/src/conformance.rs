@@ -2,6 +2,9 @@
 //!
 //! The checks need no clock of their own: they wait for wakes, and give up after [`PATIENCE`].
 
+mod late_joiners;
+mod queries;
+
 use std::time::Duration;
 
 use sedge_oni::{AlignedBytes, EncodedMessage, Key, KeyPattern};
@@ -26,6 +29,8 @@ pub fn check_all(make: &mut dyn FnMut() -> Pair) {
     a_lossless_stream_loses_nothing(make());
     a_publisher_knows_whether_somebody_listens(make());
     a_message_past_its_expiry_is_not_sent(make());
+    late_joiners::check_all(make);
+    queries::check_all(make);
 }
 
 /// The key of one stream of the tests' agent.
@@ -41,7 +46,7 @@ pub fn message(number: u32) -> EncodedMessage {
     let payload: Vec<u8> = (0..1_000 + number % 512)
         .map(|byte| (byte.wrapping_mul(31) ^ number) as u8)
         .collect();
-    EncodedMessage::new(&number.to_le_bytes(), AlignedBytes::copy_of(&payload))
+    EncodedMessage::new(number.to_le_bytes(), AlignedBytes::copy_of(&payload))
 }
 
 /// A subscriber and the signal that its messages set.

@@ -1,13 +1,16 @@
 //! The network within one process: bounded, and a function of what is put into it.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sedge_oni::{EncodedMessage, Key, KeyPattern};
-use sedge_spacetime::Clock;
+use sedge_spacetime::{Clock, Stamp};
 
-use crate::ring::RingReader;
 use crate::{
-    Network, NetworkError, Publisher, PutOutcome, Qos, Received, RingWriter, Subscriber, Wake, ring,
+    Delivery, DropLedger, DropPlace, DropReason, Network, NetworkError, Publisher, PutOutcome, Qos,
+    Queued, REPLIES_MAX, Received, Replies, RingReader, RingWriter, Served, SharedDrops,
+    Subscriber, Wake, accounted_ring,
 };
 
 struct Listener {
@@ -17,18 +20,45 @@ struct Listener {
 
 struct Speaker {
     key: Key,
-    /// Dead when its publisher is gone.
-    wake: std::sync::Weak<dyn Fn() + Send + Sync>,
+    qos: Qos,
+    wake: Wake,
+    /// Its last messages, at most as many as its history says.
+    kept: VecDeque<Queued>,
 }
 
+/// Whatever publishes, subscribes or answers has a number; these count up and never come again.
 #[derive(Default)]
 struct State {
-    listeners: Vec<Listener>,
-    speakers: Vec<Speaker>,
+    n_declared: u64,
+    listeners: BTreeMap<u64, Listener>,
+    speakers: BTreeMap<u64, Speaker>,
+    served: BTreeMap<u64, Received>,
+}
+
+impl State {
+    fn next_number(&mut self) -> u64 {
+        self.n_declared += 1;
+        self.n_declared
+    }
+
+    /// The wakes of the publishers that a pattern matches, to be called without the lock.
+    fn speakers_of(&self, pattern: &KeyPattern) -> Vec<Wake> {
+        let speakers = self.speakers.values();
+        speakers
+            .filter(|speaker| pattern.matches(&speaker.key))
+            .map(|speaker| Arc::clone(&speaker.wake))
+            .collect()
+    }
+
+    fn listeners_of(&self, key: &Key) -> impl Iterator<Item = &Listener> {
+        let listeners = self.listeners.values();
+        listeners.filter(|listener| listener.pattern.matches(key))
+    }
 }
 
 struct Shared {
     clock: Arc<dyn Clock>,
+    drops: SharedDrops,
     state: Mutex<State>,
 }
 
@@ -37,19 +67,11 @@ impl Shared {
         // Nothing below leaves the state half changed, so a poisoned lock is as good as any.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The wakes of the publishers that a pattern matches, to be called without the lock.
-    fn speakers_of(state: &mut State, pattern: &KeyPattern) -> Vec<Wake> {
-        state
-            .speakers
-            .retain(|speaker| speaker.wake.strong_count() > 0);
-        let matching = state
-            .speakers
-            .iter()
-            .filter(|speaker| pattern.matches(&speaker.key));
-        matching
-            .filter_map(|speaker| speaker.wake.upgrade())
-            .collect()
+fn call_all(wakes: &[Wake]) {
+    for wake in wakes {
+        wake();
     }
 }
 
@@ -59,12 +81,32 @@ impl Shared {
 pub struct InProcessNetwork(Arc<Shared>);
 
 impl InProcessNetwork {
-    /// Arrivals are stamped with `clock`.
+    /// Arrivals are stamped, and messages expire, by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Shared {
             clock,
+            drops: SharedDrops::new(),
             state: Mutex::default(),
         }))
+    }
+
+    /// Hands a subscriber what was put before it came, of each publisher the last ones.
+    fn hand_over_history(&self, state: &State, listener: &Listener) {
+        let speakers = state.speakers.values();
+        for speaker in speakers.filter(|speaker| listener.pattern.matches(&speaker.key)) {
+            let wanted = listener
+                .ring
+                .qos()
+                .history()
+                .min(listener.ring.qos().depth());
+            let skipped = speaker.kept.len().saturating_sub(wanted);
+            for queued in speaker.kept.iter().skip(skipped) {
+                if listener.ring.offer_quietly(queued.clone()) == crate::Offer::Full {
+                    let drops = &self.0.drops;
+                    drops.count(&speaker.key, DropPlace::Queue, DropReason::Full);
+                }
+            }
+        }
     }
 }
 
@@ -72,19 +114,23 @@ impl Network for InProcessNetwork {
     fn publisher(
         &self,
         key: &Key,
-        _qos: Qos,
+        qos: Qos,
         wake: Wake,
     ) -> Result<Box<dyn Publisher>, NetworkError> {
+        let mut state = self.0.lock();
+        let number = state.next_number();
         let speaker = Speaker {
             key: key.clone(),
-            wake: Arc::downgrade(&wake),
+            qos,
+            wake,
+            kept: VecDeque::new(),
         };
-        self.0.lock().speakers.push(speaker);
-        let network = Arc::clone(&self.0);
+        state.speakers.insert(number, speaker);
+        drop(state);
         Ok(Box::new(InProcessPublisher {
-            network,
+            network: Arc::clone(&self.0),
+            number,
             key: key.clone(),
-            _wake: wake,
         }))
     }
 
@@ -94,31 +140,138 @@ impl Network for InProcessNetwork {
         qos: Qos,
         wake: Wake,
     ) -> Result<Box<dyn Subscriber>, NetworkError> {
-        let (writer, reader) = ring(qos, wake);
+        let clock = Arc::clone(&self.0.clock);
+        let (ring, reader) = accounted_ring(qos, wake, clock, self.0.drops.clone());
+        let pattern = pattern.clone();
+        let listener = Listener { pattern, ring };
         let mut state = self.0.lock();
-        state.listeners.push(Listener {
-            pattern: pattern.clone(),
-            ring: writer,
-        });
-        let speakers = Shared::speakers_of(&mut state, pattern);
-        drop(state);
-        for wake in speakers {
-            wake();
+        self.hand_over_history(&state, &listener);
+        let mut wakes = state.speakers_of(&listener.pattern);
+        if reader.waiting() > 0 {
+            let ring = listener.ring.clone();
+            wakes.push(Arc::new(move || ring.wake()));
         }
-        let network = Arc::clone(&self.0);
-        Ok(Box::new(InProcessSubscriber {
-            network,
-            pattern: pattern.clone(),
+        let subscriber = InProcessSubscriber {
+            network: Arc::clone(&self.0),
+            number: state.next_number(),
+            pattern: listener.pattern.clone(),
             reader,
+        };
+        state.listeners.insert(subscriber.number, listener);
+        drop(state);
+        call_all(&wakes);
+        Ok(Box::new(subscriber))
+    }
+
+    fn serve(&self, key: &Key, message: EncodedMessage) -> Result<Box<dyn Served>, NetworkError> {
+        let mut state = self.0.lock();
+        let number = state.next_number();
+        let answer = Received {
+            key: key.clone(),
+            message,
+            arrival: Stamp::ZERO,
+        };
+        state.served.insert(number, answer);
+        drop(state);
+        Ok(Box::new(InProcessServed {
+            network: Arc::clone(&self.0),
+            number,
+            key: key.clone(),
         }))
+    }
+
+    /// Every answer is there when this returns, so that nothing is left to wait for.
+    fn query(
+        &self,
+        pattern: &KeyPattern,
+        _timeout: Duration,
+        wake: Wake,
+    ) -> Result<Box<dyn Replies>, NetworkError> {
+        let arrival = self.0.clock.now();
+        let mut answers = VecDeque::new();
+        let mut dropped = 0;
+        let state = self.0.lock();
+        let served = state.served.values();
+        for answer in served.filter(|answer| pattern.matches(&answer.key)) {
+            if answers.len() == REPLIES_MAX {
+                dropped += 1;
+                continue;
+            }
+            answers.push_back(Received {
+                arrival,
+                ..answer.clone()
+            });
+        }
+        drop(state);
+        wake();
+        Ok(Box::new(InProcessReplies { answers, dropped }))
+    }
+
+    fn drops(&self) -> DropLedger {
+        self.0.drops.snapshot()
     }
 }
 
 struct InProcessPublisher {
     network: Arc<Shared>,
+    number: u64,
     key: Key,
-    /// Keeps the network's weak one alive.
-    _wake: Wake,
+}
+
+impl InProcessPublisher {
+    /// Sheds, before anybody got the message, where a lossless ring is full.
+    fn put_until(&self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
+        let arrival = self.network.clock.now();
+        let mut state = self.network.lock();
+        // Readers only make room and the lock keeps other publishers out: what has room keeps it.
+        if !state
+            .listeners_of(&self.key)
+            .all(|listener| listener.ring.has_room())
+        {
+            return self.shed(&state);
+        }
+        let queued = Queued {
+            received: Received {
+                key: self.key.clone(),
+                message: message.clone(),
+                arrival,
+            },
+            expiry,
+        };
+        let rings: Vec<RingWriter> = state
+            .listeners_of(&self.key)
+            .filter(|listener| listener.ring.offer_quietly(queued.clone()).is_kept())
+            .map(|listener| listener.ring.clone())
+            .collect();
+        if let Some(speaker) = state.speakers.get_mut(&self.number) {
+            speaker.keep(queued);
+        }
+        drop(state);
+        rings.iter().for_each(RingWriter::wake);
+        PutOutcome::Sent
+    }
+
+    fn shed(&self, state: &State) -> PutOutcome {
+        let delivery = state.speakers.get(&self.number).map(|s| s.qos.delivery());
+        // A lossless publisher tries again: that is flow control and no loss.
+        if delivery == Some(Delivery::Live) {
+            let drops = &self.network.drops;
+            drops.count(&self.key, DropPlace::Sender, DropReason::Congested);
+        }
+        PutOutcome::Shed
+    }
+}
+
+impl Speaker {
+    fn keep(&mut self, queued: Queued) {
+        if self.qos.history() == 0 {
+            return;
+        }
+        if self.kept.len() >= self.qos.history() {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(queued);
+    }
 }
 
 impl Publisher for InProcessPublisher {
@@ -126,41 +279,44 @@ impl Publisher for InProcessPublisher {
         &self.key
     }
 
-    /// Sheds, before anybody got the message, where a lossless ring is full.
     fn put(&mut self, message: &EncodedMessage) -> PutOutcome {
-        let arrival = self.network.clock.now();
-        let state = self.network.lock();
-        let listeners = || {
-            state
-                .listeners
-                .iter()
-                .filter(|l| l.pattern.matches(&self.key))
-        };
-        if !listeners().all(|listener| listener.ring.has_room()) {
-            return PutOutcome::Shed;
-        }
-        for listener in listeners() {
-            // There is room: the lock keeps other publishers out, and readers only make room.
-            listener.ring.offer(Received {
-                key: self.key.clone(),
-                message: message.clone(),
-                arrival,
-            });
-        }
-        PutOutcome::Sent
+        self.put_until(message, None)
     }
 
     fn has_subscribers(&self) -> bool {
         let state = self.network.lock();
-        state
-            .listeners
-            .iter()
-            .any(|listener| listener.pattern.matches(&self.key))
+        state.listeners_of(&self.key).next().is_some()
+    }
+
+    fn put_before(&mut self, message: &EncodedMessage, expiry: Stamp, now: Stamp) -> PutOutcome {
+        if now <= expiry {
+            return self.put_until(message, Some(expiry));
+        }
+        let state = self.network.lock();
+        let rule = state
+            .speakers
+            .get(&self.number)
+            .map(|s| s.qos.class().profile().age);
+        drop(state);
+        let reason = rule.map_or(DropReason::Expired, DropReason::too_old);
+        self.network
+            .drops
+            .count(&self.key, DropPlace::Sender, reason);
+        PutOutcome::Late
+    }
+}
+
+impl Drop for InProcessPublisher {
+    fn drop(&mut self) {
+        let speaker = self.network.lock().speakers.remove(&self.number);
+        // Its wake is a user's, and is let go of without the lock.
+        drop(speaker);
     }
 }
 
 struct InProcessSubscriber {
     network: Arc<Shared>,
+    number: u64,
     pattern: KeyPattern,
     reader: RingReader,
 }
@@ -181,16 +337,50 @@ impl Subscriber for InProcessSubscriber {
 
 impl Drop for InProcessSubscriber {
     fn drop(&mut self) {
-        self.reader.close();
         let mut state = self.network.lock();
-        state
-            .listeners
-            .retain(|listener| !listener.ring.is_closed());
-        let speakers = Shared::speakers_of(&mut state, &self.pattern);
+        let listener = state.listeners.remove(&self.number);
+        let wakes = state.speakers_of(&self.pattern);
         drop(state);
-        for wake in speakers {
-            wake();
-        }
+        drop(listener);
+        call_all(&wakes);
+    }
+}
+
+struct InProcessServed {
+    network: Arc<Shared>,
+    number: u64,
+    key: Key,
+}
+
+impl Served for InProcessServed {
+    fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl Drop for InProcessServed {
+    fn drop(&mut self) {
+        let answer = self.network.lock().served.remove(&self.number);
+        drop(answer);
+    }
+}
+
+struct InProcessReplies {
+    answers: VecDeque<Received>,
+    dropped: u64,
+}
+
+impl Replies for InProcessReplies {
+    fn try_next(&mut self) -> Option<Received> {
+        self.answers.pop_front()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped
     }
 }
 

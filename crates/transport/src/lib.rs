@@ -29,6 +29,7 @@
 //! ```
 
 pub mod conformance;
+mod drop_ledger;
 mod in_process;
 mod loss_ledger;
 mod network;
@@ -37,10 +38,16 @@ mod qos;
 mod ring;
 mod signal;
 
+pub use drop_ledger::{DROP_KEYS_MAX, DropLedger, DropPlace, DropReason, DropRow, SharedDrops};
 pub use in_process::InProcessNetwork;
 pub use loss_ledger::{Arrival, LossCounts, LossLedger, STREAMS_MAX, WINDOW};
-pub use network::{Network, NetworkError, Publisher, PutOutcome, Received, Subscriber};
+pub use network::{
+    Network, NetworkError, Publisher, PutOutcome, REPLIES_MAX, Received, Replies, Served,
+    Subscriber,
+};
 pub use node::{Inbox, NextTick, Node, Outbox, OutboxFull, Outgoing};
-pub use qos::{AgeRule, Batching, Congestion, Delivery, Priority, Qos, QosClass, QosProfile};
-pub use ring::{Offer, RingReader, RingWriter, ring};
+pub use qos::{
+    AgeRule, Batching, Congestion, Delivery, HISTORY_MAX, Priority, Qos, QosClass, QosProfile,
+};
+pub use ring::{Offer, Queued, RingReader, RingWriter, accounted_ring, ring};
 pub use signal::{Signal, Wake, no_wake};

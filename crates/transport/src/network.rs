@@ -1,9 +1,14 @@
-//! Publishers, subscribers and the network that makes them.
+//! Publishers, subscribers, answers, and the network that makes them.
+
+use std::time::Duration;
 
 use sedge_oni::{EncodedMessage, Key, KeyPattern};
 use sedge_spacetime::Stamp;
 
-use crate::{Qos, Wake};
+use crate::{DropLedger, Qos, Wake};
+
+/// How many answers to one query wait to be read; those beyond are dropped and counted.
+pub const REPLIES_MAX: usize = 1024;
 
 /// A message that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +21,7 @@ pub struct Received {
     pub arrival: Stamp,
 }
 
-/// What became of a message that was put.
+/// What became of a message that was put, as far as its sender can know at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a message that was not sent is worth counting"]
 pub enum PutOutcome {
@@ -42,7 +47,8 @@ pub trait Publisher: Send {
     /// Whether somebody listens. The publisher's [`Wake`] is called when that changes.
     fn has_subscribers(&self) -> bool;
 
-    /// Sends a message unless `now` is past `expiry`, both on the same clock.
+    /// Sends a message unless `now` is past `expiry`, both on the network's clock. A network that
+    /// queues it drops it there too, once it is past its expiry.
     fn put_before(&mut self, message: &EncodedMessage, expiry: Stamp, now: Stamp) -> PutOutcome {
         if now > expiry {
             PutOutcome::Late
@@ -64,6 +70,26 @@ pub trait Subscriber: Send {
     fn dropped(&self) -> u64;
 }
 
+/// Answers queries for one key, always with the same message, until it is dropped.
+pub trait Served: Send {
+    /// The key.
+    fn key(&self) -> &Key;
+}
+
+/// The answers to one query, from a bounded queue that the network fills; dropping it ends the
+/// query.
+pub trait Replies: Send {
+    /// The oldest answer that waits.
+    fn try_next(&mut self) -> Option<Received>;
+
+    /// Whether [`Replies::try_next`] will give nothing more: everybody has answered or the time is
+    /// up, and every answer was read.
+    fn is_finished(&self) -> bool;
+
+    /// How many answers came beyond the [`REPLIES_MAX`] that may wait.
+    fn dropped(&self) -> u64;
+}
+
 /// Why there is no network, or no publisher or subscriber on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
@@ -78,14 +104,27 @@ pub enum NetworkError {
         /// What the network says.
         reason: String,
     },
+    /// The network cannot do that at all.
+    #[error("expected a network that can {what}, got one that cannot")]
+    Unsupported {
+        /// What was asked of it.
+        what: &'static str,
+    },
 }
 
 /// Where publishers and subscribers come from.
 ///
-/// The contract, checked by [`crate::conformance`]: messages of one publisher arrive whole and in
-/// the order in which they were put; whoever subscribes gets the messages of the keys that the
-/// pattern matches and no others; a full ring drops its oldest message and counts it, or, where
-/// both sides asked for lossless delivery, loses nothing.
+/// The contract, checked by [`crate::conformance`]:
+/// - Messages of one publisher arrive whole and in the order in which they were put.
+/// - Whoever subscribes gets the messages of the keys that the pattern matches and no others.
+/// - A full ring drops its oldest message and counts it, or, where both sides asked for lossless
+///   delivery, loses nothing.
+/// - A publisher's last [`Qos::history`] messages are kept for as long as it lives. Whoever
+///   subscribes later gets of each publisher the last ones, as many as both sides' history says,
+///   once, and before any later message of the same publisher.
+/// - A query gets one answer from each served key that its pattern matches, and it ends, at the
+///   latest when its time is up.
+/// - No code of a user's runs where the network receives, but for wakes.
 pub trait Network: Send + Sync {
     /// Declares a publisher. `wake` is called when [`Publisher::has_subscribers`] may have changed.
     ///
@@ -108,4 +147,33 @@ pub trait Network: Send + Sync {
         qos: Qos,
         wake: Wake,
     ) -> Result<Box<dyn Subscriber>, NetworkError>;
+
+    /// Answers every query whose pattern matches `key` with `message`, until what it returns is
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`NetworkError`] when the network is closed or refuses.
+    fn serve(&self, _key: &Key, _message: EncodedMessage) -> Result<Box<dyn Served>, NetworkError> {
+        Err(NetworkError::Unsupported { what: "serve" })
+    }
+
+    /// Asks whoever serves a key that `pattern` matches, this network's own served keys included.
+    /// `wake` is called after each answer that came, and at the end.
+    ///
+    /// # Errors
+    /// [`NetworkError`] when the network is closed or refuses.
+    fn query(
+        &self,
+        _pattern: &KeyPattern,
+        _timeout: Duration,
+        _wake: Wake,
+    ) -> Result<Box<dyn Replies>, NetworkError> {
+        Err(NetworkError::Unsupported { what: "query" })
+    }
+
+    /// What this side of the network dropped since it was made: at its publishers, in its
+    /// subscribers' rings, and of what came and was no message.
+    fn drops(&self) -> DropLedger {
+        DropLedger::new()
+    }
 }

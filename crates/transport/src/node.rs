@@ -151,7 +151,7 @@ mod tests {
     fn received(number: u8) -> Received {
         Received {
             key: Key::parse("oni/flock/crane3/sensor.lidar/front").unwrap(),
-            message: EncodedMessage::new(&[number], AlignedBytes::default()),
+            message: EncodedMessage::new([number], AlignedBytes::default()),
             arrival: Stamp::ZERO,
         }
     }

@@ -3,18 +3,21 @@
 use sedge_oni::Envelope;
 use sedge_spacetime::Stamp;
 
+/// How many messages a publisher may ask to be kept for whoever subscribes later.
+pub const HISTORY_MAX: usize = 256;
+
 /// What a message is for; everything about its delivery follows from that.
 ///
-/// | class | priority | when congested | batching | depth | age |
-/// |---|---|---|---|---|---|
-/// | safety | real time | block | express | 16 | refused past its deadline |
-/// | command | interactive high | drop | express | 1 | refused past its lifespan |
-/// | state | data high | drop | express | 64 | refused past its lifespan |
-/// | belief | data | drop | express | 2 | predicted to now, weighed by age |
-/// | image | data low | block first | batched | 1 | only the newest |
-/// | model | background | block | batched | 4 | by version |
-/// | parameter | interactive low | block | batched | 256 | the last writer |
-/// | log | background | drop | batched | 1024 | any |
+/// | class | priority | when congested | batching | depth | history | age |
+/// |---|---|---|---|---|---|---|
+/// | safety | real time | block | express | 16 | 1 | refused past its deadline |
+/// | command | interactive high | drop | express | 1 | 0 | refused past its lifespan |
+/// | state | data high | drop | express | 64 | 0 | refused past its lifespan |
+/// | belief | data | drop | express | 2 | 1 | predicted to now, weighed by age |
+/// | image | data low | block first | batched | 1 | 0 | only the newest |
+/// | model | background | block | batched | 4 | 0 | by version |
+/// | parameter | interactive low | block | batched | 256 | 1 | the last writer |
+/// | log | background | drop | batched | 1024 | 0 | any |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QosClass {
     /// Emergency stops.
@@ -95,12 +98,19 @@ impl AgeRule {
     /// Whether a message may still be used at `now`, on the clock of its capture stamp. A message
     /// without a deadline or lifespan has no such limit.
     pub fn admits(self, envelope: &Envelope, now: Stamp) -> bool {
+        self.expiry(envelope).is_none_or(|expiry| now <= expiry)
+    }
+
+    /// The last time at which a message may be used, on the clock of its capture stamp: what a
+    /// publisher hands to [`crate::Publisher::put_before`] and a network to its rings, where that
+    /// clock is theirs. `None` where there is no limit.
+    pub fn expiry(self, envelope: &Envelope) -> Option<Stamp> {
         let limit = match self {
             Self::Deadline => envelope.deadline,
             Self::Lifespan => envelope.lifespan,
             Self::PredictToNow | Self::Newest | Self::Versioned | Self::Any => None,
         };
-        limit.is_none_or(|limit| now.saturating_since(envelope.capture.stamp) <= limit)
+        limit.map(|limit| envelope.capture.stamp + limit)
     }
 }
 
@@ -115,6 +125,8 @@ pub struct QosProfile {
     pub batching: Batching,
     /// How many messages wait for the reader before the oldest is dropped.
     pub queue_depth: usize,
+    /// How many of a publisher's last messages whoever subscribes later gets.
+    pub history: usize,
     /// Up to which age a message may be used.
     pub age: AgeRule,
 }
@@ -152,11 +164,16 @@ impl QosClass {
             Self::Parameter => (Priority::InteractiveLow, Block, Batched, 256, AgeRule::Any),
             Self::Log => (Priority::Background, Drop, Batched, 1024, AgeRule::Any),
         };
+        let history = match self {
+            Self::Safety | Self::Belief | Self::Parameter => 1,
+            Self::Command | Self::State | Self::Image | Self::Model | Self::Log => 0,
+        };
         QosProfile {
             priority,
             congestion,
             batching,
             queue_depth,
+            history,
             age,
         }
     }
@@ -193,6 +210,7 @@ pub struct Qos {
     class: QosClass,
     delivery: Delivery,
     depth: usize,
+    history: usize,
 }
 
 impl Qos {
@@ -202,6 +220,7 @@ impl Qos {
             class,
             delivery: Delivery::Live,
             depth: class.profile().queue_depth,
+            history: class.profile().history,
         }
     }
 
@@ -223,6 +242,17 @@ impl Qos {
         }
     }
 
+    /// Another number of last messages for whoever subscribes later, at most [`HISTORY_MAX`]; each
+    /// side asks for its own half: a publisher for how many are kept, a subscriber for how many it
+    /// wants of each publisher, and the smaller number counts.
+    #[must_use]
+    pub fn with_history(self, history: usize) -> Self {
+        Self {
+            history: history.min(HISTORY_MAX),
+            ..self
+        }
+    }
+
     /// The class.
     pub fn class(self) -> QosClass {
         self.class
@@ -236,6 +266,11 @@ impl Qos {
     /// Depth of the reader's ring.
     pub fn depth(self) -> usize {
         self.depth
+    }
+
+    /// How many of a publisher's last messages whoever subscribes later gets.
+    pub fn history(self) -> usize {
+        self.history
     }
 
     /// What a publisher does when the link cannot keep up.

@@ -3,10 +3,32 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::{Delivery, Qos, Received, Subscriber, Wake};
+use sedge_spacetime::{Clock, Stamp};
+
+use crate::{Delivery, DropPlace, DropReason, Qos, Received, SharedDrops, Subscriber, Wake};
+
+/// A message on its way through a ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// What came.
+    pub received: Received,
+    /// The last time at which the reader may have it, on the ring's clock; `None` where that is
+    /// not known or there is no limit.
+    pub expiry: Option<Stamp>,
+}
+
+/// Without a limit.
+impl From<Received> for Queued {
+    fn from(received: Received) -> Self {
+        Self {
+            received,
+            expiry: None,
+        }
+    }
+}
 
 struct State {
-    queue: VecDeque<Received>,
+    queue: VecDeque<Queued>,
     dropped: u64,
     is_closed: bool,
 }
@@ -14,15 +36,56 @@ struct State {
 struct Shared {
     state: Mutex<State>,
     room: Condvar,
-    depth: usize,
-    delivery: Delivery,
+    qos: Qos,
     wake: Wake,
+    /// Without one, nothing expires here.
+    clock: Option<Arc<dyn Clock>>,
+    drops: SharedDrops,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing below leaves the state half changed, so a poisoned lock is as good as any.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_expired(&self, queued: &Queued) -> bool {
+        match (queued.expiry, &self.clock) {
+            (Some(expiry), Some(clock)) => clock.now() > expiry,
+            _ => false,
+        }
+    }
+
+    fn count(&self, queued: &Queued, reason: DropReason) {
+        let key = &queued.received.key;
+        self.drops.count(key, DropPlace::Queue, reason);
+    }
+
+    /// Drops what is past its expiry.
+    fn drop_expired(&self, state: &mut State) {
+        state.queue.retain(|queued| {
+            let is_expired = self.is_expired(queued);
+            if is_expired {
+                self.count(queued, self.too_old());
+            }
+            !is_expired
+        });
+    }
+
+    fn too_old(&self) -> DropReason {
+        DropReason::too_old(self.qos.class().profile().age)
+    }
+
+    /// Whether there is no room, after what is past its expiry was dropped.
+    fn is_full(&self, state: &mut State) -> bool {
+        if state.queue.len() >= self.qos.depth() {
+            self.drop_expired(state);
+        }
+        state.queue.len() >= self.qos.depth()
+    }
+
+    fn is_lossless(&self) -> bool {
+        self.qos.delivery() == Delivery::Lossless
     }
 }
 
@@ -33,10 +96,19 @@ pub enum Offer {
     Kept,
     /// It waits for the reader, and the oldest message was dropped for it.
     KeptForOldest,
+    /// It was past its expiry when it came: dropped, and counted.
+    Expired,
     /// The ring is full and drops nothing: it was not taken.
     Full,
     /// The reader is gone.
     Closed,
+}
+
+impl Offer {
+    /// Whether the message waits for the reader.
+    pub const fn is_kept(self) -> bool {
+        matches!(self, Self::Kept | Self::KeptForOldest)
+    }
 }
 
 /// The network's end of a ring.
@@ -46,9 +118,32 @@ pub struct RingWriter(Arc<Shared>);
 /// The reader's end of a ring; dropping it closes the ring.
 pub struct RingReader(Arc<Shared>);
 
-/// A ring of the stream's depth. A live one drops its oldest message when it is full; a lossless
-/// one takes no more. `wake` is called after each message that it takes.
+/// An [`accounted_ring`] without a clock, in which nothing expires, and with a ledger of its own.
 pub fn ring(qos: Qos, wake: Wake) -> (RingWriter, RingReader) {
+    new_ring(qos, wake, None, SharedDrops::new())
+}
+
+/// A ring of the stream's depth.
+///
+/// When it is full, what is past its expiry goes first; then a live ring drops its oldest message,
+/// and a lossless one takes no more. What expires while it waits is dropped when the reader comes
+/// to it. Everything that was dropped is in `drops`, as are the messages that still wait when the
+/// reader goes. `wake` is called after each message that it takes.
+pub fn accounted_ring(
+    qos: Qos,
+    wake: Wake,
+    clock: Arc<dyn Clock>,
+    drops: SharedDrops,
+) -> (RingWriter, RingReader) {
+    new_ring(qos, wake, Some(clock), drops)
+}
+
+fn new_ring(
+    qos: Qos,
+    wake: Wake,
+    clock: Option<Arc<dyn Clock>>,
+    drops: SharedDrops,
+) -> (RingWriter, RingReader) {
     let state = State {
         queue: VecDeque::new(),
         dropped: 0,
@@ -57,59 +152,83 @@ pub fn ring(qos: Qos, wake: Wake) -> (RingWriter, RingReader) {
     let shared = Arc::new(Shared {
         state: Mutex::new(state),
         room: Condvar::new(),
-        depth: qos.depth(),
-        delivery: qos.delivery(),
+        qos,
         wake,
+        clock,
+        drops,
     });
     (RingWriter(Arc::clone(&shared)), RingReader(shared))
 }
 
 impl RingWriter {
     /// Hands a message to the reader; never waits.
-    pub fn offer(&self, received: Received) -> Offer {
-        let state = self.0.lock();
-        if state.queue.len() >= self.0.depth && self.0.delivery == Delivery::Lossless {
-            return if state.is_closed {
-                Offer::Closed
-            } else {
-                Offer::Full
-            };
+    pub fn offer(&self, message: impl Into<Queued>) -> Offer {
+        let offer = self.offer_quietly(message.into());
+        if offer.is_kept() {
+            self.wake();
         }
-        self.push(state, received)
+        offer
     }
 
     /// Hands a message to the reader; a full lossless ring holds the caller until there is room
     /// or the reader is gone. Only for a network's own receiving thread.
-    pub fn offer_or_wait(&self, received: Received) -> Offer {
+    pub fn offer_or_wait(&self, message: impl Into<Queued>) -> Offer {
         let mut state = self.0.lock();
-        if self.0.delivery == Delivery::Lossless {
-            let is_full = |state: &mut State| state.queue.len() >= self.0.depth && !state.is_closed;
+        if self.0.is_lossless() {
+            let is_full = |state: &mut State| !state.is_closed && self.0.is_full(state);
             let waited = self.0.room.wait_while(state, is_full);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        self.push(state, received)
+        let offer = self.push(state, message.into());
+        if offer.is_kept() {
+            self.wake();
+        }
+        offer
     }
 
-    fn push(&self, mut state: MutexGuard<'_, State>, received: Received) -> Offer {
+    /// As [`RingWriter::offer`], but whoever calls it says later that something came: for networks
+    /// that must not call a wake under a lock of theirs.
+    pub(crate) fn offer_quietly(&self, message: Queued) -> Offer {
+        let mut state = self.0.lock();
+        if self.0.is_lossless() && !state.is_closed && self.0.is_full(&mut state) {
+            return Offer::Full;
+        }
+        self.push(state, message)
+    }
+
+    pub(crate) fn wake(&self) {
+        (self.0.wake)();
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, message: Queued) -> Offer {
         if state.is_closed {
             return Offer::Closed;
         }
+        if self.0.is_expired(&message) {
+            self.0.count(&message, self.0.too_old());
+            return Offer::Expired;
+        }
         let mut offer = Offer::Kept;
-        if state.queue.len() >= self.0.depth {
-            state.queue.pop_front();
+        if self.0.is_full(&mut state) {
+            if let Some(oldest) = state.queue.pop_front() {
+                self.0.count(&oldest, DropReason::Full);
+            }
             state.dropped += 1;
             offer = Offer::KeptForOldest;
         }
-        state.queue.push_back(received);
-        drop(state);
-        (self.0.wake)();
+        state.queue.push_back(message);
         offer
     }
 
     /// Whether a message would be taken now.
     pub(crate) fn has_room(&self) -> bool {
-        let state = self.0.lock();
-        self.0.delivery == Delivery::Live || state.queue.len() < self.0.depth || state.is_closed
+        let mut state = self.0.lock();
+        !self.0.is_lossless() || state.is_closed || !self.0.is_full(&mut state)
+    }
+
+    /// What the reader asked for.
+    pub(crate) fn qos(&self) -> Qos {
+        self.0.qos
     }
 
     /// Whether the reader is gone.
@@ -120,9 +239,20 @@ impl RingWriter {
 
 impl Subscriber for RingReader {
     fn try_next(&mut self) -> Option<Received> {
-        let next = self.0.lock().queue.pop_front();
-        if next.is_some() {
-            self.0.room.notify_one();
+        let mut state = self.0.lock();
+        let had = state.queue.len();
+        let next = loop {
+            let Some(queued) = state.queue.pop_front() else {
+                break None;
+            };
+            if !self.0.is_expired(&queued) {
+                break Some(queued.received);
+            }
+            self.0.count(&queued, self.0.too_old());
+        };
+        if had > state.queue.len() {
+            drop(state);
+            self.0.room.notify_all();
         }
         next
     }
@@ -147,5 +277,12 @@ impl RingReader {
 impl Drop for RingReader {
     fn drop(&mut self) {
         self.close();
+        let unread = std::mem::take(&mut self.0.lock().queue);
+        for queued in &unread {
+            self.0.count(queued, DropReason::Closed);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
