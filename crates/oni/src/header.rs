@@ -161,7 +161,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// A message's header.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Header {
     /// Which schema the tensors follow.
     pub schema: SchemaId,

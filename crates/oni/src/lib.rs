@@ -28,6 +28,7 @@ compile_error!("ONI payloads are little-endian and read in place: this host woul
 
 mod belief;
 mod command;
+mod encoding;
 mod forecast;
 mod frame;
 mod header;
@@ -47,6 +48,7 @@ mod wire;
 
 pub use belief::BeliefReport;
 pub use command::{Command, CommandStep};
+pub use encoding::Encoding;
 pub use forecast::{Forecast, ScanForecast};
 pub use frame::{FRAME_MAGIC, FrameError};
 pub use header::{
@@ -62,5 +64,5 @@ pub use payload::{AlignedBytes, PayloadBuffer, PayloadOrigin};
 pub use schema::{
     Dim, ModelHashRule, Schema, SchemaError, SchemaMismatch, TensorRule, check_schema, schemas,
 };
-pub use tensor::{Dtype, Element, Encoding, TensorEntry, TensorError, TensorView};
+pub use tensor::{Dtype, Element, TensorEntry, TensorError, TensorView};
 pub use typed::{InvalidMessage, TypedMessage};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::encoding::unpack;
 use crate::limits::{PAYLOAD_BYTES_MAX, TENSORS_MAX};
 use crate::payload::{Payload, PayloadBytes};
 use crate::tensor::{byte_length, check_layout, cut, is_tensor_name};
@@ -16,6 +17,8 @@ use crate::{
 pub struct Message<'a> {
     header: Header,
     payload: Payload<'a>,
+    /// How each tensor will be packed: empty, or one for each row of the table.
+    packing: Vec<Encoding>,
 }
 
 /// Why bytes are no message.
@@ -24,6 +27,9 @@ pub enum DecodeError {
     /// The header is refused.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// A packed tensor cannot be unpacked.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
     /// The payload is too long.
     #[error("expected a payload of at most {PAYLOAD_BYTES_MAX} bytes, got {got}")]
     PayloadTooLong {
@@ -34,32 +40,87 @@ pub enum DecodeError {
 
 impl<'a> Message<'a> {
     /// Reads a message. The payload stays where it is, or is copied once if it is not aligned
-    /// for every dtype; [`Message::origin`] tells which.
+    /// for every dtype, or unpacked into new memory if any tensor is packed; [`Message::origin`]
+    /// tells which. Afterwards every tensor is raw.
     ///
     /// # Errors
     /// [`DecodeError`] for anything that is no message within the limits.
     pub fn decode(header: &[u8], payload: &'a [u8]) -> Result<Self, DecodeError> {
         check_payload_bytes(payload.len())?;
-        Self::from_parts(header, Payload::from_bytes(payload))
+        Self::from_parts(header, payload, Payload::from_bytes)
     }
 
     /// The payload's length must have been checked.
-    fn from_parts(header: &[u8], payload: Payload<'a>) -> Result<Self, DecodeError> {
-        let header = Header::decode(header)?;
-        check_layout(&header.tensors, payload.as_slice().len()).map_err(HeaderError::Tensor)?;
-        Ok(Self { header, payload })
+    fn from_parts(
+        header: &[u8],
+        bytes: &'a [u8],
+        read: impl FnOnce(&'a [u8]) -> Payload<'a>,
+    ) -> Result<Self, DecodeError> {
+        let mut header = Header::decode(header)?;
+        check_layout(&header.tensors, bytes.len()).map_err(HeaderError::Tensor)?;
+        let is_raw = |tensor: &TensorEntry| tensor.encoding == Encoding::Raw;
+        let payload = if header.tensors.iter().all(is_raw) {
+            read(bytes)
+        } else {
+            let unpacked = unpack(&mut header.tensors, bytes)?;
+            Payload::owned(unpacked, PayloadOrigin::Unpacked)
+        };
+        Ok(Self {
+            header,
+            payload,
+            packing: Vec::new(),
+        })
     }
 
-    /// The two parts, ready to be sent. A payload that was built is shared, not copied.
+    /// Chooses how [`Message::encode`] packs a tensor. Here its numbers stay as they are.
     ///
     /// # Errors
-    /// [`HeaderError`] where the envelope breaks a rule of headers.
+    /// [`TensorError`] where there is no such tensor or the encoding is not for it.
+    pub fn pack(&mut self, tensor: &str, encoding: Encoding) -> Result<(), TensorError> {
+        let tensors = &self.header.tensors;
+        let Some(idx) = tensors.iter().position(|entry| entry.name == tensor) else {
+            return Err(TensorError::NoSuchTensor { name: cut(tensor) });
+        };
+        encoding.check(&tensors[idx])?;
+        self.packing.resize(tensors.len(), Encoding::Raw);
+        self.packing[idx] = encoding;
+        Ok(())
+    }
+
+    /// The two parts, ready to be sent. A payload that was built is shared, not copied, unless
+    /// [`Message::pack`] was asked for.
+    ///
+    /// # Errors
+    /// [`HeaderError`] where the envelope breaks a rule of headers, or a number cannot be packed.
     pub fn encode(&self) -> Result<EncodedMessage, HeaderError> {
+        if self.packing.iter().any(|packing| *packing != Encoding::Raw) {
+            return self.encode_packed();
+        }
         let header = self.header.encode()?;
         Ok(EncodedMessage::of_parts(header, self.payload.to_shared()))
     }
 
-    /// The header.
+    fn encode_packed(&self) -> Result<EncodedMessage, HeaderError> {
+        let mut header = self.header.clone();
+        let mut payload = AlignedBytes::default();
+        for (idx, tensor) in self.tensors().enumerate() {
+            let packing = self.packing.get(idx).copied().unwrap_or(Encoding::Raw);
+            let packed = packing.pack(tensor.entry(), tensor.bytes())?;
+            let entry = &mut header.tensors[idx];
+            entry.encoding = packing;
+            entry.length = packed.len() as u64;
+            entry.offset = payload.append_tensor(&packed) as u64;
+            // Numbers that do not compress take a little more when packed.
+            if payload.as_slice().len() > PAYLOAD_BYTES_MAX {
+                let (name, shape) = (entry.name.clone(), entry.shape.clone());
+                return Err(TensorError::TooLarge { name, shape }.into());
+            }
+        }
+        let payload = Arc::new(PayloadBytes::Owned(payload));
+        Ok(EncodedMessage::of_parts(header.encode()?, payload))
+    }
+
+    /// The header. Its tensors are those of the raw payload, whatever they were packed as.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -187,6 +248,7 @@ impl MessageBuilder {
         Message {
             header: self.header,
             payload: Payload::owned(self.payload, PayloadOrigin::Built),
+            packing: Vec::new(),
         }
     }
 }
@@ -269,7 +331,8 @@ impl EncodedMessage {
             PayloadOrigin::Copied => PayloadOrigin::Copied,
             _ => PayloadOrigin::InPlace,
         };
-        Message::from_parts(self.header(), Payload::Borrowed(self.payload(), origin))
+        let read = |bytes| Payload::Borrowed(bytes, origin);
+        Message::from_parts(self.header(), self.payload(), read)
     }
 }
 

@@ -23,7 +23,7 @@ impl AlignedBytes {
         copy
     }
 
-    fn zeroed(len: usize) -> Self {
+    pub(crate) fn zeroed(len: usize) -> Self {
         Self {
             words: vec![0; len.div_ceil(WORD_BYTES)],
             len,
@@ -35,7 +35,7 @@ impl AlignedBytes {
         &bytemuck::cast_slice(&self.words)[..self.len]
     }
 
-    fn as_mut_slice(&mut self) -> &mut [u8] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
     }
 
@@ -81,6 +81,8 @@ pub enum PayloadOrigin {
     InPlace,
     /// Not aligned or not in one run, and therefore copied once.
     Copied,
+    /// Some tensors were packed: all were unpacked into memory of their own.
+    Unpacked,
 }
 
 /// The payload of an encoded message.

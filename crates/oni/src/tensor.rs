@@ -3,7 +3,11 @@
 use std::fmt;
 
 use crate::limits::{ALIGNMENT_BYTES, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, RANK_MAX};
-use crate::wire;
+use crate::{Encoding, wire};
+
+mod error;
+
+pub use error::TensorError;
 
 /// What a tensor's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,49 +85,8 @@ impl fmt::Display for Dtype {
     }
 }
 
-/// How a tensor's bytes are packed. This version reads and writes [`Encoding::Raw`] only; the
-/// others have their numbers so that a reader can name what it refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Encoding {
-    /// The numbers themselves.
-    Raw,
-    /// Zstandard.
-    Zstd,
-    /// Bytes with a scale.
-    Int8,
-    /// A 16-bit PNG picture.
-    Png16,
-}
-
-impl Encoding {
-    /// Every encoding, in the order of its number.
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Zstd, Self::Int8, Self::Png16];
-
-    /// Its number in the header.
-    pub fn number(self) -> i32 {
-        self as i32 + 1
-    }
-
-    /// From its number in the header.
-    pub fn from_number(number: i32) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|encoding| encoding.number() == number)
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Zstd => "zstd",
-            Self::Int8 => "int8",
-            Self::Png16 => "png16",
-        }
-    }
-}
-
 /// One row of a header's tensor table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TensorEntry {
     /// Unique within the message.
     pub name: String,
@@ -133,117 +96,11 @@ pub struct TensorEntry {
     pub shape: Vec<u64>,
     /// First byte in the payload.
     pub offset: u64,
-    /// Bytes in the payload.
+    /// Bytes in the payload, packed.
     pub length: u64,
-    /// How its bytes are packed.
+    /// How its bytes are packed. In a message that was decoded or built every tensor is raw; this
+    /// tells more only in a header that was decoded on its own.
     pub encoding: Encoding,
-}
-
-/// Why a tensor table, or one tensor of it, is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TensorError {
-    /// The name is no tensor name.
-    #[error("expected a tensor name of 1 to {NAME_BYTES_MAX} of a-z 0-9 _, got {got:?}")]
-    Name {
-        /// What came, cut.
-        got: String,
-    },
-    /// Two tensors have one name.
-    #[error("expected tensor names to differ, got {name:?} twice")]
-    SameName {
-        /// The name.
-        name: String,
-    },
-    /// The dtype's number is unknown.
-    #[error("tensor {name:?}: expected a dtype number from 1 to 7, got {number}")]
-    UnknownDtype {
-        /// The tensor.
-        name: String,
-        /// What came.
-        number: i32,
-    },
-    /// The encoding is unknown, or known and not readable here.
-    #[error("tensor {name:?}: expected encoding raw (1), got {}", describe_encoding(*.number))]
-    UnsupportedEncoding {
-        /// The tensor.
-        name: String,
-        /// What came.
-        number: i32,
-    },
-    /// Too many dimensions.
-    #[error("tensor {name:?}: expected at most {RANK_MAX} dimensions, got {got}")]
-    Rank {
-        /// The tensor.
-        name: String,
-        /// What came.
-        got: usize,
-    },
-    /// The shape and dtype take more bytes than a payload may have.
-    #[error("tensor {name:?}: expected at most {PAYLOAD_BYTES_MAX} bytes, got shape {shape:?}")]
-    TooLarge {
-        /// The tensor.
-        name: String,
-        /// What came.
-        shape: Vec<u64>,
-    },
-    /// The length is not what shape and dtype take.
-    #[error("tensor {name:?}: expected length {expected} from its shape and dtype, got {got}")]
-    Length {
-        /// The tensor.
-        name: String,
-        /// From shape and dtype.
-        expected: u64,
-        /// What came.
-        got: u64,
-    },
-    /// The offset is not aligned.
-    #[error("tensor {name:?}: expected an offset that {ALIGNMENT_BYTES} divides, got {offset}")]
-    Unaligned {
-        /// The tensor.
-        name: String,
-        /// What came.
-        offset: u64,
-    },
-    /// The tensor ends behind the payload's end.
-    #[error("tensor {name:?}: expected it to end by byte {payload_bytes}, got {offset}+{length}")]
-    OutOfPayload {
-        /// The tensor.
-        name: String,
-        /// First byte.
-        offset: u64,
-        /// Bytes.
-        length: u64,
-        /// Bytes that there are.
-        payload_bytes: usize,
-    },
-    /// Two tensors share bytes.
-    #[error("expected tensors {first:?} and {second:?} to share no byte, they overlap")]
-    Overlap {
-        /// The one that begins earlier.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// A view of another type was asked for.
-    #[error("tensor {name:?}: expected dtype {expected}, got {got}")]
-    OtherDtype {
-        /// The tensor.
-        name: String,
-        /// What was asked for.
-        expected: Dtype,
-        /// What it is.
-        got: Dtype,
-    },
-}
-
-fn describe_encoding(number: i32) -> String {
-    match Encoding::from_number(number) {
-        Some(encoding) => format!(
-            "{} ({number}), which this version cannot read",
-            encoding.name()
-        ),
-        None => format!("unknown encoding {number}"),
-    }
 }
 
 /// Whether a text may name a tensor.
@@ -262,6 +119,7 @@ impl TensorEntry {
             offset,
             length,
             encoding,
+            scale,
         } = row;
         if !is_tensor_name(&name) {
             return Err(TensorError::Name { got: cut(&name) });
@@ -269,25 +127,20 @@ impl TensorEntry {
         let Some(dtype) = Dtype::from_number(number) else {
             return Err(TensorError::UnknownDtype { name, number });
         };
-        if encoding != Encoding::Raw.number() {
-            return Err(TensorError::UnsupportedEncoding {
-                name,
-                number: encoding,
-            });
-        }
         if shape.len() > RANK_MAX {
             return Err(TensorError::Rank {
                 name,
                 got: shape.len(),
             });
         }
+        let encoding = Encoding::from_wire(&name, encoding, scale)?;
         let entry = Self {
             name,
             dtype,
             shape,
             offset,
             length,
-            encoding: Encoding::Raw,
+            encoding,
         };
         entry.check_length()?;
         Ok(entry)
@@ -301,20 +154,33 @@ impl TensorEntry {
             offset: self.offset,
             length: self.length,
             encoding: self.encoding.number(),
+            scale: self.encoding.scale().unwrap_or_default(),
         }
     }
 
-    fn check_length(&self) -> Result<(), TensorError> {
-        let bytes = byte_length(&self.shape, self.dtype).ok_or_else(|| TensorError::TooLarge {
+    /// Bytes when raw.
+    pub(crate) fn raw_bytes(&self) -> Result<u64, TensorError> {
+        byte_length(&self.shape, self.dtype).ok_or_else(|| TensorError::TooLarge {
             name: self.name.clone(),
             shape: self.shape.clone(),
-        })?;
-        if bytes == self.length {
+        })
+    }
+
+    fn check_length(&self) -> Result<(), TensorError> {
+        let raw_bytes = self.raw_bytes()?;
+        self.encoding.check(self)?;
+        let expected = match self.encoding {
+            Encoding::Raw => raw_bytes,
+            Encoding::Int8 { .. } => raw_bytes / self.dtype.size_bytes() as u64,
+            // Only the packed bytes themselves can tell.
+            Encoding::Zstd | Encoding::Png16 => self.length,
+        };
+        if expected == self.length {
             return Ok(());
         }
         Err(TensorError::Length {
             name: self.name.clone(),
-            expected: bytes,
+            expected,
             got: self.length,
         })
     }

@@ -51,7 +51,7 @@ pub(crate) struct LedgerEntry {
 }
 
 /// `oni.v1.Tensor`; the enums stay numbers so that unknown ones can be named in an error.
-#[derive(Clone, PartialEq, Eq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub(crate) struct Tensor {
     #[prost(string, tag = "1")]
     pub(crate) name: String,
@@ -65,6 +65,8 @@ pub(crate) struct Tensor {
     pub(crate) length: u64,
     #[prost(int32, tag = "6")]
     pub(crate) encoding: i32,
+    #[prost(double, tag = "7")]
+    pub(crate) scale: f64,
 }
 
 #[cfg(test)]

@@ -163,6 +163,8 @@ struct Row {
     length: u64,
     #[prost(int32, tag = "6")]
     encoding: i32,
+    #[prost(double, tag = "7")]
+    scale: f64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -179,6 +181,7 @@ fn row(name: &str, shape: &[u64], offset: u64, length: u64) -> Row {
         offset,
         length,
         encoding: 1,
+        scale: 0.0,
     }
 }
 
@@ -253,19 +256,45 @@ fn absurd_tensor_tables_are_refused() {
 }
 
 #[test]
-fn an_encoding_that_cannot_be_read_is_refused_by_name() {
-    for (number, name) in [(2, "zstd"), (3, "int8"), (4, "png16"), (77, "77"), (0, "0")] {
+fn an_encoding_that_cannot_be_read_is_refused_by_number() {
+    for number in [-1, 0, 5, 77] {
         let error = decode_with(vec![Row {
             encoding: number,
             ..row("a", &[0], 0, 0)
         }])
         .unwrap_err();
         assert!(
-            matches!(error, TensorError::UnsupportedEncoding { .. }),
+            matches!(error, TensorError::UnknownEncoding { .. }),
             "{error}"
         );
-        assert!(error.to_string().contains(name), "{error}");
+        assert!(error.to_string().contains(&number.to_string()), "{error}");
     }
+}
+
+#[test]
+fn packed_rows_that_contradict_themselves_are_refused() {
+    let check = |dtype, encoding, scale, expected: fn(&TensorError) -> bool| {
+        let row = Row {
+            dtype,
+            encoding,
+            scale,
+            ..row("a", &[2], 128, 2)
+        };
+        let error = decode_with(vec![row.clone()]).unwrap_err();
+        assert!(expected(&error), "{row:?}: {error}");
+    };
+    let misfit = |error: &TensorError| matches!(error, TensorError::EncodingMisfit { .. });
+    let scale = |error: &TensorError| matches!(error, TensorError::Scale { .. });
+    check(6, 3, 0.5, misfit);
+    check(6, 4, 0.0, misfit);
+    check(1, 3, 0.0, scale);
+    check(1, 3, -1.0, scale);
+    check(1, 3, f64::NAN, scale);
+    check(1, 3, 1e300, scale);
+    check(1, 2, 0.5, scale);
+    check(1, 1, f64::NAN, scale);
+    // Right in itself, but behind the payload's end.
+    check(1, 3, 0.5, |e| matches!(e, TensorError::OutOfPayload { .. }));
 }
 
 #[test]

@@ -4,14 +4,14 @@ use super::*;
 use crate::EncodedMessage;
 
 /// A buffer of runs, as a network has them, that counts how often it is copied.
-struct Runs {
+struct Segments {
     runs: Vec<AlignedBytes>,
     /// Bytes to leave out at the beginning of a single run, so that it is not aligned.
     skip: usize,
     copies: Arc<AtomicUsize>,
 }
 
-impl PayloadBuffer for Runs {
+impl PayloadBuffer for Segments {
     fn len_bytes(&self) -> usize {
         self.runs.iter().map(|run| run.len).sum::<usize>() - self.skip
     }
@@ -35,7 +35,7 @@ impl PayloadBuffer for Runs {
 fn check(runs: &[&[u8]], skip: usize, expected: PayloadOrigin) {
     let copies = Arc::new(AtomicUsize::new(0));
     let whole = runs.concat()[skip..].to_vec();
-    let buffer = Runs {
+    let buffer = Segments {
         runs: runs.iter().map(|run| AlignedBytes::copy_of(run)).collect(),
         skip,
         copies: Arc::clone(&copies),
@@ -54,7 +54,7 @@ fn check(runs: &[&[u8]], skip: usize, expected: PayloadOrigin) {
     assert_eq!(owned.origin(), PayloadOrigin::Built);
     assert_eq!(owned, message, "messages are equal by their bytes");
     let buffer: &dyn Any = message.buffer().expect("a buffer was handed in");
-    assert!(buffer.is::<Runs>());
+    assert!(buffer.is::<Segments>());
 }
 
 #[test]
