@@ -25,6 +25,7 @@
 
 mod agent;
 mod agent_config;
+pub mod bus;
 mod counters;
 mod error_tally;
 mod grader;

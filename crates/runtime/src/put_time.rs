@@ -28,6 +28,15 @@ pub(crate) fn put_time(envelope: &Envelope, domain: &str) -> Option<Stamp> {
     i64::try_from(noted.nanos).ok().map(Stamp::from_nanos)
 }
 
+/// When the message was put last, and on which clock.
+pub(crate) fn newest_put(envelope: &Envelope) -> Option<(&str, Stamp)> {
+    envelope.ledger.iter().rev().find_map(|entry| {
+        let domain = entry.stage.strip_prefix(PUT_AT)?;
+        let nanos = i64::try_from(entry.nanos).ok()?;
+        Some((domain, Stamp::from_nanos(nanos)))
+    })
+}
+
 /// Turns a message into the last of its stream.
 pub(crate) fn note_end(envelope: &mut Envelope) {
     envelope.lifespan = Some(NEVER_USED);
