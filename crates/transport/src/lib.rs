@@ -30,6 +30,9 @@
 
 pub mod conformance;
 mod drop_ledger;
+mod heartbeat;
+mod impaired_link;
+mod impairments;
 mod in_process;
 mod loss_ledger;
 mod network;
@@ -39,6 +42,14 @@ mod ring;
 mod signal;
 
 pub use drop_ledger::{DROP_KEYS_MAX, DropLedger, DropPlace, DropReason, DropRow, SharedDrops};
+pub use heartbeat::{
+    BEAT_BYTES_MAX, Beat, BeatError, HEARTBEAT_PEERS_MAX, Heard, Heartbeat, HeartbeatConfig,
+    HeartbeatConfigError, HeartbeatCounts, PeerState, Reopen,
+};
+pub use impaired_link::{IN_FLIGHT_MAX, ImpairedLink, LinkCounts, LinkDrop};
+pub use impairments::{
+    ImpairmentError, Impairments, LinkOrder, LinkQueue, Loss, Partition, Rate, Reordering,
+};
 pub use in_process::InProcessNetwork;
 pub use loss_ledger::{Arrival, LossCounts, LossLedger, STREAMS_MAX, WINDOW};
 pub use network::{
