@@ -3,6 +3,10 @@
 use crate::limits::{ALIGNMENT_BYTES, HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::{DecodeError, EncodedMessage, Message};
 
+mod reader;
+
+pub use reader::{FrameCounts, FrameReader};
+
 /// The first bytes of a framed message.
 pub const FRAME_MAGIC: [u8; 4] = *b"ONI1";
 /// Magic, header length (u32), payload length (u64).
@@ -68,6 +72,56 @@ impl Layout {
         }
     }
 
+    /// From the beginning of a frame, of which not everything must be there yet.
+    fn read(bytes: &[u8]) -> Result<Self, FrameError> {
+        let magic = &bytes[..bytes.len().min(FRAME_MAGIC.len())];
+        if !FRAME_MAGIC.starts_with(magic) {
+            return Err(FrameError::Magic {
+                got: magic.to_vec(),
+            });
+        }
+        let Some(preamble) = bytes.first_chunk::<PREAMBLE_BYTES>() else {
+            return Err(FrameError::Truncated {
+                expected: PREAMBLE_BYTES,
+                got: bytes.len(),
+            });
+        };
+        let [.., a, b, c, d, e, f, g, h] = *preamble;
+        let payload_bytes = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let [_, _, _, _, a, b, c, d, ..] = *preamble;
+        let header_bytes = u32::from_le_bytes([a, b, c, d]);
+        Ok(Self::new(
+            within("header", u64::from(header_bytes), HEADER_BYTES_MAX)?,
+            within("payload", payload_bytes, PAYLOAD_BYTES_MAX)?,
+        ))
+    }
+
+    /// The frame at the beginning of `bytes`, whole and with the right checksum.
+    fn check<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], FrameError> {
+        let expected = self.frame_bytes();
+        let Some(frame) = bytes.get(..expected) else {
+            return Err(FrameError::Truncated {
+                expected,
+                got: bytes.len(),
+            });
+        };
+        let (content, stated) = frame.split_at(self.payload_end);
+        let actual = checksum(content);
+        if actual != stated {
+            let (expected, got) = (crate::header::hex(&actual), crate::header::hex(stated));
+            return Err(FrameError::Checksum { expected, got });
+        }
+        Ok(frame)
+    }
+
+    fn header<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        &frame[PREAMBLE_BYTES..self.header_end]
+    }
+
+    fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        &frame[self.payload_begin..self.payload_end]
+    }
+
     fn frame_bytes(&self) -> usize {
         self.payload_end + CHECKSUM_BYTES
     }
@@ -104,44 +158,10 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`FrameError`]; for [`FrameError::Truncated`] more bytes may help.
     pub fn from_frame(bytes: &'a [u8]) -> Result<(Self, usize), FrameError> {
-        let magic = &bytes[..bytes.len().min(FRAME_MAGIC.len())];
-        if !FRAME_MAGIC.starts_with(magic) {
-            return Err(FrameError::Magic {
-                got: magic.to_vec(),
-            });
-        }
-        let Some(preamble) = bytes.first_chunk::<PREAMBLE_BYTES>() else {
-            return Err(FrameError::Truncated {
-                expected: PREAMBLE_BYTES,
-                got: bytes.len(),
-            });
-        };
-        let [.., a, b, c, d, e, f, g, h] = *preamble;
-        let payload_bytes = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let [_, _, _, _, a, b, c, d, ..] = *preamble;
-        let header_bytes = u32::from_le_bytes([a, b, c, d]);
-        let layout = Layout::new(
-            within("header", u64::from(header_bytes), HEADER_BYTES_MAX)?,
-            within("payload", payload_bytes, PAYLOAD_BYTES_MAX)?,
-        );
-        let expected = layout.frame_bytes();
-        let Some(frame) = bytes.get(..expected) else {
-            return Err(FrameError::Truncated {
-                expected,
-                got: bytes.len(),
-            });
-        };
-        let (content, stated) = frame.split_at(layout.payload_end);
-        let actual = checksum(content);
-        if actual != stated {
-            let (expected, got) = (crate::header::hex(&actual), crate::header::hex(stated));
-            return Err(FrameError::Checksum { expected, got });
-        }
-        let header = &content[PREAMBLE_BYTES..layout.header_end];
-        Ok((
-            Self::decode(header, &content[layout.payload_begin..])?,
-            expected,
-        ))
+        let layout = Layout::read(bytes)?;
+        let frame = layout.check(bytes)?;
+        let message = Self::decode(layout.header(frame), layout.payload(frame))?;
+        Ok((message, frame.len()))
     }
 }
 

@@ -50,7 +50,7 @@ pub use belief::BeliefReport;
 pub use command::{Command, CommandStep};
 pub use encoding::Encoding;
 pub use forecast::{Forecast, ScanForecast};
-pub use frame::{FRAME_MAGIC, FrameError};
+pub use frame::{FRAME_MAGIC, FrameCounts, FrameError, FrameReader};
 pub use header::{
     Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Sequence, Source, TraceContext,
 };
