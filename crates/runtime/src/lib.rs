@@ -35,6 +35,7 @@ mod observer;
 mod plans;
 mod player;
 mod put_time;
+pub mod relay;
 mod report;
 mod restarts;
 mod run_node;
