@@ -180,6 +180,11 @@ impl fmt::Debug for KeyPattern {
     }
 }
 
+/// Whether a text may stand between two slashes of a key.
+pub(crate) fn is_chunk(chunk: &str) -> bool {
+    check_chunk(chunk).is_ok()
+}
+
 fn check_chunk(chunk: &str) -> Result<(), KeyError> {
     // The same rule as for agents, which are chunks of keys.
     AgentName::new(cut(chunk))

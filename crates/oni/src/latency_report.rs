@@ -1,9 +1,8 @@
 //! `telemetry.latency`.
 
-use crate::limits::NAME_BYTES_MAX;
-use crate::tensor::cut;
-use crate::typed::{scalar, values};
-use crate::{InvalidMessage, Message, MessageBuilder, TypedMessage};
+use crate::text::{read_lines, write_lines};
+use crate::typed::{scalar, signed, values};
+use crate::{InvalidMessage, ListOf, Message, MessageBuilder, TypedMessage};
 
 const NAMES: &str = "stage_names";
 
@@ -43,24 +42,13 @@ impl TypedMessage<'_> for LatencyReport {
     const NAME: &'static str = "telemetry.latency";
 
     fn write(&self, builder: MessageBuilder) -> Result<MessageBuilder, InvalidMessage> {
-        let names: String = self
-            .stages
-            .iter()
-            .flat_map(|stage| {
-                [
-                    stage.stage.as_str(),
-                    "
-",
-                ]
-            })
-            .collect();
-        stage_names(names.as_bytes(), self.stages.len())?;
+        let names = self.stages.iter().map(|stage| stage.stage.as_str());
+        let builder = write_lines(builder, NAMES, ListOf::Names, names)?;
         let shape = [self.stages.len()];
         let column = |of: fn(&StageLatency) -> u64| -> Vec<i64> {
             self.stages.iter().map(|stage| signed(of(stage))).collect()
         };
         Ok(builder
-            .tensor(NAMES, &[names.len()], names.as_bytes())?
             .tensor("count", &shape, &column(|stage| stage.count))?
             .tensor("p50_nanos", &shape, &column(|stage| stage.p50_nanos))?
             .tensor("p99_nanos", &shape, &column(|stage| stage.p99_nanos))?
@@ -77,7 +65,7 @@ impl TypedMessage<'_> for LatencyReport {
         let p99 = values::<i64>(message, "p99_nanos")?;
         let p999 = values::<i64>(message, "p999_nanos")?;
         let max = values::<i64>(message, "max_nanos")?;
-        let names = stage_names(values(message, NAMES)?, count.len())?;
+        let names = read_lines(message, NAMES, ListOf::Names, Some(count.len()))?;
         let stage = |(idx, name): (usize, &str)| StageLatency {
             stage: name.to_string(),
             count: count[idx].unsigned_abs(),
@@ -94,33 +82,4 @@ impl TypedMessage<'_> for LatencyReport {
             duplicated: counter("duplicated")?,
         })
     }
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn stage_names(bytes: &[u8], n_stages: usize) -> Result<Vec<&str>, InvalidMessage> {
-    let refuse = |expected: String| InvalidMessage::Text {
-        tensor: NAMES,
-        expected,
-        got: cut(&String::from_utf8_lossy(
-            &bytes[..bytes.len().min(4 * NAME_BYTES_MAX)],
-        )),
-    };
-    let text = str::from_utf8(bytes)
-        .ok()
-        .ok_or_else(|| refuse("UTF-8".to_string()))?;
-    let names: Vec<&str> = text.split_terminator('\n').collect();
-    let plain = |name: &&str| {
-        (1..=NAME_BYTES_MAX).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    let ended = text.is_empty() || text.ends_with('\n');
-    if names.len() != n_stages || !ended || !names.iter().all(plain) {
-        return Err(refuse(format!(
-            "{n_stages} names of printable ASCII, each with a line feed"
-        )));
-    }
-    Ok(names)
 }

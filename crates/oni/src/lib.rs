@@ -27,42 +27,71 @@
 compile_error!("ONI payloads are little-endian and read in place: this host would misread them");
 
 mod belief;
+mod camera;
 mod command;
+mod content;
+mod depth;
 mod encoding;
+mod error_code;
 mod forecast;
 mod frame;
+mod goal;
 mod header;
+mod health;
+mod imu;
 mod json;
 mod key;
 mod latency_report;
+mod latent_state;
 mod lidar;
 pub mod limits;
+mod manifest;
 mod message;
 mod odometry;
 mod payload;
+mod pinhole;
+mod range_bearing;
 mod schema;
+mod schema_diff;
+mod schema_document;
+mod stop;
 mod tensor;
+mod text;
 mod typed;
 mod validate;
 mod wire;
 
 pub use belief::BeliefReport;
+pub use camera::{Camera, PixelFormat};
 pub use command::{Command, CommandStep};
+pub use depth::Depth;
 pub use encoding::Encoding;
+pub use error_code::ErrorCode;
 pub use forecast::{Forecast, ScanForecast};
 pub use frame::{FRAME_MAGIC, FrameCounts, FrameError, FrameReader};
+pub use goal::{Goal, Waypoint};
 pub use header::{
     Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Sequence, Source, TraceContext,
 };
+pub use health::{DropCount, Health, HealthState, KeyCounts};
+pub use imu::Imu;
 pub use json::canonical_json;
 pub use key::{Key, KeyError, KeyPattern};
 pub use latency_report::{LatencyReport, StageLatency};
+pub use latent_state::{LatentState, LatentStep, Validity};
 pub use lidar::Lidar;
+pub use manifest::{Direction, Manifest, Stream};
 pub use message::{DecodeError, EncodedMessage, Message, MessageBuilder};
 pub use odometry::Odometry;
 pub use payload::{AlignedBytes, PayloadBuffer, PayloadOrigin};
+pub use pinhole::Pinhole;
+pub use range_bearing::{Measured, Neighbour, RangeBearing};
 pub use schema::{
-    Dim, ModelHashRule, Schema, SchemaError, SchemaMismatch, TensorRule, check_schema, schemas,
+    Content, Dim, ListOf, ModelHashRule, Presence, Schema, SchemaError, SchemaMismatch, TensorRule,
+    check_schema, schema_documents, schemas,
 };
+pub use schema_diff::{Effect, SchemaDifference, schema_differences};
+pub use schema_document::SchemaDocument;
+pub use stop::{Severity, Stop};
 pub use tensor::{Dtype, Element, TensorEntry, TensorError, TensorView};
 pub use typed::{InvalidMessage, TypedMessage};

@@ -19,3 +19,11 @@ pub const NAME_BYTES_MAX: usize = 64;
 pub const KEY_BYTES_MAX: usize = 320;
 /// Every tensor begins at a multiple of this many bytes of the payload.
 pub const ALIGNMENT_BYTES: usize = 64;
+/// Bytes of a schema document.
+pub const SCHEMA_BYTES_MAX: usize = 256 * 1024;
+/// Levels of objects and arrays in a schema document.
+pub const SCHEMA_DEPTH_MAX: usize = 64;
+/// Bytes of a text in a tensor.
+pub const TEXT_BYTES_MAX: usize = 1024;
+/// Lines of a list in a tensor.
+pub const LINES_MAX: usize = 64 * 1024;

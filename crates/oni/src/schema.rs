@@ -1,19 +1,32 @@
 //! Schemas: what the tensors of a message type are, read from the files of `schemas/oni/v1`.
 
+use std::fmt;
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use crate::{Dtype, Header, SchemaDocument, SchemaId, TensorEntry};
 
-use crate::tensor::is_tensor_name;
-use crate::{Dtype, Header, SchemaId, TensorEntry, canonical_json};
+mod parse;
+
+pub use parse::SchemaError;
+pub(crate) use parse::parse_document;
 
 /// The files, embedded so that a program carries the schemas that it was built with.
-const FILES: [&str; 6] = [
+const FILES: [&str; 16] = [
     include_str!("../../../schemas/oni/v1/actuator.cmd.json"),
+    include_str!("../../../schemas/oni/v1/agent.manifest.json"),
+    include_str!("../../../schemas/oni/v1/agent.schema.json"),
+    include_str!("../../../schemas/oni/v1/event.stop.json"),
+    include_str!("../../../schemas/oni/v1/mission.goal.json"),
     include_str!("../../../schemas/oni/v1/model.belief.json"),
+    include_str!("../../../schemas/oni/v1/model.latent_state.json"),
     include_str!("../../../schemas/oni/v1/model.prediction.json"),
+    include_str!("../../../schemas/oni/v1/sensor.camera.json"),
+    include_str!("../../../schemas/oni/v1/sensor.depth.json"),
+    include_str!("../../../schemas/oni/v1/sensor.imu.json"),
     include_str!("../../../schemas/oni/v1/sensor.lidar.json"),
     include_str!("../../../schemas/oni/v1/sensor.odometry.json"),
+    include_str!("../../../schemas/oni/v1/sensor.range_bearing.json"),
+    include_str!("../../../schemas/oni/v1/telemetry.health.json"),
     include_str!("../../../schemas/oni/v1/telemetry.latency.json"),
 ];
 
@@ -25,6 +38,16 @@ static SCHEMAS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
 /// Every schema that this version knows, in the order of their names.
 pub fn schemas() -> &'static [Schema] {
     &SCHEMAS
+}
+
+/// The documents of [`schemas`], in the same order, to be served to whoever asks.
+///
+/// # Panics
+/// Never: a test parses every file.
+pub fn schema_documents() -> Vec<SchemaDocument> {
+    let document = |file: &&str| SchemaDocument::of_file(file);
+    let documents: Result<_, _> = FILES.iter().map(document).collect();
+    documents.expect("the embedded schema files are tested")
 }
 
 /// Whether a message type's header must name the model that made it.
@@ -47,15 +70,64 @@ pub enum Dim {
     Symbol(String),
 }
 
+impl fmt::Display for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(length) => write!(f, "{length}"),
+            Self::Symbol(symbol) => f.write_str(symbol),
+        }
+    }
+}
+
+/// What the numbers of a tensor are together, beyond the range of each (`x-rule`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing but numbers.
+    Numbers,
+    /// Each run of nine, row-major, is a covariance of x, y and yaw.
+    Covariance,
+    /// No number is below the one before it.
+    Ascending,
+    /// Bytes of a list.
+    List(ListOf, Option<String>),
+    /// One UTF-8 text without control characters, of at most
+    /// [`TEXT_BYTES_MAX`](crate::limits::TEXT_BYTES_MAX) bytes.
+    Text,
+    /// The canonical JSON of a schema.
+    Schema,
+}
+
+/// What each line of a list is; lists are bytes, each line ended by a line feed. The length of the
+/// dimension that [`Content::List`] may name is the number of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOf {
+    /// 1 to 64 printable ASCII characters without spaces.
+    Names,
+    /// Names of agents.
+    Agents,
+    /// Keys.
+    Keys,
+    /// Keys, or patterns of keys.
+    Patterns,
+}
+
 /// What one tensor of a message type must be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorRule {
     /// Its name.
     pub name: String,
+    /// What it is, in words.
+    pub description: String,
+    /// Whether it may be missing.
+    pub presence: Presence,
     /// What its numbers are.
     pub dtype: Dtype,
     /// Its dimensions.
     pub dims: Vec<Dim>,
+    /// The unit of its numbers; `1` for counts, codes and bytes.
+    pub unit: String,
+    /// The coordinate frame of its numbers, where they have one.
+    pub frame: Option<String>,
     /// Whether there must be at least one value.
     pub non_empty: bool,
     /// Every value is at least this.
@@ -64,6 +136,17 @@ pub struct TensorRule {
     pub exclusive_minimum: Option<f64>,
     /// Every value is at most this.
     pub maximum: Option<f64>,
+    /// What its numbers are together.
+    pub content: Content,
+}
+
+/// Whether a message must have a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It must.
+    Required,
+    /// It may; where it does, the tensor follows its rule.
+    Optional,
 }
 
 /// A message type.
@@ -71,22 +154,19 @@ pub struct TensorRule {
 pub struct Schema {
     /// Name, version and hash.
     pub id: SchemaId,
+    /// What the messages are, in words.
+    pub description: String,
     /// Whether headers name a model.
     pub model_hash: ModelHashRule,
-    /// The tensors that a message must have; it may have others.
+    /// The tensors that a message must or may have; it may have others.
     pub tensors: Vec<TensorRule>,
 }
 
-/// Why a text is no schema.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("schema at {at}: expected {expected}, got {got}")]
-pub struct SchemaError {
-    at: String,
-    expected: &'static str,
-    got: String,
-}
-
 /// Why the messages of a header are not the ones that this version knows.
+///
+/// Where a version differs, `difference` is the first tensor of the header's table that the known
+/// schema would refuse; [`schema_differences`](crate::schema_differences) tells all of them, for
+/// who has both documents.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaMismatch {
     /// No schema of that name is known here.
@@ -104,20 +184,24 @@ pub enum SchemaMismatch {
         got: SchemaId,
     },
     /// The major version differs.
-    #[error("incompatible major version: expected schema {expected}, got {got}")]
+    #[error("incompatible major version: expected schema {expected}, got {got}: {difference}")]
     OtherMajor {
         /// What is known here.
         expected: SchemaId,
         /// What the header says.
         got: SchemaId,
+        /// Which tensor differs.
+        difference: Box<str>,
     },
     /// One version, two contents: somebody changed a schema and not its version.
-    #[error("one version with two contents: expected schema {expected}, got {got}")]
+    #[error("one version with two contents: expected schema {expected}, got {got}: {difference}")]
     OtherHash {
         /// What is known here.
         expected: SchemaId,
         /// What the header says.
         got: SchemaId,
+        /// Which tensor differs.
+        difference: Box<str>,
     },
     /// A tensor is missing or is another.
     #[error("expected schema {expected}, got {got}: {difference}")]
@@ -127,7 +211,7 @@ pub enum SchemaMismatch {
         /// What the header says.
         got: SchemaId,
         /// Which tensor, what it must be and what it is.
-        difference: String,
+        difference: Box<str>,
     },
 }
 
@@ -149,90 +233,62 @@ pub fn check_schema(header: &Header) -> Result<(), SchemaMismatch> {
 }
 
 impl Schema {
-    /// Reads a schema file.
-    ///
-    /// # Errors
-    /// [`SchemaError`] with the place in the file.
-    pub fn parse(text: &str) -> Result<Self, SchemaError> {
-        let json: Value = serde_json::from_str(text).map_err(|error| SchemaError {
-            at: format!("line {}", error.line()),
-            expected: "JSON",
-            got: error.to_string(),
-        })?;
-        let root = Node {
-            at: String::new(),
-            json: &json,
-        };
-        let version = root.member("x-version")?;
-        let model_hash = root.member("x-model-hash")?;
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&blake3::hash(canonical_json(&json).as_bytes()).as_bytes()[..16]);
-        let tensors = root.member("properties")?.member("tensors")?;
-        let properties = tensors.member("properties")?;
-        let names = tensors.member("required")?.items()?;
-        Ok(Self {
-            id: SchemaId {
-                name: root.member("title")?.text()?.to_string(),
-                major: version.member("major")?.number()?,
-                minor: version.member("minor")?.number()?,
-                hash,
-            },
-            model_hash: match model_hash.text()? {
-                "absent" => ModelHashRule::Absent,
-                "optional" => ModelHashRule::Optional,
-                "required" => ModelHashRule::Required,
-                _ => return Err(model_hash.error("absent, optional or required")),
-            },
-            tensors: names
-                .iter()
-                .map(|name| tensor_rule(name, &properties))
-                .collect::<Result<_, _>>()?,
-        })
-    }
-
     /// Checks that messages of this header can be read with this schema.
     ///
     /// # Errors
     /// [`SchemaMismatch`], which prints both names, versions and hashes.
     pub fn check(&self, header: &Header) -> Result<(), SchemaMismatch> {
-        let (expected, got) = (self.id.clone(), header.schema.clone());
-        if expected == got {
-            return self.check_tensors(header);
+        let difference = self.differing_tensor(header);
+        if self.id == header.schema && difference.is_none() {
+            return Ok(());
         }
+        let (expected, got) = (self.id.clone(), header.schema.clone());
+        let same_table = || "no tensor of this message differs in dtype or shape".into();
         if expected.name != got.name {
             return Err(SchemaMismatch::OtherType { expected, got });
         }
         if expected.major != got.major {
-            return Err(SchemaMismatch::OtherMajor { expected, got });
+            let difference = difference.unwrap_or_else(same_table);
+            return Err(SchemaMismatch::OtherMajor {
+                expected,
+                got,
+                difference,
+            });
         }
-        if expected.minor == got.minor {
-            return Err(SchemaMismatch::OtherHash { expected, got });
+        if expected.minor == got.minor && expected.hash != got.hash {
+            let difference = difference.unwrap_or_else(same_table);
+            return Err(SchemaMismatch::OtherHash {
+                expected,
+                got,
+                difference,
+            });
         }
-        self.check_tensors(header)
+        match difference {
+            None => Ok(()),
+            Some(difference) => Err(SchemaMismatch::OtherTensor {
+                expected,
+                got,
+                difference,
+            }),
+        }
     }
 
-    fn check_tensors(&self, header: &Header) -> Result<(), SchemaMismatch> {
-        for rule in &self.tensors {
-            let found = header
-                .tensors
-                .iter()
-                .find(|tensor| tensor.name == rule.name);
-            if !found.is_some_and(|tensor| rule.fits(tensor)) {
-                let found = found.map_or_else(
-                    || "none".to_string(),
-                    |tensor| format!("{} {:?}", tensor.dtype, tensor.shape),
-                );
-                let TensorRule {
-                    name, dtype, dims, ..
-                } = rule;
-                return Err(SchemaMismatch::OtherTensor {
-                    expected: self.id.clone(),
-                    got: header.schema.clone(),
-                    difference: format!("tensor {name:?} must be {dtype} {dims:?}, is {found}"),
-                });
+    /// The first tensor that is missing or is another.
+    fn differing_tensor(&self, header: &Header) -> Option<Box<str>> {
+        self.tensors.iter().find_map(|rule| {
+            let mut tensors = header.tensors.iter();
+            let found = tensors.find(|tensor| tensor.name == rule.name);
+            let fits = found.map_or(rule.presence == Presence::Optional, |it| rule.fits(it));
+            if fits {
+                return None;
             }
-        }
-        Ok(())
+            let found = found.map_or_else(
+                || "none".to_string(),
+                |tensor| format!("{} {:?}", tensor.dtype, tensor.shape),
+            );
+            let (name, expected) = (&rule.name, rule.layout());
+            Some(format!("tensor {name:?}: expected {expected}, got {found}").into())
+        })
     }
 }
 
@@ -247,95 +303,11 @@ impl TensorRule {
             && self.dims.len() == tensor.shape.len()
             && self.dims.iter().zip(&tensor.shape).all(fits_dim)
     }
-}
 
-fn tensor_rule(name: &Node<'_>, properties: &Node<'_>) -> Result<TensorRule, SchemaError> {
-    if !is_tensor_name(name.text()?) {
-        return Err(name.error("a tensor name"));
-    }
-    let tensor = properties.member(name.text()?)?;
-    let parts = tensor.member("properties")?;
-    let dtype = parts.member("dtype")?.member("const")?;
-    let data = parts.member("data")?;
-    let items = data.member("items")?;
-    let dim = |node: &Node<'_>| match node.json {
-        Value::String(symbol) => Ok(Dim::Symbol(symbol.clone())),
-        _ => Ok(Dim::Fixed(node.number()?)),
-    };
-    let limit = |name: &str| match items.json.get(name) {
-        None => Ok(None),
-        Some(_) => items.member(name).and_then(|limit| {
-            let number = limit.json.as_f64();
-            number.map(Some).ok_or_else(|| limit.error("a number"))
-        }),
-    };
-    Ok(TensorRule {
-        name: name.text()?.to_string(),
-        dtype: Dtype::from_name(dtype.text()?).ok_or_else(|| dtype.error("a dtype"))?,
-        dims: tensor
-            .member("x-dims")?
-            .items()?
-            .iter()
-            .map(dim)
-            .collect::<Result<_, _>>()?,
-        non_empty: data.json.get("minItems").is_some(),
-        minimum: limit("minimum")?,
-        exclusive_minimum: limit("exclusiveMinimum")?,
-        maximum: limit("maximum")?,
-    })
-}
-
-/// A place in a JSON document, for errors that say where.
-struct Node<'j> {
-    at: String,
-    json: &'j Value,
-}
-
-impl<'j> Node<'j> {
-    fn error(&self, expected: &'static str) -> SchemaError {
-        let at = if self.at.is_empty() {
-            "/".to_string()
-        } else {
-            self.at.clone()
-        };
-        SchemaError {
-            at,
-            expected,
-            got: self.json.to_string().chars().take(80).collect(),
-        }
-    }
-
-    fn member(&self, name: &str) -> Result<Self, SchemaError> {
-        let at = format!("{}/{name}", self.at);
-        match self.json.get(name) {
-            Some(json) => Ok(Self { at, json }),
-            None => Err(SchemaError {
-                at,
-                expected: "a member",
-                got: "none".to_string(),
-            }),
-        }
-    }
-
-    fn items(&self) -> Result<Vec<Self>, SchemaError> {
-        let items = self.json.as_array().ok_or_else(|| self.error("an array"))?;
-        let node = |(idx, json)| Self {
-            at: format!("{}/{idx}", self.at),
-            json,
-        };
-        Ok(items.iter().enumerate().map(node).collect())
-    }
-
-    fn text(&self) -> Result<&'j str, SchemaError> {
-        self.json.as_str().ok_or_else(|| self.error("a text"))
-    }
-
-    fn number<T: TryFrom<u64>>(&self) -> Result<T, SchemaError> {
-        let number = self
-            .json
-            .as_u64()
-            .and_then(|number| T::try_from(number).ok());
-        number.ok_or_else(|| self.error("a whole number"))
+    /// Its dtype and dimensions, such as `f32 [horizon, beam]`.
+    pub fn layout(&self) -> String {
+        let dims: Vec<String> = self.dims.iter().map(ToString::to_string).collect();
+        format!("{} [{}]", self.dtype, dims.join(", "))
     }
 }
 

@@ -189,15 +189,13 @@ impl TensorEntry {
 /// Bytes of a raw tensor, or `None` beyond what a payload may have.
 pub(crate) fn byte_length(shape: &[u64], dtype: Dtype) -> Option<u64> {
     let bytes_max = PAYLOAD_BYTES_MAX as u64;
-    // Also where another dimension is zero: nobody should have to think about [0, 2^63].
-    if shape.iter().any(|dim| *dim > bytes_max) {
-        return None;
-    }
-    let size = dtype.size_bytes() as u64;
-    let bytes = shape
-        .iter()
-        .try_fold(size, |product, dim| product.checked_mul(*dim))?;
-    (bytes <= bytes_max).then_some(bytes)
+    // A zero counts as one for the limit: nobody should have to think about [0, 2^63], and some
+    // array libraries refuse it.
+    let mut sizes = shape.iter().map(|dim| (*dim).max(1));
+    let bytes = sizes.try_fold(dtype.size_bytes() as u64, |product, dim| {
+        product.checked_mul(dim).filter(|bytes| *bytes <= bytes_max)
+    })?;
+    Some(if shape.contains(&0) { 0 } else { bytes })
 }
 
 /// Checks that every tensor lies aligned within the payload and that none share a byte or a name.

@@ -4,7 +4,8 @@ use sedge_spacetime::{Covariance2, CovarianceError, Pose2, Twist2};
 
 use crate::validate::validate;
 use crate::{
-    Dim, Element, Envelope, Message, MessageBuilder, Schema, SchemaMismatch, TensorError, schemas,
+    Dim, Element, Envelope, Message, MessageBuilder, Schema, SchemaError, SchemaMismatch,
+    TensorError, schemas,
 };
 
 /// A message type of `schemas/oni/v1`.
@@ -121,7 +122,7 @@ pub enum InvalidMessage {
     #[error("tensor {tensor:?}: {error}")]
     Covariance {
         /// The tensor.
-        tensor: &'static str,
+        tensor: String,
         /// Why not.
         error: CovarianceError,
     },
@@ -129,12 +130,15 @@ pub enum InvalidMessage {
     #[error("tensor {tensor:?}: expected {expected}, got {got:?}")]
     Text {
         /// The tensor.
-        tensor: &'static str,
+        tensor: String,
         /// What it should hold.
         expected: String,
         /// What came, cut.
         got: String,
     },
+    /// The document of an `agent.schema` is no schema.
+    #[error(transparent)]
+    Document(#[from] SchemaError),
 }
 
 /// The numbers of a tensor that the schema check has already found.
@@ -151,6 +155,29 @@ pub(crate) fn values<'m, T: Element>(
 /// The only number of a tensor of shape `[1]`.
 pub(crate) fn scalar<T: Element>(message: &Message<'_>, name: &str) -> Result<T, TensorError> {
     Ok(values(message, name)?[0])
+}
+
+/// The lengths of a tensor's dimensions; what came fits into memory, so they fit into `usize`.
+pub(crate) fn shape<const N: usize>(message: &Message<'_>, name: &str) -> [usize; N] {
+    let tensor = message.tensor(name);
+    let shape = &tensor
+        .expect("the schema check found every required tensor")
+        .entry()
+        .shape;
+    std::array::from_fn(|idx| shape[idx] as usize)
+}
+
+/// Rows of `N` numbers, in place; the schema fixes the last dimension.
+pub(crate) fn rows<'m, T: Element, const N: usize>(
+    message: &'m Message<'_>,
+    name: &str,
+) -> Result<&'m [[T; N]], TensorError> {
+    Ok(values::<T>(message, name)?.as_chunks().0)
+}
+
+/// Numbers that are counts: stored up to 2^63 - 1, more is stored as that.
+pub(crate) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn pose_to_row(pose: Pose2) -> [f64; 3] {
@@ -183,7 +210,7 @@ pub(crate) fn covariance_to_rows(covariance: &Covariance2) -> [f64; 9] {
 
 /// `rows` has nine numbers: the schema fixes the dimensions.
 pub(crate) fn covariance_from_rows(
-    tensor: &'static str,
+    tensor: &str,
     rows: &[f64],
 ) -> Result<Covariance2, InvalidMessage> {
     // The matrix type belongs to spacetime's vendor; a covariance that exists lends it.
@@ -191,5 +218,8 @@ pub(crate) fn covariance_from_rows(
     for (idx, value) in rows.iter().enumerate() {
         matrix[(idx / 3, idx % 3)] = *value;
     }
-    Covariance2::new(matrix).map_err(|error| InvalidMessage::Covariance { tensor, error })
+    Covariance2::new(matrix).map_err(|error| InvalidMessage::Covariance {
+        tensor: tensor.to_string(),
+        error,
+    })
 }

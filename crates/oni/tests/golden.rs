@@ -1,44 +1,236 @@
-//! The golden vectors of `schemas/oni/golden`: one framed message of each type beside its JSON.
+//! The golden vectors of `schemas/oni/golden`: frames that every reader must read to the same
+//! content, and frames that every reader must refuse for the same reason.
 //!
 //! They pin the bytes: a reader in another language, or a later version of this one, is held to
 //! them. `ONI_WRITE_GOLDEN=1 cargo test -p sedge-oni --test golden` writes them anew.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests, functions beside them included"
+)]
+
+#[path = "golden/craft.rs"]
+mod craft;
+#[path = "golden/invalid.rs"]
+mod invalid;
 #[path = "sample/sample.rs"]
 mod sample;
+#[path = "golden/valid.rs"]
+mod valid;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
 
-use sedge_oni::Message;
+use sedge_oni::{
+    BeliefReport, Camera, Command, Depth, ErrorCode, Forecast, Goal, Health, Imu, InvalidMessage,
+    LatencyReport, LatentState, Lidar, Manifest, Message, Odometry, RangeBearing, SchemaDocument,
+    Stop, TypedMessage, schemas,
+};
+use serde_json::{Value, json};
 
-fn path(name: &str, extension: &str) -> PathBuf {
-    let golden = "../../schemas/oni/golden";
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join(golden)
-        .join(format!("{name}.{extension}"))
+use crate::valid::Pinned;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/oni/golden");
+
+fn path(kind: &str, file: &str) -> PathBuf {
+    PathBuf::from(GOLDEN).join(kind).join(file)
+}
+
+fn is_writing() -> bool {
+    std::env::var_os("ONI_WRITE_GOLDEN").is_some()
+}
+
+/// Texts are compared, because `serde_json` reads some floats one bit off; members are sorted,
+/// because other crates may ask it to keep their order.
+fn pretty(json: &Value) -> String {
+    serde_json::to_string_pretty(&sorted(json)).unwrap() + "\n"
+}
+
+fn sorted(json: &Value) -> Value {
+    match json {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(members) => {
+            let members: BTreeMap<&String, &Value> = members.iter().collect();
+            let members = members
+                .into_iter()
+                .map(|(name, it)| (name.clone(), sorted(it)));
+            Value::Object(members.collect())
+        }
+        plain => plain.clone(),
+    }
+}
+
+/// The files of a folder, without their ending.
+fn stems(kind: &str, extension: &str) -> BTreeSet<String> {
+    let files = fs::read_dir(path(kind, "")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let stem = |name: String| name.strip_suffix(extension).map(str::to_string);
+    names.filter_map(stem).collect()
+}
+
+/// Reads a message as its Rust type.
+fn read_typed(message: &Message<'_>) -> Result<(), InvalidMessage> {
+    fn read<'a, T: TypedMessage<'a>>(message: &'a Message<'_>) -> Result<(), InvalidMessage> {
+        T::from_message(message).map(drop)
+    }
+    match message.header().schema.name.as_str() {
+        Command::NAME => read::<Command>(message),
+        Manifest::NAME => read::<Manifest<'_>>(message),
+        SchemaDocument::NAME => read::<SchemaDocument>(message),
+        Stop::NAME => read::<Stop<'_>>(message),
+        Goal::NAME => read::<Goal>(message),
+        BeliefReport::NAME => read::<BeliefReport<'_>>(message),
+        LatentState::NAME => read::<LatentState<'_>>(message),
+        Forecast::NAME => read::<Forecast<'_>>(message),
+        Camera::NAME => read::<Camera<'_>>(message),
+        Depth::NAME => read::<Depth<'_>>(message),
+        Imu::NAME => read::<Imu<'_>>(message),
+        Lidar::NAME => read::<Lidar<'_>>(message),
+        Odometry::NAME => read::<Odometry>(message),
+        RangeBearing::NAME => read::<RangeBearing>(message),
+        Health::NAME => read::<Health<'_>>(message),
+        LatencyReport::NAME => read::<LatencyReport>(message),
+        other => panic!("{other} has no Rust type"),
+    }
+}
+
+/// Reads a frame as far as it goes.
+fn refusal(frame: &[u8]) -> Result<(), ErrorCode> {
+    let (message, used) = Message::from_frame(frame).map_err(|error| error.code())?;
+    assert_eq!(used, frame.len());
+    sedge_oni::check_schema(message.header()).map_err(|error| error.code())?;
+    read_typed(&message).map_err(|error| error.code())
 }
 
 #[test]
-fn the_golden_vectors_are_what_is_written_and_read() {
-    for message in sample::all() {
-        let name = &message.header().schema.name;
-        let frame = message.encode().unwrap().to_frame();
-        let json = message.to_json();
-        if std::env::var_os("ONI_WRITE_GOLDEN").is_some() {
-            std::fs::write(path(name, "oni"), &frame).unwrap();
-            let text = serde_json::to_string_pretty(&json).unwrap() + "\n";
-            std::fs::write(path(name, "json"), text).unwrap();
+fn every_valid_vector_is_written_and_read_as_it_was() {
+    let vectors = valid::all();
+    for vector in &vectors {
+        let name = &vector.name;
+        let golden = path("valid", &format!("{name}.oni"));
+        let json_file = path("valid", &format!("{name}.json"));
+        if is_writing() {
+            let (read, _) = Message::from_frame(&vector.frame).unwrap();
+            fs::write(&golden, &vector.frame).unwrap();
+            fs::write(&json_file, pretty(&read.to_json())).unwrap();
         }
-        let golden = std::fs::read(path(name, "oni")).unwrap();
+        let bytes = fs::read(&golden).unwrap();
         assert!(
-            golden == frame,
+            vector.pinned == Pinned::Content || bytes == vector.frame,
             "{name}: the bytes written differ from the golden ones"
         );
-        let (read, used) = Message::from_frame(&golden).unwrap();
-        assert_eq!(used, golden.len());
-        assert_eq!(read.header(), message.header());
-        let text = std::fs::read_to_string(path(name, "json")).unwrap();
-        let golden_json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(read.to_json(), golden_json, "{name}");
-        assert_eq!(json, golden_json, "{name}");
+        let expected = fs::read_to_string(&json_file).unwrap();
+        for frame in [&bytes, &vector.frame] {
+            assert_eq!(refusal(frame), Ok(()), "{name}");
+            let (read, _) = Message::from_frame(frame).unwrap();
+            assert_eq!(pretty(&read.to_json()), expected, "{name}");
+            let mut known = schemas().iter();
+            let schema = known.find(|schema| schema.id.name == read.header().schema.name);
+            assert_eq!(schema.unwrap().validate(&read), Ok(()), "{name}");
+        }
+    }
+    let names: BTreeSet<String> = vectors.into_iter().map(|vector| vector.name).collect();
+    assert_eq!(stems("valid", ".oni"), names, "a file without a vector");
+    assert_eq!(stems("valid", ".json"), names, "a file without a vector");
+}
+
+#[test]
+fn every_invalid_vector_is_refused_for_its_reason() {
+    let vectors = invalid::all();
+    let (mut listed, mut wrong) = (BTreeMap::new(), Vec::new());
+    for vector in &vectors {
+        let (error, why) = (vector.error.as_str(), vector.why);
+        let entry = json!({ "error": error, "why": why });
+        assert!(
+            listed.insert(vector.name, entry).is_none(),
+            "{}",
+            vector.name
+        );
+        let file = path("invalid", &format!("{}.oni", vector.name));
+        if is_writing() {
+            fs::write(&file, &vector.frame).unwrap();
+        }
+        for frame in [&fs::read(&file).unwrap(), &vector.frame] {
+            let refused = refusal(frame);
+            if refused != Err(vector.error) {
+                wrong.push(format!(
+                    "{} ({why}): expected {error}, got {refused:?}",
+                    vector.name
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let listed = json!(listed);
+    if is_writing() {
+        fs::write(path("invalid", "errors.json"), pretty(&listed)).unwrap();
+    }
+    let text = fs::read_to_string(path("invalid", "errors.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), listed);
+    let names: BTreeSet<String> = vectors.iter().map(|it| it.name.to_string()).collect();
+    assert_eq!(stems("invalid", ".oni"), names, "a file without a vector");
+    // A reader of one frame cannot ask for another type, and a frame cannot say a longer time.
+    let elsewhere = [ErrorCode::OTHER_SCHEMA, ErrorCode::BAD_DURATION];
+    for code in ErrorCode::ALL {
+        let is_shown = vectors.iter().any(|vector| vector.error == *code);
+        assert_ne!(is_shown, elsewhere.contains(code), "{code}");
+    }
+}
+
+/// What one type's page says beyond its schema is checked by its Rust type alone.
+const BEYOND_SCHEMA: [&str; 5] = [
+    "agents-twice",
+    "channels-of-gray",
+    "lenses-two",
+    "manifest-pattern",
+    "pixel-format",
+];
+
+#[test]
+fn a_schema_alone_refuses_what_its_type_refuses() {
+    for vector in invalid::all() {
+        let Ok((message, _)) = Message::from_frame(&vector.frame) else {
+            continue;
+        };
+        let Ok(()) = sedge_oni::check_schema(message.header()) else {
+            continue;
+        };
+        let mut known = schemas().iter();
+        let schema = known.find(|schema| schema.id.name == message.header().schema.name);
+        let refused = schema.unwrap().validate(&message).map_err(|it| it.code());
+        let is_beyond = BEYOND_SCHEMA.contains(&vector.name);
+        let expected = if is_beyond { Ok(()) } else { Err(vector.error) };
+        assert_eq!(refused, expected, "{}", vector.name);
+    }
+}
+
+#[test]
+fn the_specification_lists_every_error_code_and_no_other() {
+    let page = fs::read_to_string(PathBuf::from(GOLDEN).join("../README.md")).unwrap();
+    let section = page
+        .split("\n## ")
+        .find(|it| it.starts_with("Errors"))
+        .unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let listed: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(listed, codes);
+}
+
+#[test]
+fn the_specification_lists_every_message_type_with_its_hash() {
+    let page = fs::read_to_string(PathBuf::from(GOLDEN).join("../README.md")).unwrap();
+    for schema in schemas() {
+        let link = format!("[`{0}`](v1/{0}.json)", schema.id.name);
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| {link}")));
+        let hash = schema.id.to_string();
+        let hash = hash.split(['(', ')']).nth(1).unwrap();
+        assert!(
+            row.is_some_and(|row| row.contains(hash)),
+            "{link} with {hash}"
+        );
     }
 }

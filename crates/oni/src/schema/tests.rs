@@ -1,4 +1,10 @@
 use super::*;
+use crate::canonical_json;
+use crate::limits::SCHEMA_BYTES_MAX;
+use serde_json::Value;
+
+/// The place of `sensor.lidar` among the files.
+const LIDAR: usize = 11;
 
 #[test]
 fn every_embedded_schema_is_one_and_sits_in_the_file_of_its_name() {
@@ -70,7 +76,7 @@ fn the_hash_is_of_the_content_and_not_of_the_layout() {
         canonical_json(&json),
         r#"{"a":{"c":null,"d":"x"},"b":[1,2]}"#
     );
-    let file = FILES[3];
+    let file = FILES[LIDAR];
     let compact = serde_json::from_str::<Value>(file).unwrap().to_string();
     assert_eq!(
         Schema::parse(&compact).unwrap().id,
@@ -86,8 +92,8 @@ fn the_hash_is_of_the_content_and_not_of_the_layout() {
 #[test]
 fn a_schema_that_is_none_is_refused_with_the_place() {
     let check = |from: &str, to: &str, at: &str| {
-        let broken = FILES[3].replace(from, to);
-        assert_ne!(broken, FILES[3], "the test must break something");
+        let broken = FILES[LIDAR].replace(from, to);
+        assert_ne!(broken, FILES[LIDAR], "the test must break something");
         let error = Schema::parse(&broken).unwrap_err().to_string();
         assert!(error.contains(at), "{error}");
     };
@@ -99,11 +105,60 @@ fn a_schema_that_is_none_is_refused_with_the_place() {
         "/properties/tensors/properties/ranges_m/properties/dtype/const",
     );
     check("\"major\": 1", "\"major\": -1", "/x-version/major");
-    check("\"beam\"", "1.5", "/x-dims/0");
+    check("\"beam\"", "-1", "/x-dims/0");
+    check("\"beam\"", "\"Beam\"", "/x-dims/0");
+    check("\"beam\"", "1.5", "whole numbers");
+    check(
+        "\"sensor.lidar\",\n  \"desc",
+        "\"a/b\",\n  \"desc",
+        "/title",
+    );
+    check(
+        "\"ranges_m\": {",
+        "\"Ranges\": {",
+        "/properties/tensors/properties/ranges_m",
+    );
+    check("\"step_rad\",\n", "\"ranges_m\",\n", "names that differ");
+    let ruled = |rule: &str| format!("\"x-rule\": \"{rule}\", \"x-unit\": \"m\"");
+    check("\"x-unit\": \"m\"", &ruled("prime"), "/x-rule");
+    check("\"x-unit\": \"m\"", &ruled("text"), "its x-rule");
     assert!(
         Schema::parse("{")
             .unwrap_err()
             .to_string()
             .contains("line 1")
     );
+}
+
+#[test]
+fn a_document_beyond_the_limits_is_refused() {
+    let refused = |text: &str, why: &str| {
+        let error = Schema::parse(text).unwrap_err().to_string();
+        assert!(error.contains(why) && error.len() < 300, "{error}");
+    };
+    let long = FILES[LIDAR].replace("One planar", &"x".repeat(SCHEMA_BYTES_MAX));
+    refused(&long, "at most 262144 bytes");
+    let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    refused(&nested(65), "at most 64 levels");
+    refused(&nested(64), "/x-version");
+    refused(&nested(SCHEMA_BYTES_MAX / 2), "JSON");
+    let mut json: Value = serde_json::from_str(FILES[LIDAR]).unwrap();
+    let tensors = json["properties"]["tensors"]["properties"]
+        .as_object_mut()
+        .unwrap();
+    let tensor = tensors["ranges_m"].clone();
+    tensors.extend((0..62).map(|idx| (format!("t{idx}"), tensor.clone())));
+    refused(&json.to_string(), "at most 64 tensors");
+}
+
+#[test]
+fn a_tensor_that_is_not_required_is_optional() {
+    let file = FILES[LIDAR].replace("\"first_angle_rad\",\n", "");
+    let schema = Schema::parse(&file).unwrap();
+    let presence = |name: &str| {
+        let mut rules = schema.tensors.iter();
+        rules.find(|rule| rule.name == name).unwrap().presence
+    };
+    assert_eq!(presence("first_angle_rad"), Presence::Optional);
+    assert_eq!(presence("ranges_m"), Presence::Required);
 }
