@@ -1,0 +1,138 @@
+"""Listens to streams: bounded, checked against the reader's schema, with losses counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import zenoh
+import zenoh.ext
+
+from oni import contact
+from oni.errors import OniError
+from oni.header import Header, SchemaId
+from oni.message import Message
+from oni.names import Key
+from oni.schema import Schema, built_in
+
+_POLL_SECS = 0.001
+_N_REMEMBERED_MAX = 4096
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message, and the key that it came on."""
+
+    key: Key
+    message: Message
+
+
+class Subscription:
+    """Messages of the keys that match a pattern; made by `Bus.subscribe`.
+
+    They wait in a ring of a fixed depth whose oldest gives way; Zenoh's threads run no other code.
+
+    Attributes:
+        n_received: messages received whole, refused ones included.
+        n_lost: messages whose sequence number was skipped.
+        n_late: messages that came after a later one, or again.
+    """
+
+    def __init__(
+        self,
+        session: zenoh.Session,
+        pattern: str,
+        schema: Schema | None,
+        depth: int,
+        ask: Callable[[str], list[Schema]],
+    ) -> None:
+        """`ask` queries the schemas that answer under a key."""
+        self._schema = schema
+        self._ask = ask
+        self._next_sequences: dict[tuple[Key, str, int], int] = {}
+        self._verdicts: dict[tuple[Key, SchemaId], OniError | None] = {}
+        self.n_received = 0
+        self.n_lost = 0
+        self.n_late = 0
+        self._subscriber = zenoh.ext.declare_advanced_subscriber(
+            session,
+            pattern,
+            zenoh.handlers.RingChannel(depth),
+            history=zenoh.ext.HistoryConfig(detect_late_publishers=True, max_samples=1),
+        )
+
+    def receive(self, timeout_secs: float) -> Received | None:
+        """The next message, or None when there is none in time.
+
+        Meeting a schema that is not the reader's own asks the sender for it first, which may take
+        two seconds, once for each key and schema.
+
+        Raises:
+            OniError: if the next message is broken or not for this reader's schema. The one
+                after it can be received all the same.
+        """
+        end = time.monotonic() + timeout_secs
+        while (sample := self._subscriber.try_recv()) is None:
+            if time.monotonic() >= end:
+                return None
+            time.sleep(_POLL_SECS)
+        return self._read(sample)
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._subscriber.undeclare()
+
+    def _read(self, sample: zenoh.Sample) -> Received:
+        key = Key.parse(str(sample.key_expr))
+        if sample.attachment is None:
+            raise OniError("bad-protobuf", str(key), "an attachment with the header", "none")
+        # Zenoh's buffers have no Python view: this is the one copy, and numpy reads it in place.
+        message = Message.decode(sample.attachment.to_bytes(), sample.payload.to_bytes())
+        self._count(key, message.header)
+        schema = self._schema or built_in().get(key.message_type)
+        if schema is None:
+            expected = "a message type of this package"
+            raise OniError("unknown-schema", str(key), expected, message.header.schema)
+        if message.header.schema.name != key.message_type:
+            raise OniError("other-schema", str(key), key.message_type, message.header.schema)
+        self._meet(key, schema, message.header.schema)
+        schema.check(message)
+        return Received(key, message)
+
+    def _count(self, key: Key, header: Header) -> None:
+        sender = (key, header.agent, header.epoch)
+        expected = self._next_sequences.get(sender, header.sequence)
+        self.n_received += 1
+        self.n_lost += max(header.sequence - expected, 0)
+        self.n_late += header.sequence < expected
+        _remember(self._next_sequences, sender, max(header.sequence + 1, expected))
+
+    def _meet(self, key: Key, schema: Schema, got: SchemaId) -> None:
+        """First contact with a schema on a key; what was decided then holds on."""
+        if got == schema.id:
+            return
+        if (key, got) not in self._verdicts:
+            _remember(self._verdicts, (key, got), self._verdict(key, schema, got))
+        refusal = self._verdicts[key, got]
+        if refusal is not None:
+            raise refusal
+
+    def _verdict(self, key: Key, schema: Schema, got: SchemaId) -> OniError | None:
+        place = f"oni/{key.fleet}/{key.agent}/agent.schema/{key.message_type}"
+        try:
+            contact.accept(schema, got, self._ask(place))
+        except OniError as error:
+            return OniError(error.code, str(key), error.expected, error.got)
+        return None
+
+
+def _remember(known: dict[_K, _V], key: _K, value: _V) -> None:
+    """Keeps a value, and forgets the oldest one when there are too many."""
+    if key not in known and len(known) >= _N_REMEMBERED_MAX:
+        del known[next(iter(known))]
+    known[key] = value

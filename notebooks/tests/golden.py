@@ -1,0 +1,25 @@
+"""The specification's golden vectors, as tests name them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "oni" / "golden"
+VALID = sorted(path.stem for path in (FOLDER / "valid").glob("*.oni"))
+INVALID: dict[str, dict[str, str]] = json.loads((FOLDER / "invalid" / "errors.json").read_text())
+
+
+def valid_frame(name: str) -> bytes:
+    """The bytes of a vector that every reader must read."""
+    return (FOLDER / "valid" / f"{name}.oni").read_bytes()
+
+
+def valid_json(name: str) -> dict:
+    """What is in it."""
+    return json.loads((FOLDER / "valid" / f"{name}.json").read_text())
+
+
+def invalid_frame(name: str) -> bytes:
+    """The bytes of a vector that every reader must refuse."""
+    return (FOLDER / "invalid" / f"{name}.oni").read_bytes()
