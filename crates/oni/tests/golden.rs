@@ -15,6 +15,8 @@ mod craft;
 mod invalid;
 #[path = "sample/sample.rs"]
 mod sample;
+#[path = "golden/streams.rs"]
+mod streams;
 #[path = "golden/valid.rs"]
 mod valid;
 
@@ -23,9 +25,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use sedge_oni::{
-    BeliefReport, Camera, Command, Depth, ErrorCode, Forecast, Goal, Health, Imu, InvalidMessage,
-    LatencyReport, LatentState, Lidar, Manifest, Message, Odometry, RangeBearing, SchemaDocument,
-    Stop, TypedMessage, schemas,
+    BeliefReport, Camera, Command, Depth, EncodedMessage, ErrorCode, Forecast, FrameReader, Goal,
+    Health, Imu, InvalidMessage, LatencyReport, LatentState, Lidar, Manifest, Message, Odometry,
+    RangeBearing, SchemaDocument, Stop, TypedMessage, schemas,
 };
 use serde_json::{Value, json};
 
@@ -203,6 +205,53 @@ fn a_schema_alone_refuses_what_its_type_refuses() {
         let expected = if is_beyond { Ok(()) } else { Err(vector.error) };
         assert_eq!(refused, expected, "{}", vector.name);
     }
+}
+
+#[test]
+fn every_stream_gives_its_whole_frames_and_counts_the_rest() {
+    let streams = streams::all();
+    let mut listed = BTreeMap::new();
+    for stream in &streams {
+        let file = path("streams", &format!("{}.oni", stream.name));
+        if is_writing() {
+            fs::write(&file, &stream.bytes).unwrap();
+        }
+        assert!(fs::read(&file).unwrap() == stream.bytes, "{}", stream.name);
+        for piece_bytes in [1, 7, 64, stream.bytes.len().max(1)] {
+            let (mut reader, mut came) = (FrameReader::new(), Vec::new());
+            for piece in stream.bytes.chunks(piece_bytes) {
+                assert_eq!(reader.push(piece), piece.len());
+                came.extend(std::iter::from_fn(|| reader.next_message()));
+            }
+            reader.end();
+            came.extend(std::iter::from_fn(|| reader.next_message()));
+            let counts = reader.counts();
+            let came: Vec<Vec<u8>> = came.iter().map(EncodedMessage::to_frame).collect();
+            let golden = |name: &&str| fs::read(path("valid", &format!("{name}.oni"))).unwrap();
+            let expected: Vec<Vec<u8>> = stream.frames.iter().map(golden).collect();
+            assert!(came == expected, "{} by {piece_bytes}", stream.name);
+            assert_eq!(counts.frames, expected.len() as u64, "{}", stream.name);
+            assert_eq!(counts.broken, stream.broken, "{}", stream.name);
+            assert_eq!(
+                counts.skipped_bytes, stream.skipped_bytes as u64,
+                "{}",
+                stream.name
+            );
+        }
+        let (frames, broken) = (&stream.frames, stream.broken);
+        let (skipped, why) = (stream.skipped_bytes, stream.why);
+        listed.insert(
+            stream.name,
+            json!({ "frames": frames, "broken": broken, "skipped_bytes": skipped, "why": why }),
+        );
+    }
+    if is_writing() {
+        fs::write(path("streams", "streams.json"), pretty(&json!(listed))).unwrap();
+    }
+    let text = fs::read_to_string(path("streams", "streams.json")).unwrap();
+    assert_eq!(text, pretty(&json!(listed)));
+    let names: BTreeSet<String> = streams.iter().map(|it| it.name.to_string()).collect();
+    assert_eq!(stems("streams", ".oni"), names, "a file without a vector");
 }
 
 #[test]
