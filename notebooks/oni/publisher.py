@@ -41,6 +41,9 @@ class Publisher:
                 session,
                 str(key),
                 cache=zenoh.ext.CacheConfig(chosen.history),
+                sample_miss_detection=zenoh.ext.MissDetectionConfig(
+                    heartbeat=None, sporadic_heartbeat=None
+                ),
                 publisher_detection=True,
                 **options,
             )

@@ -1,7 +1,7 @@
-"""What protobuf libraries let pass and ONI does not: known fields of a wrong wire type.
+"""What protobuf libraries let pass and ONI does not: wrong wire types and groups.
 
-Google's libraries take such a field for an unknown one and skip it, others refuse it. ONI refuses,
-so that all readers agree on what a message says.
+Google's libraries take a field of a wrong wire type for an unknown one and skip it, others refuse
+it. ONI refuses, so that all readers agree on what a message says.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from google.protobuf import descriptor
 
 _Field = descriptor.FieldDescriptor
-_VARINT, _FIXED64, _BYTES, _GROUP, _GROUP_END, _FIXED32 = range(6)
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _WIRE_TYPES = {
     _Field.TYPE_STRING: _BYTES,
     _Field.TYPE_BYTES: _BYTES,
@@ -19,14 +19,14 @@ _WIRE_TYPES = {
     _Field.TYPE_SFIXED64: _FIXED64,
     _Field.TYPE_FLOAT: _FIXED32,
 }
-_DEPTH_MAX = 32
 
 
 def check_wire_types(data: memoryview, message: descriptor.Descriptor) -> None:
     """Walks a message's fields, and the messages in them.
 
     Raises:
-        ValueError: if a known field has another wire type than its own, or the bytes end too soon.
+        ValueError: if a known field has another wire type than its own, there is a group, a number
+            of more than 64 bits, or the bytes end too soon.
     """
     position = 0
     while position < len(data):
@@ -35,7 +35,7 @@ def check_wire_types(data: memoryview, message: descriptor.Descriptor) -> None:
         if field is not None:
             _check_field(field, tag & 7)
         start = position
-        position = _skip(data, position, tag, _DEPTH_MAX)
+        position = _skip(data, position, tag & 7)
         if field is not None and field.message_type is not None:
             _, start = _varint(data, start)
             check_wire_types(data[start:position], field.message_type)
@@ -48,9 +48,8 @@ def _check_field(field: descriptor.FieldDescriptor, wire_type: int) -> None:
         raise ValueError(f"field {field.name}: expected wire type {own}, got {wire_type}")
 
 
-def _skip(data: memoryview, position: int, tag: int, depth_left: int) -> int:
-    """Where the field that begins here ends."""
-    wire_type = tag & 7
+def _skip(data: memoryview, position: int, wire_type: int) -> int:
+    """Where the field whose content begins here ends."""
     if wire_type == _VARINT:
         return _varint(data, position)[1]
     if wire_type == _BYTES:
@@ -58,23 +57,11 @@ def _skip(data: memoryview, position: int, tag: int, depth_left: int) -> int:
         end = position + length
     elif wire_type in (_FIXED64, _FIXED32):
         end = position + (8 if wire_type == _FIXED64 else 4)
-    elif wire_type == _GROUP and depth_left:
-        return _skip_group(data, position, tag >> 3, depth_left - 1)
     else:
-        raise ValueError(f"expected a wire type, got {wire_type}")
+        raise ValueError(f"expected wire type 0, 1, 2 or 5, got {wire_type}")
     if end > len(data):
         raise ValueError(f"expected {end} bytes, got {len(data)}")
     return end
-
-
-def _skip_group(data: memoryview, position: int, number: int, depth_left: int) -> int:
-    while True:
-        tag, position = _varint(data, position)
-        if tag & 7 == _GROUP_END:
-            if tag >> 3 != number:
-                raise ValueError(f"expected the end of group {number}, got {tag >> 3}")
-            return position
-        position = _skip(data, position, tag, depth_left)
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
@@ -86,5 +73,7 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
         position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
+            if value >> 64:
+                raise ValueError("expected a number of at most 64 bits, got more")
             return value, position
     raise ValueError("expected a number of at most 10 bytes, got more")
