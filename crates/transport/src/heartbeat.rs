@@ -186,10 +186,18 @@ impl Heartbeat {
     }
 
     /// The network says that a peer is connected. Only a connected peer is ever worth opening the
-    /// session anew.
+    /// session anew, and only one that was heard before or is expected to speak: others may have
+    /// no heartbeat.
     pub fn connect(&mut self, peer: &AgentName, now: Stamp) {
         if let Some(peer) = self.peer_mut(peer) {
             peer.connect(now);
+        }
+    }
+
+    /// A peer is known to have a heartbeat: connected and never heard is a fault too.
+    pub fn expect(&mut self, peer: &AgentName) {
+        if let Some(peer) = self.peer_mut(peer) {
+            peer.expect();
         }
     }
 
@@ -319,7 +327,7 @@ impl Heartbeat {
     fn dead_peers(&self, now: Stamp) -> impl Iterator<Item = (&AgentName, &Peer)> {
         let config = self.config;
         let state = move |peer: &Peer| peer.state(now, config.silent_after);
-        let connected = || self.peers.iter().filter(|(_, peer)| peer.is_connected());
+        let connected = || self.peers.iter().filter(|(_, peer)| peer.is_judged());
         let is_any_well = connected().any(|(_, peer)| state(peer) == PeerState::Alive);
         connected().filter(move |(_, peer)| {
             let patience = match state(peer) {
@@ -341,7 +349,7 @@ impl Heartbeat {
             peer.note(now, config.silent_after);
             peer.forgive(now, config.steady_after);
         }
-        let connected = || self.peers.values().filter(|peer| peer.is_connected());
+        let connected = || self.peers.values().filter(|peer| peer.is_judged());
         let is_steady = connected().all(|peer| peer.is_steady(now, config.steady_after));
         if is_steady && connected().next().is_some() {
             self.reopened = None;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sedge_oni::{EncodedMessage, Key, KeyPattern};
 use sedge_spacetime::{Clock, Stamp};
 
+use crate::history::History;
 use crate::{
     Delivery, DropLedger, DropPlace, DropReason, Network, NetworkError, Publisher, PutOutcome, Qos,
     Queued, REPLIES_MAX, Received, Replies, RingReader, RingWriter, Served, SharedDrops,
@@ -20,10 +21,8 @@ struct Listener {
 
 struct Speaker {
     key: Key,
-    qos: Qos,
     wake: Wake,
-    /// Its last messages, at most as many as its history says.
-    kept: VecDeque<Queued>,
+    history: History,
 }
 
 /// Whatever publishes, subscribes or answers has a number; these count up and never come again.
@@ -94,13 +93,7 @@ impl InProcessNetwork {
     fn hand_over_history(&self, state: &State, listener: &Listener) {
         let speakers = state.speakers.values();
         for speaker in speakers.filter(|speaker| listener.pattern.matches(&speaker.key)) {
-            let wanted = listener
-                .ring
-                .qos()
-                .history()
-                .min(listener.ring.qos().depth());
-            let skipped = speaker.kept.len().saturating_sub(wanted);
-            for queued in speaker.kept.iter().skip(skipped) {
+            for queued in speaker.history.last(listener.ring.qos()) {
                 if listener.ring.offer_quietly(queued.clone()) == crate::Offer::Full {
                     let drops = &self.0.drops;
                     drops.count(&speaker.key, DropPlace::Queue, DropReason::Full);
@@ -121,9 +114,8 @@ impl Network for InProcessNetwork {
         let number = state.next_number();
         let speaker = Speaker {
             key: key.clone(),
-            qos,
             wake,
-            kept: VecDeque::new(),
+            history: History::new(qos),
         };
         state.speakers.insert(number, speaker);
         drop(state);
@@ -131,6 +123,7 @@ impl Network for InProcessNetwork {
             network: Arc::clone(&self.0),
             number,
             key: key.clone(),
+            qos,
         }))
     }
 
@@ -148,8 +141,7 @@ impl Network for InProcessNetwork {
         self.hand_over_history(&state, &listener);
         let mut wakes = state.speakers_of(&listener.pattern);
         if reader.waiting() > 0 {
-            let ring = listener.ring.clone();
-            wakes.push(Arc::new(move || ring.wake()));
+            wakes.push(listener.ring.waker());
         }
         let subscriber = InProcessSubscriber {
             network: Arc::clone(&self.0),
@@ -216,6 +208,7 @@ struct InProcessPublisher {
     network: Arc<Shared>,
     number: u64,
     key: Key,
+    qos: Qos,
 }
 
 impl InProcessPublisher {
@@ -226,9 +219,13 @@ impl InProcessPublisher {
         // Readers only make room and the lock keeps other publishers out: what has room keeps it.
         if !state
             .listeners_of(&self.key)
-            .all(|listener| listener.ring.has_room())
+            .all(|listener| listener.ring.room() > 0)
         {
-            return self.shed(&state);
+            // A lossless publisher tries again: that is flow control and no loss.
+            if self.qos.delivery() == Delivery::Live {
+                self.count(DropReason::Congested);
+            }
+            return PutOutcome::Shed;
         }
         let queued = Queued {
             received: Received {
@@ -238,39 +235,22 @@ impl InProcessPublisher {
             },
             expiry,
         };
-        let rings: Vec<RingWriter> = state
+        let wakes: Vec<Wake> = state
             .listeners_of(&self.key)
             .filter(|listener| listener.ring.offer_quietly(queued.clone()).is_kept())
-            .map(|listener| listener.ring.clone())
+            .map(|listener| listener.ring.waker())
             .collect();
         if let Some(speaker) = state.speakers.get_mut(&self.number) {
-            speaker.keep(queued);
+            speaker.history.keep(queued);
         }
         drop(state);
-        rings.iter().for_each(RingWriter::wake);
+        call_all(&wakes);
         PutOutcome::Sent
     }
 
-    fn shed(&self, state: &State) -> PutOutcome {
-        let delivery = state.speakers.get(&self.number).map(|s| s.qos.delivery());
-        // A lossless publisher tries again: that is flow control and no loss.
-        if delivery == Some(Delivery::Live) {
-            let drops = &self.network.drops;
-            drops.count(&self.key, DropPlace::Sender, DropReason::Congested);
-        }
-        PutOutcome::Shed
-    }
-}
-
-impl Speaker {
-    fn keep(&mut self, queued: Queued) {
-        if self.qos.history() == 0 {
-            return;
-        }
-        if self.kept.len() >= self.qos.history() {
-            self.kept.pop_front();
-        }
-        self.kept.push_back(queued);
+    fn count(&self, reason: DropReason) {
+        let drops = &self.network.drops;
+        drops.count(&self.key, DropPlace::Sender, reason);
     }
 }
 
@@ -292,16 +272,7 @@ impl Publisher for InProcessPublisher {
         if now <= expiry {
             return self.put_until(message, Some(expiry));
         }
-        let state = self.network.lock();
-        let rule = state
-            .speakers
-            .get(&self.number)
-            .map(|s| s.qos.class().profile().age);
-        drop(state);
-        let reason = rule.map_or(DropReason::Expired, DropReason::too_old);
-        self.network
-            .drops
-            .count(&self.key, DropPlace::Sender, reason);
+        self.count(DropReason::too_old(self.qos.class().profile().age));
         PutOutcome::Late
     }
 }

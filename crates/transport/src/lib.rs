@@ -31,7 +31,9 @@
 pub mod conformance;
 mod drop_ledger;
 mod heartbeat;
+mod history;
 mod impaired_link;
+mod impaired_network;
 mod impairments;
 mod in_process;
 mod loss_ledger;
@@ -47,6 +49,7 @@ pub use heartbeat::{
     HeartbeatConfigError, HeartbeatCounts, PeerState, Reopen,
 };
 pub use impaired_link::{IN_FLIGHT_MAX, ImpairedLink, LinkCounts, LinkDrop};
+pub use impaired_network::{ImpairedNetwork, ImpairedSide};
 pub use impairments::{
     ImpairmentError, Impairments, LinkOrder, LinkQueue, Loss, Partition, Rate, Reordering,
 };

@@ -165,7 +165,7 @@ impl RingWriter {
     pub fn offer(&self, message: impl Into<Queued>) -> Offer {
         let offer = self.offer_quietly(message.into());
         if offer.is_kept() {
-            self.wake();
+            (self.0.wake)();
         }
         offer
     }
@@ -181,7 +181,7 @@ impl RingWriter {
         }
         let offer = self.push(state, message.into());
         if offer.is_kept() {
-            self.wake();
+            (self.0.wake)();
         }
         offer
     }
@@ -196,8 +196,9 @@ impl RingWriter {
         self.push(state, message)
     }
 
-    pub(crate) fn wake(&self) {
-        (self.0.wake)();
+    /// What to call then.
+    pub(crate) fn waker(&self) -> Wake {
+        Arc::clone(&self.0.wake)
     }
 
     fn push(&self, mut state: MutexGuard<'_, State>, message: Queued) -> Offer {
@@ -220,10 +221,14 @@ impl RingWriter {
         offer
     }
 
-    /// Whether a message would be taken now.
-    pub(crate) fn has_room(&self) -> bool {
+    /// How many messages would be taken now; without end by a live ring or a closed one.
+    pub(crate) fn room(&self) -> usize {
         let mut state = self.0.lock();
-        !self.0.is_lossless() || state.is_closed || !self.0.is_full(&mut state)
+        if !self.0.is_lossless() || state.is_closed {
+            return usize::MAX;
+        }
+        self.0.drop_expired(&mut state);
+        self.0.qos.depth().saturating_sub(state.queue.len())
     }
 
     /// What the reader asked for.

@@ -11,6 +11,8 @@ use super::PeerState;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Peer {
     connected: Option<Stamp>,
+    /// Known to speak, though it may not have been heard yet.
+    is_expected: bool,
     /// Epoch and sequence number of its newest beat, and when it came.
     newest: Option<(u64, u64, Stamp)>,
     /// Since when it is heard without a silence between.
@@ -26,6 +28,15 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn connect(&mut self, now: Stamp) {
         self.connected.get_or_insert(now);
+    }
+
+    pub(super) fn expect(&mut self) {
+        self.is_expected = true;
+    }
+
+    /// Whether its silence means anything: a stranger may not speak this language at all.
+    pub(super) fn is_judged(&self) -> bool {
+        self.is_connected() && (self.is_expected || self.newest.is_some())
     }
 
     pub(super) fn disconnect(&mut self) {

@@ -36,6 +36,7 @@ impl Flock {
     fn connect_all(&mut self) {
         for (idx, beat) in self.beats.iter_mut().enumerate() {
             for peer in (0..self.reopened.len()).filter(|peer| *peer != idx) {
+                beat.expect(&name(peer));
                 beat.connect(&name(peer), self.now);
             }
         }
@@ -135,9 +136,17 @@ fn a_path_that_is_dead_both_ways_is_reopened_and_then_well() {
 }
 
 #[test]
-fn a_peer_that_is_not_connected_is_never_worth_it() {
+fn only_a_connected_peer_that_speaks_is_worth_it() {
     let mut beat = Heartbeat::new(name(0), 1, HeartbeatConfig::default(), Stamp::ZERO).unwrap();
     beat.connect(&name(1), Stamp::ZERO);
+    assert_eq!(
+        beat.should_reopen(secs(99)),
+        None,
+        "it may not speak at all"
+    );
+    beat.disconnect(&name(1));
+    beat.connect(&name(1), Stamp::ZERO);
+    beat.expect(&name(1));
     assert_eq!(beat.should_reopen(secs(2)), None, "not that long yet");
     beat.disconnect(&name(1));
     assert_eq!(beat.should_reopen(secs(3)), None);
