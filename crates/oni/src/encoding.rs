@@ -90,17 +90,17 @@ impl Encoding {
             ),
             Self::Png16 => (
                 *dtype == Dtype::U16
-                    && matches!(shape.as_slice(), [rows, columns] if rows.min(columns) > &0),
+                    && matches!(shape[..], [rows, columns] if rows.min(columns) > 0),
                 "a tensor of dtype u16 and shape [row, column], both at least 1,",
             ),
         };
         if !fits {
             return Err(TensorError::EncodingMisfit {
-                name: entry.name.clone(),
+                name: entry.name.to_string(),
                 encoding: self.name(),
                 expected,
                 dtype: *dtype,
-                shape: shape.clone(),
+                shape: shape.to_vec(),
             });
         }
         match self {
@@ -138,7 +138,7 @@ pub(crate) fn unpack(
         end = raw.offset + raw.length;
         if end > PAYLOAD_BYTES_MAX as u64 {
             return Err(TensorError::UnpackedTooLarge {
-                name: raw.name.clone(),
+                name: raw.name.to_string(),
                 got: end,
             });
         }
@@ -185,7 +185,7 @@ fn unpack_one(entry: &TensorEntry, packed: &[u8], raw: &mut [u8]) -> Result<(), 
 
 fn bad_data(entry: &TensorEntry, expected: String, got: &dyn ToString) -> TensorError {
     TensorError::PackedData {
-        name: entry.name.clone(),
+        name: entry.name.to_string(),
         encoding: entry.encoding.name(),
         expected,
         got: got.to_string(),

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use prost::Message as _;
 use sedge_spacetime::{AgentName, FrameName, NameError, Stamp};
 
-use crate::limits::{HEADER_BYTES_MAX, LEDGER_ENTRIES_MAX, NAME_BYTES_MAX, TENSORS_MAX};
-use crate::tensor::cut;
-use crate::{TensorEntry, TensorError, wire};
+use crate::limits::{HEADER_BYTES_MAX, NAME_BYTES_MAX};
+use crate::{ProtobufError, TensorEntry, TensorError};
+
+mod codec;
 
 /// Who sent a message, and which of its messages it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,7 +182,7 @@ pub enum HeaderError {
     },
     /// The bytes are no protobuf of the header.
     #[error("expected an ONI header (protobuf): {0}")]
-    Protobuf(#[from] prost::DecodeError),
+    Protobuf(#[from] ProtobufError),
     /// A field of bytes has another length.
     #[error("header field {field}: expected {expected}, got {got} bytes")]
     FieldLength {
@@ -234,186 +234,4 @@ pub enum HeaderError {
     /// The tensor table is wrong.
     #[error("{0}")]
     Tensor(#[from] TensorError),
-}
-
-impl Header {
-    /// The header as protobuf.
-    ///
-    /// # Errors
-    /// [`HeaderError`] where a field breaks a rule that a decoder would refuse it for.
-    pub fn encode(&self) -> Result<Vec<u8>, HeaderError> {
-        self.check()?;
-        let envelope = &self.envelope;
-        let trace = envelope.trace.as_ref();
-        let ledger = envelope.ledger.iter().map(|entry| wire::LedgerEntry {
-            stage: entry.stage.clone(),
-            nanos: entry.nanos,
-        });
-        let bytes = wire::Header {
-            schema_name: self.schema.name.clone(),
-            schema_major: self.schema.major,
-            schema_minor: self.schema.minor,
-            schema_hash: self.schema.hash.to_vec(),
-            agent: envelope.source.agent.as_str().to_string(),
-            epoch: envelope.source.epoch,
-            sequence: envelope.source.sequence,
-            capture_nanos: envelope.capture.stamp.nanos(),
-            clock_id: envelope.capture.clock.clone(),
-            capture_error_nanos: nanos("capture_error_nanos", envelope.capture.error)?,
-            frame_id: envelope
-                .frame
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            trace_id: trace
-                .map(|trace| trace.trace_id.to_vec())
-                .unwrap_or_default(),
-            span_id: trace
-                .map(|trace| trace.span_id.to_vec())
-                .unwrap_or_default(),
-            deadline_nanos: nanos("deadline_nanos", envelope.deadline.unwrap_or_default())?,
-            lifespan_nanos: nanos("lifespan_nanos", envelope.lifespan.unwrap_or_default())?,
-            model_hash: envelope
-                .model_hash
-                .map(|hash| hash.to_vec())
-                .unwrap_or_default(),
-            ledger: ledger.collect(),
-            tensors: self.tensors.iter().map(TensorEntry::to_wire).collect(),
-        }
-        .encode_to_vec();
-        match bytes.len() {
-            0..=HEADER_BYTES_MAX => Ok(bytes),
-            got => Err(HeaderError::TooLong { got }),
-        }
-    }
-
-    /// Reads a header. Tensor offsets are checked against the payload when the message is decoded.
-    ///
-    /// # Errors
-    /// [`HeaderError`] for anything that is no header within the limits.
-    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
-        if bytes.len() > HEADER_BYTES_MAX {
-            return Err(HeaderError::TooLong { got: bytes.len() });
-        }
-        let wire = wire::Header::decode(bytes)?;
-        check_count("ledger", wire.ledger.len(), LEDGER_ENTRIES_MAX)?;
-        check_count("tensors", wire.tensors.len(), TENSORS_MAX)?;
-        let envelope = envelope_from_wire(&wire)?;
-        let schema = SchemaId {
-            hash: exactly("schema_hash", "16", &wire.schema_hash)?,
-            name: wire.schema_name,
-            major: wire.schema_major,
-            minor: wire.schema_minor,
-        };
-        let tensors = wire.tensors.into_iter().map(TensorEntry::from_wire);
-        let header = Self {
-            schema,
-            envelope,
-            tensors: tensors.collect::<Result<_, _>>()?,
-        };
-        header.check()?;
-        Ok(header)
-    }
-
-    /// The rules that types alone do not keep.
-    fn check(&self) -> Result<(), HeaderError> {
-        check_text("schema_name", &self.schema.name)?;
-        check_text("clock_id", &self.envelope.capture.clock)?;
-        check_count("tensors", self.tensors.len(), TENSORS_MAX)?;
-        check_count("ledger", self.envelope.ledger.len(), LEDGER_ENTRIES_MAX)?;
-        for entry in &self.envelope.ledger {
-            check_text("ledger.stage", &entry.stage)?;
-        }
-        match &self.envelope.trace {
-            Some(trace) if trace.trace_id == [0; 16] => {
-                Err(HeaderError::ZeroId { field: "trace_id" })
-            }
-            Some(trace) if trace.span_id == [0; 8] => Err(HeaderError::ZeroId { field: "span_id" }),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn envelope_from_wire(wire: &wire::Header) -> Result<Envelope, HeaderError> {
-    let frame = match wire.frame_id.as_str() {
-        "" => None,
-        frame => Some(FrameName::new(cut(frame))?),
-    };
-    let trace = match (wire.trace_id.as_slice(), wire.span_id.as_slice()) {
-        ([], []) => None,
-        (trace_id, span_id) => Some(TraceContext {
-            trace_id: exactly("trace_id", "0 or 16 like span_id's 0 or 8", trace_id)?,
-            span_id: exactly("span_id", "0 or 8 like trace_id's 0 or 16", span_id)?,
-        }),
-    };
-    let model_hash = match wire.model_hash.as_slice() {
-        [] => None,
-        hash => Some(exactly("model_hash", "0 or 32", hash)?),
-    };
-    let some_time = |nanos: u64| (nanos > 0).then(|| Duration::from_nanos(nanos));
-    let ledger = wire.ledger.iter().map(|entry| LedgerEntry {
-        stage: entry.stage.clone(),
-        nanos: entry.nanos,
-    });
-    Ok(Envelope {
-        source: Source {
-            agent: AgentName::new(cut(&wire.agent))?,
-            epoch: wire.epoch,
-            sequence: wire.sequence,
-        },
-        capture: Capture {
-            stamp: Stamp::from_nanos(wire.capture_nanos),
-            clock: wire.clock_id.clone(),
-            error: Duration::from_nanos(wire.capture_error_nanos),
-        },
-        frame,
-        trace,
-        deadline: some_time(wire.deadline_nanos),
-        lifespan: some_time(wire.lifespan_nanos),
-        model_hash,
-        ledger: ledger.collect(),
-    })
-}
-
-fn exactly<const N: usize>(
-    field: &'static str,
-    expected: &'static str,
-    bytes: &[u8],
-) -> Result<[u8; N], HeaderError> {
-    let got = bytes.len();
-    bytes
-        .first_chunk()
-        .filter(|_| got == N)
-        .copied()
-        .ok_or(HeaderError::FieldLength {
-            field,
-            expected,
-            got,
-        })
-}
-
-fn nanos(field: &'static str, time: Duration) -> Result<u64, HeaderError> {
-    u64::try_from(time.as_nanos())
-        .ok()
-        .ok_or(HeaderError::Duration { field, got: time })
-}
-
-fn check_count(field: &'static str, got: usize, max: usize) -> Result<(), HeaderError> {
-    if got <= max {
-        Ok(())
-    } else {
-        Err(HeaderError::TooMany { field, max, got })
-    }
-}
-
-fn check_text(field: &'static str, text: &str) -> Result<(), HeaderError> {
-    let fits = (1..=NAME_BYTES_MAX).contains(&text.len());
-    if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(())
-    } else {
-        Err(HeaderError::Text {
-            field,
-            got: cut(text),
-        })
-    }
 }

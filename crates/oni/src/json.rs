@@ -11,7 +11,7 @@ impl Message<'_> {
     pub fn to_json(&self) -> Value {
         let tensors: Map<String, Value> = self
             .tensors()
-            .map(|tensor| (tensor.entry().name.clone(), tensor_to_json(tensor)))
+            .map(|tensor| (tensor.entry().name.to_string(), tensor_to_json(tensor)))
             .collect();
         let schema = &self.header().schema;
         let mut header = envelope_to_json(self.envelope());
@@ -65,7 +65,7 @@ fn tensor_to_json(tensor: TensorView<'_>) -> Value {
         Dtype::U16 => integers::<u16>(tensor),
         Dtype::U32 => integers::<u32>(tensor),
     };
-    json!({ "dtype": tensor.entry().dtype.name(), "shape": tensor.entry().shape, "data": data })
+    json!({ "dtype": tensor.entry().dtype.name(), "shape": tensor.entry().shape.to_vec(), "data": data })
 }
 
 fn floats<T: Element>(tensor: TensorView<'_>) -> Vec<Value> {

@@ -93,5 +93,6 @@ pub use schema::{
 pub use schema_diff::{Effect, SchemaDifference, schema_differences};
 pub use schema_document::SchemaDocument;
 pub use stop::{Severity, Stop};
-pub use tensor::{Dtype, Element, TensorEntry, TensorError, TensorView};
+pub use tensor::{Dtype, Element, Shape, TensorEntry, TensorError, TensorName, TensorView};
 pub use typed::{InvalidMessage, TypedMessage};
+pub use wire::ProtobufError;

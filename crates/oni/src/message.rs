@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::encoding::unpack;
 use crate::limits::{PAYLOAD_BYTES_MAX, TENSORS_MAX};
 use crate::payload::{Payload, PayloadBytes};
-use crate::tensor::{byte_length, check_layout, cut, is_tensor_name};
+use crate::tensor::{byte_length, check_layout, cut};
 use crate::{
     AlignedBytes, Element, Encoding, Envelope, Header, HeaderError, PayloadBuffer, PayloadOrigin,
-    SchemaId, TensorEntry, TensorError, TensorView,
+    SchemaId, Shape, TensorEntry, TensorError, TensorName, TensorView,
 };
 
 /// A header and its payload: whatever is in it lies within the limits and the payload, so that
@@ -112,7 +112,7 @@ impl<'a> Message<'a> {
             entry.offset = payload.append_tensor(&packed) as u64;
             // Numbers that do not compress take a little more when packed.
             if payload.as_slice().len() > PAYLOAD_BYTES_MAX {
-                let (name, shape) = (entry.name.clone(), entry.shape.clone());
+                let (name, shape) = (entry.name.to_string(), entry.shape.to_vec());
                 return Err(TensorError::TooLarge { name, shape }.into());
             }
         }
@@ -192,50 +192,43 @@ impl MessageBuilder {
         shape: &[usize],
         values: &[T],
     ) -> Result<Self, TensorError> {
-        let owned = || name.to_string();
-        if !is_tensor_name(name) {
+        let Some(tensor_name) = TensorName::new(name) else {
             return Err(TensorError::Name { got: cut(name) });
-        }
+        };
+        let owned = || name.to_string();
         if self.header.tensors.iter().any(|tensor| tensor.name == name) {
             return Err(TensorError::SameName { name: owned() });
         }
-        let shape: Vec<u64> = shape.iter().map(|dim| *dim as u64).collect();
-        let bytes: &[u8] = bytemuck::cast_slice(values);
-        let length = bytes.len() as u64;
-        match byte_length(&shape, T::DTYPE) {
-            Some(expected) if expected == length => {}
-            Some(expected) => {
-                return Err(TensorError::Length {
-                    name: owned(),
-                    expected,
-                    got: length,
-                });
-            }
-            None => {
-                return Err(TensorError::TooLarge {
-                    name: owned(),
-                    shape,
-                });
-            }
-        }
-        if shape.len() > crate::limits::RANK_MAX {
+        let mut dims = Shape::default();
+        if !shape.iter().all(|dim| dims.push(*dim as u64)) {
             return Err(TensorError::Rank {
                 name: owned(),
                 got: shape.len(),
             });
         }
+        let too_large = || TensorError::TooLarge {
+            name: owned(),
+            shape: dims.to_vec(),
+        };
+        let bytes: &[u8] = bytemuck::cast_slice(values);
+        let length = bytes.len() as u64;
+        let expected = byte_length(&dims, T::DTYPE).ok_or_else(too_large)?;
+        if expected != length {
+            return Err(TensorError::Length {
+                name: owned(),
+                expected,
+                got: length,
+            });
+        }
         let whole = self.payload.as_slice().len().saturating_add(bytes.len());
         if whole > PAYLOAD_BYTES_MAX || self.header.tensors.len() == TENSORS_MAX {
-            return Err(TensorError::TooLarge {
-                name: owned(),
-                shape,
-            });
+            return Err(too_large());
         }
         let offset = self.payload.append_tensor(bytes) as u64;
         self.header.tensors.push(TensorEntry {
-            name: owned(),
+            name: tensor_name,
             dtype: T::DTYPE,
-            shape,
+            shape: dims,
             offset,
             length,
             encoding: Encoding::Raw,

@@ -3,11 +3,16 @@
 use std::fmt;
 
 use crate::limits::{ALIGNMENT_BYTES, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, RANK_MAX};
-use crate::{Encoding, wire};
+use crate::wire::{self, Fields};
+use crate::{Encoding, ProtobufError};
 
 mod error;
+mod name;
+mod shape;
 
 pub use error::TensorError;
+pub use name::TensorName;
+pub use shape::Shape;
 
 /// What a tensor's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +52,8 @@ impl Dtype {
 
     /// From its number in the header.
     pub fn from_number(number: i32) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.number() == number)
+        let idx = usize::try_from(number).ok()?.checked_sub(1)?;
+        Self::ALL.get(idx).copied()
     }
 
     /// Its name in schemas.
@@ -89,11 +95,11 @@ impl fmt::Display for Dtype {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorEntry {
     /// Unique within the message.
-    pub name: String,
+    pub name: TensorName,
     /// What its numbers are.
     pub dtype: Dtype,
     /// Row-major, the slowest dimension first.
-    pub shape: Vec<u64>,
+    pub shape: Shape,
     /// First byte in the payload.
     pub offset: u64,
     /// Bytes in the payload, packed.
@@ -105,35 +111,50 @@ pub struct TensorEntry {
 
 /// Whether a text may name a tensor.
 pub(crate) fn is_tensor_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain)
+    TensorName::new(name).is_some()
 }
 
 impl TensorEntry {
-    /// Reads one row; offsets are checked against the payload by [`check_layout`].
-    pub(crate) fn from_wire(row: wire::Tensor) -> Result<Self, TensorError> {
-        let wire::Tensor {
-            name,
-            dtype: number,
-            shape,
-            offset,
-            length,
-            encoding,
-            scale,
-        } = row;
-        if !is_tensor_name(&name) {
-            return Err(TensorError::Name { got: cut(&name) });
+    /// Reads one row; offsets are checked against the payload by [`check_layout`]. The outer error
+    /// is about the bytes, the inner one about what they say.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Result<Self, TensorError>, ProtobufError> {
+        let (mut name, mut dtype, mut encoding, mut scale) = ("", 0, 0, 0.0);
+        let (mut offset, mut length) = (0, 0);
+        let mut shape = Shape::default();
+        let mut rank = 0;
+        let mut fields = Fields::new(bytes);
+        while !fields.is_empty() {
+            let key = fields.key()?;
+            match key.number {
+                1 => name = fields.text(key)?,
+                // 32-bit numbers are cut to 32 bits, as protobuf says.
+                2 => dtype = fields.varint(key)? as i32,
+                3 => fields.each_varint(key, |dim| {
+                    rank += 1;
+                    shape.push(dim);
+                })?,
+                4 => offset = fields.varint(key)?,
+                5 => length = fields.varint(key)?,
+                6 => encoding = fields.varint(key)? as i32,
+                7 => scale = f64::from_le_bytes(fields.fixed64(key)?),
+                _ => fields.skip(key)?,
+            }
         }
-        let Some(dtype) = Dtype::from_number(number) else {
-            return Err(TensorError::UnknownDtype { name, number });
+        let Some(name) = TensorName::new(name) else {
+            return Ok(Err(TensorError::Name { got: cut(name) }));
         };
-        if shape.len() > RANK_MAX {
-            return Err(TensorError::Rank {
-                name,
-                got: shape.len(),
-            });
+        let Some(dtype) = Dtype::from_number(dtype) else {
+            let (name, number) = (name.to_string(), dtype);
+            return Ok(Err(TensorError::UnknownDtype { name, number }));
+        };
+        if rank > RANK_MAX {
+            let (name, got) = (name.to_string(), rank);
+            return Ok(Err(TensorError::Rank { name, got }));
         }
-        let encoding = Encoding::from_wire(&name, encoding, scale)?;
+        let encoding = match Encoding::from_wire(&name, encoding, scale) {
+            Ok(encoding) => encoding,
+            Err(error) => return Ok(Err(error)),
+        };
         let entry = Self {
             name,
             dtype,
@@ -142,27 +163,25 @@ impl TensorEntry {
             length,
             encoding,
         };
-        entry.check_length()?;
-        Ok(entry)
+        Ok(entry.check_length().map(|()| entry))
     }
 
-    pub(crate) fn to_wire(&self) -> wire::Tensor {
-        wire::Tensor {
-            name: self.name.clone(),
-            dtype: self.dtype.number(),
-            shape: self.shape.clone(),
-            offset: self.offset,
-            length: self.length,
-            encoding: self.encoding.number(),
-            scale: self.encoding.scale().unwrap_or_default(),
-        }
+    /// Writes the row.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        wire::put_bytes(out, 1, self.name.as_bytes());
+        wire::put_varint(out, 2, i64::from(self.dtype.number()).cast_unsigned());
+        wire::put_packed(out, 3, &self.shape);
+        wire::put_varint(out, 4, self.offset);
+        wire::put_varint(out, 5, self.length);
+        wire::put_varint(out, 6, i64::from(self.encoding.number()).cast_unsigned());
+        wire::put_fixed64(out, 7, self.encoding.scale().unwrap_or(0.0).to_le_bytes());
     }
 
     /// Bytes when raw.
     pub(crate) fn raw_bytes(&self) -> Result<u64, TensorError> {
         byte_length(&self.shape, self.dtype).ok_or_else(|| TensorError::TooLarge {
-            name: self.name.clone(),
-            shape: self.shape.clone(),
+            name: self.name.to_string(),
+            shape: self.shape.to_vec(),
         })
     }
 
@@ -179,7 +198,7 @@ impl TensorEntry {
             return Ok(());
         }
         Err(TensorError::Length {
-            name: self.name.clone(),
+            name: self.name.to_string(),
             expected,
             got: self.length,
         })
@@ -204,7 +223,7 @@ pub(crate) fn check_layout(
     payload_bytes: usize,
 ) -> Result<(), TensorError> {
     for tensor in tensors {
-        let (name, offset, length) = (|| tensor.name.clone(), tensor.offset, tensor.length);
+        let (name, offset, length) = (|| tensor.name.to_string(), tensor.offset, tensor.length);
         if !offset.is_multiple_of(ALIGNMENT_BYTES as u64) {
             return Err(TensorError::Unaligned {
                 name: name(),
@@ -221,19 +240,39 @@ pub(crate) fn check_layout(
             });
         }
     }
-    let mut by_name: Vec<&TensorEntry> = tensors.iter().collect();
-    by_name.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(pair) = by_name.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        return Err(TensorError::SameName {
-            name: pair[0].name.clone(),
-        });
+    check_names(tensors)?;
+    check_overlap(tensors)
+}
+
+/// There are few names, mostly of different lengths: comparing each with each is the fastest.
+fn check_names(tensors: &[TensorEntry]) -> Result<(), TensorError> {
+    for (idx, tensor) in tensors.iter().enumerate() {
+        if tensors[..idx].iter().any(|other| other.name == tensor.name) {
+            return Err(TensorError::SameName {
+                name: tensor.name.to_string(),
+            });
+        }
     }
-    let mut by_offset = by_name;
+    Ok(())
+}
+
+fn check_overlap(tensors: &[TensorEntry]) -> Result<(), TensorError> {
+    // Writers lay tensors out one after the other: then there is nothing to sort.
+    let mut end = 0;
+    let one_after_the_other = tensors.iter().all(|tensor| {
+        let behind = tensor.length == 0 || tensor.offset >= end;
+        end = end.max(tensor.offset + tensor.length);
+        behind
+    });
+    if one_after_the_other {
+        return Ok(());
+    }
+    let mut by_offset: Vec<&TensorEntry> = tensors.iter().collect();
     by_offset.retain(|tensor| tensor.length > 0);
     by_offset.sort_by_key(|tensor| tensor.offset);
     let overlaps = |pair: &&[&TensorEntry]| pair[0].offset + pair[0].length > pair[1].offset;
     if let Some(pair) = by_offset.windows(2).find(overlaps) {
-        let (first, second) = (pair[0].name.clone(), pair[1].name.clone());
+        let (first, second) = (pair[0].name.to_string(), pair[1].name.to_string());
         return Err(TensorError::Overlap { first, second });
     }
     Ok(())
@@ -255,15 +294,41 @@ pub trait Element: bytemuck::Pod + sealed::Sealed {
 
     /// The number as `f64` (rounded for large 64-bit integers), for range checks and display.
     fn as_f64(self) -> f64;
+
+    /// Whether all are finite and within limits, found out fast; `false` where that cannot be
+    /// said fast, and for a range that `f64` is too coarse for.
+    fn all_within(values: &[Self], limits: Limits) -> bool;
+}
+
+/// What each number of a tensor must be within, as schemas say it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    pub(crate) minimum: Option<f64>,
+    pub(crate) exclusive_minimum: Option<f64>,
+    pub(crate) maximum: Option<f64>,
+}
+
+impl Limits {
+    fn is_none(self) -> bool {
+        let Self {
+            minimum,
+            exclusive_minimum,
+            maximum,
+        } = self;
+        minimum.is_none() && exclusive_minimum.is_none() && maximum.is_none()
+    }
 }
 
 macro_rules! element {
-    ($($number:ty => $dtype:ident),*) => {$(
+    ($($number:ident => $dtype:ident, $all_within:expr);*) => {$(
         impl sealed::Sealed for $number {}
         impl Element for $number {
             const DTYPE: Dtype = Dtype::$dtype;
             fn as_f64(self) -> f64 {
                 self as f64
+            }
+            fn all_within(values: &[Self], limits: Limits) -> bool {
+                $all_within(values, limits)
             }
         }
     )*};
@@ -271,8 +336,74 @@ macro_rules! element {
 
 #[expect(clippy::cast_lossless, reason = "one body for all widths")]
 mod elements {
-    use super::{Dtype, Element, sealed};
-    element!(f32 => F32, f64 => F64, i32 => I32, i64 => I64, u8 => U8, u16 => U16, u32 => U32);
+    use super::{Dtype, Element, Limits, sealed};
+
+    element!(
+        f32 => F32, floats_within::<f32, 16>;
+        f64 => F64, floats_within::<f64, 8>;
+        i32 => I32, integers_within;
+        i64 => I64, integers_within;
+        u8 => U8, integers_within;
+        u16 => U16, integers_within;
+        u32 => U32, integers_within
+    );
+
+    /// A float that a limit can be said in exactly, or not at all.
+    trait Float: Copy + PartialOrd {
+        const LARGEST: Self;
+        const SMALLEST: Self;
+        fn exactly(limit: f64) -> Option<Self>;
+    }
+
+    impl Float for f32 {
+        const LARGEST: Self = Self::MAX;
+        const SMALLEST: Self = Self::MIN;
+        fn exactly(limit: f64) -> Option<Self> {
+            let float = limit as Self;
+            (float.is_finite() && float as f64 == limit).then_some(float)
+        }
+    }
+
+    impl Float for f64 {
+        const LARGEST: Self = Self::MAX;
+        const SMALLEST: Self = Self::MIN;
+        fn exactly(limit: f64) -> Option<Self> {
+            limit.is_finite().then_some(limit)
+        }
+    }
+
+    /// NaN is in no range, and infinities are beyond the largest finite numbers.
+    fn floats_within<T: Float, const LANES: usize>(values: &[T], limits: Limits) -> bool {
+        let Some(minimum) = limits.minimum.map_or(Some(T::SMALLEST), T::exactly) else {
+            return false;
+        };
+        let Some(maximum) = limits.maximum.map_or(Some(T::LARGEST), T::exactly) else {
+            return false;
+        };
+        match limits.exclusive_minimum.map(T::exactly) {
+            None => all::<T, LANES>(values, |value| value >= minimum && value <= maximum),
+            Some(Some(below)) => all::<T, LANES>(values, |value| {
+                value > below && value >= minimum && value <= maximum
+            }),
+            Some(None) => false,
+        }
+    }
+
+    /// Without a branch for each value, so that the compiler takes many at once.
+    fn all<T: Copy, const LANES: usize>(values: &[T], is_within: impl Fn(T) -> bool) -> bool {
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        let within = |values: &[T]| {
+            values
+                .iter()
+                .fold(true, |all, value| all & is_within(*value))
+        };
+        chunks.iter().all(|chunk| within(chunk)) && within(rest)
+    }
+
+    /// An integer is finite: without limits there is nothing to look at.
+    fn integers_within<T: Element>(values: &[T], limits: Limits) -> bool {
+        limits.is_none() || values.is_empty()
+    }
 }
 
 /// A tensor of a message, in place.
@@ -308,7 +439,7 @@ impl<'m> TensorView<'m> {
     pub fn values<T: Element>(&self) -> Result<&'m [T], TensorError> {
         if self.entry.dtype != T::DTYPE {
             return Err(TensorError::OtherDtype {
-                name: self.entry.name.clone(),
+                name: self.entry.name.to_string(),
                 expected: T::DTYPE,
                 got: self.entry.dtype,
             });

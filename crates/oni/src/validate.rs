@@ -1,7 +1,6 @@
 //! Whether a message's header, shapes and numbers follow its schema.
 
-use std::collections::BTreeMap;
-
+use crate::tensor::Limits;
 use crate::{
     Dim, Dtype, Element, InvalidMessage, Message, ModelHashRule, Schema, TensorRule, TensorView,
 };
@@ -9,7 +8,7 @@ use crate::{
 pub(crate) fn validate(schema: &Schema, message: &Message<'_>) -> Result<(), InvalidMessage> {
     schema.check(message.header())?;
     check_model_hash(schema, message)?;
-    let mut lengths = BTreeMap::new();
+    let mut lengths = Vec::new();
     for rule in &schema.tensors {
         let Some(tensor) = message.tensor(&rule.name) else {
             continue; // An optional one: the schema check found those that there must be.
@@ -44,12 +43,16 @@ fn check_model_hash(schema: &Schema, message: &Message<'_>) -> Result<(), Invali
 fn check_dims<'s>(
     rule: &'s TensorRule,
     tensor: TensorView<'_>,
-    lengths: &mut BTreeMap<&'s str, u64>,
+    lengths: &mut Vec<(&'s str, u64)>,
 ) -> Result<(), InvalidMessage> {
     let shape = &tensor.entry().shape;
     for (dim, got) in rule.dims.iter().zip(shape) {
         let Dim::Symbol(symbol) = dim else { continue };
-        let expected = *lengths.entry(symbol).or_insert(*got);
+        let known = lengths.iter().find(|(name, _)| name == symbol);
+        let Some((_, expected)) = known.copied() else {
+            lengths.push((symbol, *got));
+            continue;
+        };
         if expected != *got {
             let (tensor, dim) = (rule.name.clone(), symbol.clone());
             return Err(InvalidMessage::Dimension {
@@ -64,7 +67,7 @@ fn check_dims<'s>(
         let (tensor, dims) = (rule.name.clone(), rule.dims.clone());
         return Err(InvalidMessage::Empty {
             tensor,
-            shape: shape.clone(),
+            shape: shape.to_vec(),
             dims,
         });
     }
@@ -75,7 +78,11 @@ fn check_values<T: Element>(
     rule: &TensorRule,
     tensor: TensorView<'_>,
 ) -> Result<(), InvalidMessage> {
-    for (index, value) in tensor.values::<T>()?.iter().enumerate() {
+    let values = tensor.values::<T>()?;
+    if T::all_within(values, rule.limits()) {
+        return Ok(());
+    }
+    for (index, value) in values.iter().enumerate() {
         let value = value.as_f64();
         if !value.is_finite() {
             return Err(InvalidMessage::NotFinite {
@@ -98,6 +105,14 @@ fn check_values<T: Element>(
 }
 
 impl TensorRule {
+    fn limits(&self) -> Limits {
+        Limits {
+            minimum: self.minimum,
+            exclusive_minimum: self.exclusive_minimum,
+            maximum: self.maximum,
+        }
+    }
+
     fn admits(&self, value: f64) -> bool {
         self.minimum.is_none_or(|minimum| value >= minimum)
             && self.exclusive_minimum.is_none_or(|minimum| value > minimum)

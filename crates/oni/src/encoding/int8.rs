@@ -16,7 +16,7 @@ pub(super) fn check_scale(entry: &TensorEntry, scale: f64) -> Result<(), TensorE
         return Ok(());
     }
     Err(TensorError::Scale {
-        name: entry.name.clone(),
+        name: entry.name.to_string(),
         expected: "a positive scale of which 128 are finite in the tensor's dtype",
         got: scale,
     })
@@ -41,7 +41,7 @@ fn pack_numbers<T: Element>(
             return Ok((steps as i8).cast_unsigned());
         }
         Err(TensorError::NotInt8 {
-            name: entry.name.clone(),
+            name: entry.name.to_string(),
             scale,
             index,
             value,

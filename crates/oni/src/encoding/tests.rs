@@ -5,7 +5,7 @@ use super::*;
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::{
     Capture, DecodeError, Envelope, Header, HeaderError, Message, MessageBuilder, PayloadOrigin,
-    SchemaId, Sequence,
+    SchemaId, Sequence, Shape, TensorName,
 };
 
 fn builder() -> MessageBuilder {
@@ -107,9 +107,9 @@ proptest! {
         let scale = if number == 3 { 0.5 } else { 0.0 };
         let encoding = Encoding::from_wire("packed", number, scale).unwrap();
         let entry = TensorEntry {
-            name: "packed".into(),
+            name: TensorName::new("packed").unwrap(),
             dtype: if number == 4 { Dtype::U16 } else { Dtype::F32 },
-            shape: vec![4, 5],
+            shape: Shape::new(&[4, 5]).unwrap(),
             offset: 0,
             length: bytes.len() as u64,
             encoding,
@@ -316,7 +316,7 @@ fn tensors_that_only_fit_packed_are_refused_before_memory_is_taken() {
     assert_eq!(encoded.decode().unwrap().payload().len(), PAYLOAD_BYTES_MAX);
     let mut header = Header::decode(encoded.header()).unwrap();
     let mut second = header.tensors[0].clone();
-    second.name = "second".into();
+    second.name = TensorName::new("second").unwrap();
     second.offset = second.length.next_multiple_of(64);
     header.tensors.push(second);
     let mut payload = AlignedBytes::copy_of(encoded.payload());

@@ -1,0 +1,296 @@
+//! The header as protobuf, both ways, with its rules.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sedge_spacetime::{AgentName, FrameName, Stamp};
+
+use super::{Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Source, TraceContext};
+use crate::limits::{HEADER_BYTES_MAX, LEDGER_ENTRIES_MAX, NAME_BYTES_MAX, TENSORS_MAX};
+use crate::tensor::cut;
+use crate::wire::{self, Fields};
+use crate::{ProtobufError, TensorEntry, TensorError};
+
+/// Room for the header of a typical sensor message, so that it is written in one go.
+const TYPICAL_BYTES: usize = 512;
+
+impl Header {
+    /// The header as protobuf.
+    ///
+    /// # Errors
+    /// [`HeaderError`] where a field breaks a rule that a decoder would refuse it for.
+    pub fn encode(&self) -> Result<Vec<u8>, HeaderError> {
+        self.check()?;
+        let Envelope {
+            source, capture, ..
+        } = &self.envelope;
+        let envelope = &self.envelope;
+        let error = nanos("capture_error_nanos", capture.error)?;
+        let deadline = nanos("deadline_nanos", envelope.deadline.unwrap_or_default())?;
+        let lifespan = nanos("lifespan_nanos", envelope.lifespan.unwrap_or_default())?;
+        let mut out = Vec::with_capacity(TYPICAL_BYTES);
+        wire::put_bytes(&mut out, 1, self.schema.name.as_bytes());
+        wire::put_varint(&mut out, 2, self.schema.major.into());
+        wire::put_varint(&mut out, 3, self.schema.minor.into());
+        wire::put_bytes(&mut out, 4, &self.schema.hash);
+        wire::put_bytes(&mut out, 5, source.agent.as_str().as_bytes());
+        wire::put_varint(&mut out, 6, source.epoch);
+        wire::put_varint(&mut out, 7, source.sequence);
+        wire::put_fixed64(&mut out, 8, capture.stamp.nanos().to_le_bytes());
+        wire::put_bytes(&mut out, 9, capture.clock.as_bytes());
+        wire::put_varint(&mut out, 10, error);
+        if let Some(frame) = &envelope.frame {
+            wire::put_bytes(&mut out, 11, frame.as_str().as_bytes());
+        }
+        if let Some(trace) = &envelope.trace {
+            wire::put_bytes(&mut out, 12, &trace.trace_id);
+            wire::put_bytes(&mut out, 13, &trace.span_id);
+        }
+        wire::put_varint(&mut out, 14, deadline);
+        wire::put_varint(&mut out, 15, lifespan);
+        if let Some(hash) = &envelope.model_hash {
+            wire::put_bytes(&mut out, 16, hash);
+        }
+        for entry in &envelope.ledger {
+            wire::put_message(&mut out, 17, |out| {
+                wire::put_bytes(out, 1, entry.stage.as_bytes());
+                wire::put_varint(out, 2, entry.nanos);
+            });
+        }
+        for tensor in &self.tensors {
+            wire::put_message(&mut out, 18, |out| tensor.put(out));
+        }
+        match out.len() {
+            0..=HEADER_BYTES_MAX => Ok(out),
+            got => Err(HeaderError::TooLong { got }),
+        }
+    }
+
+    /// Reads a header. Tensor offsets are checked against the payload when the message is decoded.
+    ///
+    /// # Errors
+    /// [`HeaderError`] for anything that is no header within the limits.
+    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
+        if bytes.len() > HEADER_BYTES_MAX {
+            return Err(HeaderError::TooLong { got: bytes.len() });
+        }
+        let mut parts = Parts::default();
+        let mut fields = Fields::new(bytes);
+        while !fields.is_empty() {
+            parts.take(&mut fields)?;
+        }
+        let header = parts.into_header()?;
+        header.check()?;
+        Ok(header)
+    }
+
+    /// The rules that types alone do not keep.
+    fn check(&self) -> Result<(), HeaderError> {
+        check_text("schema_name", &self.schema.name)?;
+        check_text("clock_id", &self.envelope.capture.clock)?;
+        check_count("tensors", self.tensors.len(), TENSORS_MAX)?;
+        check_count("ledger", self.envelope.ledger.len(), LEDGER_ENTRIES_MAX)?;
+        for entry in &self.envelope.ledger {
+            check_text("ledger.stage", &entry.stage)?;
+        }
+        match &self.envelope.trace {
+            Some(trace) if trace.trace_id == [0; 16] => {
+                Err(HeaderError::ZeroId { field: "trace_id" })
+            }
+            Some(trace) if trace.span_id == [0; 8] => Err(HeaderError::ZeroId { field: "span_id" }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A header's fields as they come. As protobuf wants it, of a field that comes twice the last one
+/// counts, so that nothing is judged before the end; rows beyond the limits are only counted.
+#[derive(Default)]
+struct Parts<'b> {
+    schema_name: &'b str,
+    schema_major: u32,
+    schema_minor: u32,
+    schema_hash: &'b [u8],
+    agent: &'b str,
+    epoch: u64,
+    sequence: u64,
+    capture_nanos: i64,
+    clock_id: &'b str,
+    capture_error_nanos: u64,
+    frame_id: &'b str,
+    trace_id: &'b [u8],
+    span_id: &'b [u8],
+    deadline_nanos: u64,
+    lifespan_nanos: u64,
+    model_hash: &'b [u8],
+    ledger: Vec<LedgerEntry>,
+    n_ledger: usize,
+    tensors: Vec<TensorEntry>,
+    n_tensors: usize,
+    refused_tensor: Option<TensorError>,
+}
+
+impl<'b> Parts<'b> {
+    fn take(&mut self, fields: &mut Fields<'b>) -> Result<(), ProtobufError> {
+        let key = fields.key()?;
+        match key.number {
+            1 => self.schema_name = fields.text(key)?,
+            // 32-bit numbers are cut to 32 bits, as protobuf says.
+            2 => self.schema_major = fields.varint(key)? as u32,
+            3 => self.schema_minor = fields.varint(key)? as u32,
+            4 => self.schema_hash = fields.bytes(key)?,
+            5 => self.agent = fields.text(key)?,
+            6 => self.epoch = fields.varint(key)?,
+            7 => self.sequence = fields.varint(key)?,
+            8 => self.capture_nanos = i64::from_le_bytes(fields.fixed64(key)?),
+            9 => self.clock_id = fields.text(key)?,
+            10 => self.capture_error_nanos = fields.varint(key)?,
+            11 => self.frame_id = fields.text(key)?,
+            12 => self.trace_id = fields.bytes(key)?,
+            13 => self.span_id = fields.bytes(key)?,
+            14 => self.deadline_nanos = fields.varint(key)?,
+            15 => self.lifespan_nanos = fields.varint(key)?,
+            16 => self.model_hash = fields.bytes(key)?,
+            17 => self.take_ledger_entry(fields.bytes(key)?)?,
+            18 => self.take_tensor(fields.bytes(key)?)?,
+            _ => fields.skip(key)?,
+        }
+        Ok(())
+    }
+
+    fn take_ledger_entry(&mut self, bytes: &'b [u8]) -> Result<(), ProtobufError> {
+        let (mut stage, mut nanos) = ("", 0);
+        let mut fields = Fields::new(bytes);
+        while !fields.is_empty() {
+            let key = fields.key()?;
+            match key.number {
+                1 => stage = fields.text(key)?,
+                2 => nanos = fields.varint(key)?,
+                _ => fields.skip(key)?,
+            }
+        }
+        self.n_ledger += 1;
+        if self.n_ledger <= LEDGER_ENTRIES_MAX {
+            let stage = short(stage).into_owned();
+            self.ledger.push(LedgerEntry { stage, nanos });
+        }
+        Ok(())
+    }
+
+    fn take_tensor(&mut self, bytes: &'b [u8]) -> Result<(), ProtobufError> {
+        let row = TensorEntry::read(bytes)?;
+        self.n_tensors += 1;
+        if self.n_tensors <= TENSORS_MAX && self.refused_tensor.is_none() {
+            match row {
+                Ok(tensor) => self.tensors.push(tensor),
+                Err(error) => self.refused_tensor = Some(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn into_header(self) -> Result<Header, HeaderError> {
+        check_count("ledger", self.n_ledger, LEDGER_ENTRIES_MAX)?;
+        check_count("tensors", self.n_tensors, TENSORS_MAX)?;
+        let frame = match self.frame_id {
+            "" => None,
+            frame => Some(FrameName::new(short(frame))?),
+        };
+        let trace = match (self.trace_id, self.span_id) {
+            ([], []) => None,
+            (trace_id, span_id) => Some(TraceContext {
+                trace_id: exactly("trace_id", "0 or 16 like span_id's 0 or 8", trace_id)?,
+                span_id: exactly("span_id", "0 or 8 like trace_id's 0 or 16", span_id)?,
+            }),
+        };
+        let model_hash = match self.model_hash {
+            [] => None,
+            hash => Some(exactly("model_hash", "0 or 32", hash)?),
+        };
+        let some_time = |nanos: u64| (nanos > 0).then(|| Duration::from_nanos(nanos));
+        let source = Source {
+            agent: AgentName::new(short(self.agent))?,
+            epoch: self.epoch,
+            sequence: self.sequence,
+        };
+        let schema = SchemaId {
+            hash: exactly("schema_hash", "16", self.schema_hash)?,
+            name: short(self.schema_name).into_owned(),
+            major: self.schema_major,
+            minor: self.schema_minor,
+        };
+        if let Some(error) = self.refused_tensor {
+            return Err(error.into());
+        }
+        Ok(Header {
+            schema,
+            envelope: Envelope {
+                source,
+                capture: Capture {
+                    stamp: Stamp::from_nanos(self.capture_nanos),
+                    clock: short(self.clock_id).into_owned(),
+                    error: Duration::from_nanos(self.capture_error_nanos),
+                },
+                frame,
+                trace,
+                deadline: some_time(self.deadline_nanos),
+                lifespan: some_time(self.lifespan_nanos),
+                model_hash,
+                ledger: self.ledger,
+            },
+            tensors: self.tensors,
+        })
+    }
+}
+
+/// A text to be checked, cut where it is too long anyway.
+fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= NAME_BYTES_MAX {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(cut(text))
+    }
+}
+
+fn exactly<const N: usize>(
+    field: &'static str,
+    expected: &'static str,
+    bytes: &[u8],
+) -> Result<[u8; N], HeaderError> {
+    let got = bytes.len();
+    bytes
+        .first_chunk()
+        .filter(|_| got == N)
+        .copied()
+        .ok_or(HeaderError::FieldLength {
+            field,
+            expected,
+            got,
+        })
+}
+
+fn nanos(field: &'static str, time: Duration) -> Result<u64, HeaderError> {
+    u64::try_from(time.as_nanos())
+        .ok()
+        .ok_or(HeaderError::Duration { field, got: time })
+}
+
+fn check_count(field: &'static str, got: usize, max: usize) -> Result<(), HeaderError> {
+    if got <= max {
+        Ok(())
+    } else {
+        Err(HeaderError::TooMany { field, max, got })
+    }
+}
+
+fn check_text(field: &'static str, text: &str) -> Result<(), HeaderError> {
+    let fits = (1..=NAME_BYTES_MAX).contains(&text.len());
+    if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(HeaderError::Text {
+            field,
+            got: cut(text),
+        })
+    }
+}
