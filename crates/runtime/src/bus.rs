@@ -7,21 +7,24 @@ mod arrivals;
 mod clocks;
 pub mod doctor;
 mod graph;
+mod roster;
 mod show;
 mod stream;
 
 use std::collections::BTreeMap;
 
-use sedge_oni::{Header, Key};
+use sedge_oni::{Header, Key, SchemaId};
 use sedge_spacetime::Stamp;
 use sedge_transport::{LossLedger, Received, STREAMS_MAX};
 
 pub use arrivals::{Arrivals, Flow, Rhythm};
 pub use clocks::{ClockView, Clocks};
 pub use graph::{Graph, GraphStream};
-pub use show::{Detail, show};
+pub use roster::{DropView, ProgramView};
+pub use show::{Detail, show, show_json};
 pub use stream::{Agreement, SchemaView, StreamLoss, StreamView};
 
+use roster::Roster;
 use stream::Watched;
 
 /// All streams that were seen, in bounded memory: streams beyond [`STREAMS_MAX`] are only counted.
@@ -29,6 +32,7 @@ pub struct Bus {
     began: Stamp,
     streams: BTreeMap<Key, Watched>,
     losses: LossLedger,
+    roster: Roster,
     untracked: u64,
 }
 
@@ -47,6 +51,8 @@ pub struct BusTotal {
     pub malformed: u64,
     /// Messages of streams beyond the limit of what is watched.
     pub untracked: u64,
+    /// Messages of programs beyond the limit of what is listed.
+    pub unlisted: u64,
 }
 
 impl Bus {
@@ -56,12 +62,20 @@ impl Bus {
             began,
             streams: BTreeMap::new(),
             losses: LossLedger::new(),
+            roster: Roster::default(),
             untracked: 0,
         }
     }
 
+    /// Takes in what a program says of itself, and nothing else: for messages that were put before
+    /// listening began, which would spoil the figures.
+    pub fn meet(&mut self, received: &Received) {
+        self.roster.observe(received);
+    }
+
     /// Takes a message in; it is kept as figures only.
     pub fn observe(&mut self, received: &Received) {
+        self.roster.observe(received);
         let key = &received.key;
         if !self.streams.contains_key(key) && self.streams.len() == STREAMS_MAX {
             self.untracked = self.untracked.saturating_add(1);
@@ -88,12 +102,27 @@ impl Bus {
         self.began
     }
 
-    /// Every stream as it stands at `now`, in the order of keys.
+    /// Every stream as it stands at `now`, in the order of keys; also those that are announced and
+    /// were not heard.
     pub fn streams(&self, now: Stamp) -> Vec<StreamView> {
-        let mut views: Vec<StreamView> = self
+        let announced: BTreeMap<Key, &SchemaId> = self.roster.published().collect();
+        let unheard = announced
+            .iter()
+            .filter(|(key, _)| !self.streams.contains_key(*key))
+            .map(|(key, schema)| (key, Watched::announced(key, schema)))
+            .collect::<BTreeMap<_, _>>();
+        let all: BTreeMap<&Key, &Watched> = self
             .streams
             .iter()
-            .map(|(key, stream)| stream.view(key, self.began, now))
+            .chain(unheard.iter().map(|(key, stream)| (*key, stream)))
+            .collect();
+        let mut views: Vec<StreamView> = all
+            .into_iter()
+            .map(|(key, stream)| {
+                let mut view = stream.view(key, self.began, now);
+                self.roster.annotate(key, stream.schema(), &mut view);
+                view
+            })
             .collect();
         for (_, key, counts) in self.losses.streams() {
             let place = views.binary_search_by(|view| view.key.as_str().cmp(key.as_str()));
@@ -102,6 +131,11 @@ impl Bus {
             }
         }
         views
+    }
+
+    /// Every program that has spoken of itself, in the order of names.
+    pub fn programs(&self, now: Stamp) -> Vec<ProgramView> {
+        self.roster.views(now)
     }
 
     /// Everything together at `now`.
@@ -120,6 +154,7 @@ impl Bus {
             bytes_per_sec: per_sec(bytes, secs),
             malformed: sum(&|stream| stream.n_malformed()),
             untracked: self.untracked,
+            unlisted: self.roster.unlisted(),
         }
     }
 }

@@ -58,4 +58,4 @@ pub use player::{
 };
 pub use report::{AgentReport, PredictionRow, StreamRow};
 pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node};
-pub use shutdown::Shutdown;
+pub use shutdown::{Shutdown, WakeGuard};

@@ -42,7 +42,7 @@ impl Shutdown {
     }
 
     /// Has `wake` called when the end is asked for, for as long as the guard lives.
-    pub(crate) fn wakes(&self, wake: Wake) -> WakeGuard {
+    pub fn wakes(&self, wake: Wake) -> WakeGuard {
         let mut wakes = self.0.wakes.lock().unwrap_or_else(PoisonError::into_inner);
         let id = wakes.last().map_or(0, |(id, _)| id + 1);
         wakes.push((id, wake));
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Shutdown {
 }
 
 /// Takes a wake back when it is dropped.
-pub(crate) struct WakeGuard {
+pub struct WakeGuard {
     shutdown: Shutdown,
     id: u64,
 }

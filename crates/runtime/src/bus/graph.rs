@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::StreamView;
+use super::{Agreement, StreamView};
 
 /// A stream and both its sides.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,7 +23,7 @@ pub struct GraphStream {
     pub publishers: Vec<String>,
     /// Who listens, by its manifest.
     pub subscribers: Vec<String>,
-    /// Whether it is refused here for its schema.
+    /// Whether it is refused for its schema, here or by somebody who listens.
     pub refused: bool,
 }
 
@@ -114,7 +114,7 @@ impl GraphStream {
             rate_hz: view.rhythm.map(|rhythm| rhythm.mean_hz),
             publishers,
             subscribers: view.subscribers.clone(),
-            refused: matches!(view.agreement, super::Agreement::Refused(_)),
+            refused: matches!(view.agreement, Agreement::Refused(_)) || !view.refused_by.is_empty(),
         }
     }
 

@@ -5,6 +5,7 @@ use sedge_oni::{
     check_schema,
 };
 use sedge_transport::Received;
+use serde_json::{Value, json};
 
 /// A tensor of up to so many values is printed whole.
 const VALUES_WHOLE_MAX: usize = 8;
@@ -62,6 +63,38 @@ pub fn show(received: &Received, detail: Detail) -> String {
         }
     }
     text
+}
+
+/// The message as JSON: its key, when it came, and its JSON form with every value; one that cannot
+/// be decoded has the reason and its bytes, in hexadecimal, instead. [`Detail::Raw`] gives bytes
+/// only.
+pub fn show_json(received: &Received, detail: Detail) -> Value {
+    let encoded = &received.message;
+    let mut json = json!({
+        "key": received.key.as_str(),
+        "arrival_nanos": received.arrival.nanos(),
+        "header_bytes": encoded.header().len(),
+        "payload_bytes": encoded.payload().len(),
+    });
+    let decoded = Message::decode(encoded.header(), encoded.payload());
+    if let (Ok(message), Detail::Brief | Detail::Full) = (&decoded, detail) {
+        json["message"] = message.to_json();
+        let packed = Header::decode(encoded.header()).map(|header| header.tensors);
+        let packed = packed.unwrap_or_default();
+        for tensor in packed.iter().filter(|each| each.encoding != Encoding::Raw) {
+            json["packed"][&tensor.name] = json!({
+                "encoding": tensor.encoding.name(),
+                "bytes": tensor.length,
+            });
+        }
+    } else {
+        json["header_hex"] = hex(encoded.header()).into();
+        json["payload_hex"] = hex(encoded.payload()).into();
+    }
+    if let Err(error) = decoded {
+        json["error"] = error.to_string().into();
+    }
+    json
 }
 
 fn line(text: &mut String, line: &str) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sedge_oni::{Header, HeaderError, Key, SchemaId, SchemaMismatch, check_schema};
+use sedge_oni::{Header, HeaderError, Key, SchemaId, SchemaMismatch, check_schema, schemas};
 use sedge_spacetime::{AgentName, Stamp};
 use sedge_transport::{LossCounts, QosClass};
 use serde::Serialize;
@@ -54,15 +54,8 @@ pub enum Agreement {
 impl Agreement {
     fn of(header: &Header) -> Self {
         match check_schema(header) {
-            Ok(()) => {
-                let known = sedge_oni::schemas().iter();
-                let mut same = known.map(|schema| &schema.id);
-                if same.any(|id| *id == header.schema) {
-                    Self::Same
-                } else {
-                    Self::Compatible
-                }
-            }
+            Ok(()) if is_known(&header.schema) => Self::Same,
+            Ok(()) => Self::Compatible,
             Err(SchemaMismatch::Unknown { .. }) => Self::Unknown,
             Err(mismatch) => Self::Refused(mismatch.to_string()),
         }
@@ -78,6 +71,10 @@ impl Agreement {
             Self::Refused(_) => "refused",
         }
     }
+}
+
+fn is_known(schema: &SchemaId) -> bool {
+    schemas().iter().any(|known| known.id == *schema)
 }
 
 /// What became of a stream's messages on the way here.
@@ -128,6 +125,9 @@ pub struct StreamView {
     pub publishers: Vec<String>,
     /// Who says in its manifest that it listens; whoever has no manifest is not seen listening.
     pub subscribers: Vec<String>,
+    /// Who refuses it: by its manifest its schema does not fit, or by its telemetry it dropped
+    /// messages of it.
+    pub refused_by: Vec<String>,
     /// Whether a manifest names it.
     pub declared: bool,
     /// Messages, whatever they are.
@@ -176,6 +176,24 @@ impl Watched {
         }
     }
 
+    /// A stream that was announced and not heard.
+    pub(super) fn announced(key: &Key, schema: &SchemaId) -> Self {
+        let agreement = if is_known(schema) {
+            Agreement::Same
+        } else {
+            Agreement::Unread
+        };
+        Self {
+            schema: Some(schema.clone()),
+            agreement,
+            ..Self::new(key)
+        }
+    }
+
+    pub(super) fn schema(&self) -> Option<&SchemaId> {
+        self.schema.as_ref()
+    }
+
     pub(super) fn arrived(&mut self, arrival: Stamp, bytes: u64) {
         self.arrivals.add(arrival, bytes);
     }
@@ -216,6 +234,7 @@ impl Watched {
             agreement: self.agreement.clone(),
             publishers: self.publishers.iter().map(ToString::to_string).collect(),
             subscribers: Vec::new(),
+            refused_by: Vec::new(),
             declared: false,
             messages: arrivals.n(),
             bytes: arrivals.bytes(),

@@ -12,7 +12,7 @@ pub(crate) fn at_millis(millis: i64) -> Stamp {
     Stamp::from_nanos(1_000_000_000_000 + millis * 1_000_000)
 }
 
-fn scan() -> Message<'static> {
+pub(crate) fn lidar_message() -> Message<'static> {
     let source = Sequence::new(AgentName::new("crane3").unwrap(), 9).next_source();
     let envelope = Envelope::new(source, Capture::exact(Stamp::from_nanos(5), "robot"));
     let ranges_m: Vec<f32> = (0..12_u8).map(|n| 1.0 + f32::from(n) / 4.0).collect();
@@ -26,7 +26,7 @@ fn scan() -> Message<'static> {
 
 /// A scan whose header was changed.
 pub(crate) fn encoded(change: impl FnOnce(&mut Header)) -> EncodedMessage {
-    let message = scan();
+    let message = lidar_message();
     let mut header = message.header().clone();
     change(&mut header);
     let whole = message.encode().unwrap();

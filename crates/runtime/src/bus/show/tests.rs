@@ -1,5 +1,5 @@
 use super::*;
-use crate::bus::test_messages::{KEY, encoded, lidar, received};
+use crate::bus::test_messages::{KEY, encoded, lidar, lidar_message, received};
 use sedge_oni::{AlignedBytes, EncodedMessage};
 
 #[test]
@@ -103,4 +103,38 @@ fn a_range_leaves_out_what_is_no_number() {
     assert_eq!(range(&[f32::NAN, 2.0, 1.0]), Some((1.0, 2.0)));
     assert_eq!(range(&[f32::NAN]), None);
     assert_eq!(range::<u8>(&[]), None);
+}
+
+#[test]
+fn json_holds_the_message_or_the_reason_and_the_bytes() {
+    let json = show_json(&received(KEY, lidar(4), 0), Detail::Brief);
+    assert_eq!(json["key"], KEY);
+    assert_eq!(json["message"]["header"]["sequence"], 4);
+    let data = &json["message"]["tensors"]["ranges_m"]["data"];
+    assert_eq!(data.as_array().unwrap().len(), 12);
+    assert!(json["error"].is_null() && json["header_hex"].is_null());
+
+    let raw = show_json(&received(KEY, lidar(4), 0), Detail::Raw);
+    let n_bytes = raw["payload_bytes"].as_u64().unwrap() as usize;
+    assert_eq!(raw["payload_hex"].as_str().unwrap().len(), 2 * n_bytes);
+    assert!(raw["message"].is_null());
+
+    let nonsense = EncodedMessage::new([0xff; 3], AlignedBytes::default());
+    let json = show_json(&received(KEY, nonsense, 0), Detail::Brief);
+    assert_eq!(json["header_hex"], "ffffff");
+    assert!(json["error"].as_str().unwrap().contains("ONI header"));
+}
+
+#[test]
+fn packed_tensors_are_named_with_what_they_take() {
+    let mut message = lidar_message();
+    message.pack("ranges_m", Encoding::Zstd).unwrap();
+    let encoded = message.encode().unwrap();
+    let shown = show(&received(KEY, encoded.clone(), 0), Detail::Brief);
+    let ranges = shown.lines().find(|line| line.contains("ranges_m"));
+    let ranges = ranges.unwrap();
+    assert!(ranges.contains("f32 [12] zstd of "), "{ranges}");
+    assert!(ranges.ends_with("(from 1 to 3.75)"), "{ranges}");
+    let json = show_json(&received(KEY, encoded, 0), Detail::Brief);
+    assert_eq!(json["packed"]["ranges_m"]["encoding"], "zstd");
 }
