@@ -5,6 +5,7 @@ never trusts what it reads: whatever the bytes are, there is a checked message o
 """
 
 from oni.bus import Bus
+from oni.clock import machine_clock_id
 from oni.dtypes import Dtype
 from oni.encodings import Encoding, Packing
 from oni.errors import OniError
@@ -39,5 +40,6 @@ __all__ = [
     "decode_frame",
     "differences",
     "encode_frame",
+    "machine_clock_id",
     "read_frames",
 ]

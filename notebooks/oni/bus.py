@@ -16,7 +16,6 @@ from oni.manifest import Manifest
 from oni.message import Message
 from oni.names import Key
 from oni.publisher import Publisher
-from oni.qos import qos_class
 from oni.schema import Schema, built_in
 from oni.subscription import Subscription
 
@@ -33,10 +32,13 @@ class Bus:
         self._session = session
 
     @classmethod
-    def open(cls, *, connect: Iterable[str] = (), listen: Iterable[str] = ()) -> Self:
-        """Joins a network at explicit places, such as ``tcp/127.0.0.1:7447``; it looks for nobody.
+    def open(
+        cls, *, connect: Iterable[str] = (), listen: Iterable[str] = ("tcp/127.0.0.1:0",)
+    ) -> Self:
+        """Joins a network at explicit places, such as ``tcp/127.0.0.1:7447``.
 
-        Peers do not pass messages on: dial everybody, or a router.
+        Peers do not pass messages on. They tell each other where the others listen, so one that
+        can be reached is enough; unless told otherwise, this one listens on this machine only.
 
         Raises:
             zenoh.ZError: if that is not possible.
@@ -46,8 +48,6 @@ class Bus:
         config.insert_json5("scouting/multicast/enabled", "false")
         config.insert_json5("connect/endpoints", json.dumps(list(connect)))
         config.insert_json5("listen/endpoints", json.dumps(list(listen)))
-        # The advanced publishers' history is sorted by time stamps.
-        config.insert_json5("timestamping/enabled", "true")
         return cls(zenoh.open(config))
 
     def __enter__(self) -> Self:
@@ -71,12 +71,11 @@ class Bus:
         """Listens to every key that matches `pattern`, such as ``oni/flock/*/sensor.lidar/**``.
 
         Messages must be compatible with `schema`; without one, with the schema of their message
-        type that comes with this package. `depth` messages wait before the oldest gives way;
-        the message type says how many otherwise.
+        type that comes with this package. `depth` messages wait before the oldest gives way; the
+        message type says how many otherwise. Where its class has a history, the last message of
+        each publisher comes first; a pattern over several types gets none.
         """
-        parts = [*pattern.split("/"), "**", "**", "**"]
-        n_waiting = depth or qos_class(parts[3]).depth
-        return Subscription(self._session, pattern, schema, n_waiting, self.schemas)
+        return Subscription(self._session, pattern, self.schemas, schema, depth)
 
     def publisher(self, key: Key, *, clock_id: str, schema: Schema | None = None) -> Publisher:
         """A publisher of one stream, which also answers for its schema.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from oni.errors import OniError
 from oni.header import SchemaId
@@ -14,10 +16,16 @@ def is_settled(ours: SchemaId, got: SchemaId) -> bool:
     return ours == got
 
 
-def accept(ours: Schema, got: SchemaId, answers: Iterable[Schema]) -> None:
+def accept(
+    ours: Schema,
+    got: SchemaId,
+    answers: Iterable[Schema],
+    tensors: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Decides over a stream whose headers bear `got`, with what its publisher answered.
 
-    Answers are believed for what their own hash says, never for what they are called.
+    Answers are believed for what their own hash says, never for what they are called. Where there
+    is none, the first message's tensors may say what differs.
 
     Raises:
         OniError: naming both schemas, and the first thing that differs.
@@ -27,6 +35,8 @@ def accept(ours: Schema, got: SchemaId, answers: Iterable[Schema]) -> None:
     if theirs is None:
         said = ", ".join(str(answer.id) for answer in answers)
         difference = f"answered with {said}" if said else "no answer"
+        seen = ours.form_differences(tensors) if tensors is not None else []
+        difference = "; ".join([*seen[:1], difference])
     else:
         difference = next(iter(differences(ours, theirs)), "no tensor differs, the document does")
     if got.name != ours.id.name:

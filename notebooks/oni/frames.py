@@ -42,8 +42,8 @@ class FrameStream:
     """Frames out of a stream of bytes, with all that is broken in between skipped and counted.
 
     Attributes:
-        n_bytes_skipped: bytes that belong to no whole frame.
-        n_frames_broken: frames that began, and were given up.
+        n_bytes_skipped: bytes that are in no whole frame.
+        n_frames_broken: places where a frame began that is not whole.
     """
 
     def __init__(self, n_frame_bytes_max: int = N_FRAME_BYTES_MAX) -> None:
@@ -87,7 +87,7 @@ class FrameStream:
 
     def _give_up(self, data: bytes, position: int) -> int:
         """Where the next frame may begin."""
-        self.n_frames_broken += data[position : position + 4] == MAGIC
+        self.n_frames_broken += MAGIC.startswith(data[position : position + 4])
         found = data.find(MAGIC, position + 1)
         # The last three bytes may be the beginning of a frame that is still to come.
         after = found if found >= 0 else max(position + 1, len(data) - 3)

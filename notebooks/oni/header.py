@@ -15,6 +15,7 @@ N_HEADER_BYTES_MAX = 65_536
 N_LEDGER_STAGES_MAX = 64
 N_TENSORS_MAX = 64
 
+END_OF_STREAM = "end-of-stream"
 _AT_MOST = f"at most {N_HEADER_BYTES_MAX} bytes"
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
@@ -62,6 +63,11 @@ class Header:
     lifespan_nanos: int = 0
     model_hash: bytes = b""
     ledger: tuple[LedgerEntry, ...] = field(default=())
+
+    @property
+    def is_end_of_stream(self) -> bool:
+        """Whether a stream ends with this message, whose content must not be used."""
+        return any(entry.stage == END_OF_STREAM for entry in self.ledger)
 
     def check(self) -> None:
         """Raises `OniError` for the first field that breaks a rule."""

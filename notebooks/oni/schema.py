@@ -163,11 +163,17 @@ class Schema:
             raise self._refusal("other-major", got)
         if got.minor == self.id.minor and got.hash != self.id.hash:
             raise self._refusal("other-hash", got)
-        for rule in self.tensors.values():
-            array = tensors.get(rule.name)
-            if difference := _form_difference(rule, array):
-                text = f'{got}: tensor "{rule.name}": {difference}'
-                raise OniError("other-tensor", "schema", f"{self.id}", text)
+        if found := self.form_differences(tensors):
+            raise OniError("other-tensor", "schema", f"{self.id}", f"{got}: {found[0]}")
+
+    def form_differences(self, tensors: Mapping[str, np.ndarray]) -> list[str]:
+        """How tensors differ in presence, dtype, rank and fixed dimensions, by name."""
+        rows = [(name, self.tensors[name], tensors.get(name)) for name in sorted(self.tensors)]
+        return [
+            f'tensor "{name}": {difference}'
+            for name, rule, array in rows
+            if (difference := _form_difference(rule, array))
+        ]
 
     def _refusal(self, code: str, got: SchemaId) -> OniError:
         return OniError(code, "schema", f"{self.id}", got)

@@ -15,6 +15,7 @@ from oni.errors import OniError
 from oni.header import Header, SchemaId
 from oni.message import Message
 from oni.names import Key
+from oni.qos import QosClass, qos_class
 from oni.schema import Schema, built_in
 
 _POLL_SECS = 0.001
@@ -47,11 +48,13 @@ class Subscription:
         self,
         session: zenoh.Session,
         pattern: str,
-        schema: Schema | None,
-        depth: int,
         ask: Callable[[str], list[Schema]],
+        schema: Schema | None = None,
+        depth: int | None = None,
     ) -> None:
         """`ask` queries the schemas that answer under a key."""
+        chosen = _qos_class(pattern)
+        n_history, depth = chosen.history, depth or chosen.depth
         self._schema = schema
         self._ask = ask
         self._next_sequences: dict[tuple[Key, str, int], int] = {}
@@ -59,12 +62,16 @@ class Subscription:
         self.n_received = 0
         self.n_lost = 0
         self.n_late = 0
-        self._subscriber = zenoh.ext.declare_advanced_subscriber(
-            session,
-            pattern,
-            zenoh.handlers.RingChannel(depth),
-            history=zenoh.ext.HistoryConfig(detect_late_publishers=True, max_samples=1),
-        )
+        ring = zenoh.handlers.RingChannel(depth)
+        # Advanced subscribers sort by time stamp over all keys of a sender that does not number
+        # its samples, and drop what a more urgent key overtook: only for where it must be.
+        if n_history:
+            history = zenoh.ext.HistoryConfig(detect_late_publishers=True, max_samples=n_history)
+            self._subscriber = zenoh.ext.declare_advanced_subscriber(
+                session, pattern, ring, history=history
+            )
+        else:
+            self._subscriber = session.declare_subscriber(pattern, ring)
 
     def receive(self, timeout_secs: float) -> Received | None:
         """The next message, or None when there is none in time.
@@ -100,7 +107,7 @@ class Subscription:
             raise OniError("unknown-schema", str(key), expected, message.header.schema)
         if message.header.schema.name != key.message_type:
             raise OniError("other-schema", str(key), key.message_type, message.header.schema)
-        self._meet(key, schema, message.header.schema)
+        self._meet(key, schema, message)
         schema.check(message)
         return Received(key, message)
 
@@ -112,23 +119,30 @@ class Subscription:
         self.n_late += header.sequence < expected
         _remember(self._next_sequences, sender, max(header.sequence + 1, expected))
 
-    def _meet(self, key: Key, schema: Schema, got: SchemaId) -> None:
+    def _meet(self, key: Key, schema: Schema, message: Message) -> None:
         """First contact with a schema on a key; what was decided then holds on."""
+        got = message.header.schema
         if got == schema.id:
             return
         if (key, got) not in self._verdicts:
-            _remember(self._verdicts, (key, got), self._verdict(key, schema, got))
+            _remember(self._verdicts, (key, got), self._verdict(key, schema, message))
         refusal = self._verdicts[key, got]
         if refusal is not None:
             raise refusal
 
-    def _verdict(self, key: Key, schema: Schema, got: SchemaId) -> OniError | None:
+    def _verdict(self, key: Key, schema: Schema, message: Message) -> OniError | None:
         place = f"oni/{key.fleet}/{key.agent}/agent.schema/{key.message_type}"
         try:
-            contact.accept(schema, got, self._ask(place))
+            contact.accept(schema, message.header.schema, self._ask(place), message.tensors)
         except OniError as error:
             return OniError(error.code, str(key), error.expected, error.got)
         return None
+
+
+def _qos_class(pattern: str) -> QosClass:
+    """The class of the keys that match a pattern; the last one, where that is open."""
+    parts = [*pattern.split("/"), "**", "**", "**"]
+    return qos_class(parts[3])
 
 
 def _remember(known: dict[_K, _V], key: _K, value: _V) -> None:

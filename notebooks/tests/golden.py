@@ -7,6 +7,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "oni" / "golden"
 VALID = sorted(path.stem for path in (FOLDER / "valid").glob("*.oni"))
+STREAMS: dict[str, dict] = json.loads((FOLDER / "streams" / "streams.json").read_text())
 INVALID: dict[str, dict[str, str]] = json.loads((FOLDER / "invalid" / "errors.json").read_text())
 
 
@@ -23,3 +24,8 @@ def valid_json(name: str) -> dict:
 def invalid_frame(name: str) -> bytes:
     """The bytes of a vector that every reader must refuse."""
     return (FOLDER / "invalid" / f"{name}.oni").read_bytes()
+
+
+def stream(name: str) -> bytes:
+    """The bytes of a stream that may be damaged."""
+    return (FOLDER / "streams" / f"{name}.oni").read_bytes()

@@ -17,6 +17,20 @@ def again(found: list[tuple[memoryview, memoryview]]) -> list[bytes]:
     return [encode_frame(bytes(header), bytes(payload)) for header, payload in found]
 
 
+@pytest.mark.parametrize("name", golden.STREAMS)
+@pytest.mark.parametrize("n_bytes", [1, 100, 100_000])
+def test_golden_stream_is_read_as_it_says(name: str, n_bytes: int) -> None:
+    data, wanted = golden.stream(name), golden.STREAMS[name]
+    stream = FrameStream()
+    found = []
+    for start in range(0, len(data), n_bytes):
+        found += stream.feed(data[start : start + n_bytes])
+    found += stream.finish()
+    assert again(found) == [golden.valid_frame(frame) for frame in wanted["frames"]]
+    assert stream.n_bytes_skipped == wanted["skipped_bytes"]
+    assert stream.n_frames_broken == wanted["broken"]
+
+
 def test_frames_follow_each_other() -> None:
     assert again(read_frames(b"".join(FRAMES))) == FRAMES
 
