@@ -27,6 +27,7 @@ pub fn check_all(make: &mut dyn FnMut() -> Pair) {
     every_subscriber_gets_its_copy(make());
     a_full_ring_drops_its_oldest_and_counts(make());
     a_lossless_stream_loses_nothing(make());
+    a_slow_reader_slows_no_other(make());
     a_publisher_knows_whether_somebody_listens(make());
     a_message_past_its_expiry_is_not_sent(make());
     late_joiners::check_all(make);
@@ -261,6 +262,22 @@ fn a_lossless_stream_loses_nothing((near, far): Pair) {
         }
     }
     listener.wait_until("nothing dropped", |subscriber| subscriber.dropped() == 0);
+}
+
+fn a_slow_reader_slows_no_other((near, far): Pair) {
+    // They never read.
+    let slow = Listener::new(&*far, "oni/**", live().with_depth(1));
+    let stuck = Listener::new(&*far, "oni/**", live().with_depth(1).lossless());
+    let mut fast = Listener::new(&*far, "oni/**", live());
+    let mut speaker = Speaker::heard(&*near, &key("front"), live());
+    for number in 0..50 {
+        assert_eq!(speaker.put(number), PutOutcome::Sent, "message {number}");
+        assert!(
+            fast.next_message().message == message(number),
+            "expected message {number}, whoever else does not read"
+        );
+    }
+    drop((slow, stuck));
 }
 
 /// Whether the ring is full and messages that were sent wait behind it, or cannot be sent.

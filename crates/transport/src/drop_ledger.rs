@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sedge_oni::Key;
+use sedge_oni::{Envelope, Key};
+use sedge_spacetime::Stamp;
 
 use crate::AgeRule;
 
@@ -49,7 +50,7 @@ pub enum DropReason {
     PastDeadline,
     /// A queue had no room for it.
     Full,
-    /// The link, or a reader that must lose nothing, could not keep up.
+    /// The link could not keep up.
     Congested,
     /// The network or the reader was closed.
     Closed,
@@ -250,6 +251,16 @@ impl SharedDrops {
     /// Counts a message that had no key.
     pub fn count_unplaced(&self) {
         self.lock().add_unplaced(1);
+    }
+
+    /// Whether a reader may still use a message of a class with this age rule at `now`, on the
+    /// clock of the capture stamp; one that is too old is counted at [`DropPlace::Reader`].
+    pub fn admit(&self, key: &Key, rule: AgeRule, envelope: &Envelope, now: Stamp) -> bool {
+        let is_admitted = rule.admits(envelope, now);
+        if !is_admitted {
+            self.count(key, DropPlace::Reader, DropReason::too_old(rule));
+        }
+        is_admitted
     }
 
     /// What was counted so far.

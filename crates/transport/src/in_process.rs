@@ -9,9 +9,9 @@ use sedge_spacetime::{Clock, Stamp};
 
 use crate::history::History;
 use crate::{
-    Delivery, DropLedger, DropPlace, DropReason, Network, NetworkError, Publisher, PutOutcome, Qos,
-    Queued, REPLIES_MAX, Received, Replies, RingReader, RingWriter, Served, SharedDrops,
-    Subscriber, Wake, accounted_ring,
+    Delivery, DropLedger, DropPlace, DropReason, Network, NetworkError, Offer, Publisher,
+    PutOutcome, Qos, Queued, REPLIES_MAX, Received, Replies, RingReader, RingWriter, Served,
+    SharedDrops, Subscriber, Wake, accounted_ring,
 };
 
 struct Listener {
@@ -66,6 +66,30 @@ impl Shared {
         // Nothing below leaves the state half changed, so a poisoned lock is as good as any.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Hands a message to a ring, and counts it where a ring that drops nothing has no room.
+    fn offer(&self, listener: &Listener, queued: Queued, wakes: &mut Vec<Wake>) {
+        let ring = &listener.ring;
+        // Cloned for the account before the ring takes it: rings account for all else themselves.
+        let key = queued.received.key.clone();
+        match ring.offer_quietly(queued) {
+            Offer::Kept | Offer::KeptForOldest => wakes.push(ring.waker()),
+            Offer::Full => self.drops.count(&key, DropPlace::Queue, DropReason::Full),
+            Offer::Expired | Offer::Closed => {}
+        }
+    }
+
+    /// Hands a subscriber what was put before it came, of each publisher the last ones.
+    fn hand_over_history(&self, state: &State, listener: &Listener) -> Vec<Wake> {
+        let mut wakes = Vec::new();
+        let speakers = state.speakers.values();
+        for speaker in speakers.filter(|speaker| listener.pattern.matches(&speaker.key)) {
+            for queued in speaker.history.last(listener.ring.qos()) {
+                self.offer(listener, queued.clone(), &mut wakes);
+            }
+        }
+        wakes
+    }
 }
 
 fn call_all(wakes: &[Wake]) {
@@ -87,19 +111,6 @@ impl InProcessNetwork {
             drops: SharedDrops::new(),
             state: Mutex::default(),
         }))
-    }
-
-    /// Hands a subscriber what was put before it came, of each publisher the last ones.
-    fn hand_over_history(&self, state: &State, listener: &Listener) {
-        let speakers = state.speakers.values();
-        for speaker in speakers.filter(|speaker| listener.pattern.matches(&speaker.key)) {
-            for queued in speaker.history.last(listener.ring.qos()) {
-                if listener.ring.offer_quietly(queued.clone()) == crate::Offer::Full {
-                    let drops = &self.0.drops;
-                    drops.count(&speaker.key, DropPlace::Queue, DropReason::Full);
-                }
-            }
-        }
     }
 }
 
@@ -138,11 +149,8 @@ impl Network for InProcessNetwork {
         let pattern = pattern.clone();
         let listener = Listener { pattern, ring };
         let mut state = self.0.lock();
-        self.hand_over_history(&state, &listener);
-        let mut wakes = state.speakers_of(&listener.pattern);
-        if reader.waiting() > 0 {
-            wakes.push(listener.ring.waker());
-        }
+        let mut wakes = self.0.hand_over_history(&state, &listener);
+        wakes.extend(state.speakers_of(&listener.pattern));
         let subscriber = InProcessSubscriber {
             network: Arc::clone(&self.0),
             number: state.next_number(),
@@ -212,21 +220,19 @@ struct InProcessPublisher {
 }
 
 impl InProcessPublisher {
-    /// Sheds, before anybody got the message, where a lossless ring is full.
+    /// A lossless publisher's message is shed, before anybody got it, where a lossless ring is full;
+    /// a live publisher is held up by nobody.
     fn put_until(&self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
         let arrival = self.network.clock.now();
         let mut state = self.network.lock();
         // Readers only make room and the lock keeps other publishers out: what has room keeps it.
-        if !state
-            .listeners_of(&self.key)
-            .all(|listener| listener.ring.room() > 0)
+        let mut listeners = state.listeners_of(&self.key);
+        if self.qos.delivery() == Delivery::Lossless
+            && !listeners.all(|listener| listener.ring.room() > 0)
         {
-            // A lossless publisher tries again: that is flow control and no loss.
-            if self.qos.delivery() == Delivery::Live {
-                self.count(DropReason::Congested);
-            }
             return PutOutcome::Shed;
         }
+        drop(listeners);
         let queued = Queued {
             received: Received {
                 key: self.key.clone(),
@@ -235,22 +241,16 @@ impl InProcessPublisher {
             },
             expiry,
         };
-        let wakes: Vec<Wake> = state
-            .listeners_of(&self.key)
-            .filter(|listener| listener.ring.offer_quietly(queued.clone()).is_kept())
-            .map(|listener| listener.ring.waker())
-            .collect();
+        let mut wakes = Vec::new();
+        for listener in state.listeners_of(&self.key) {
+            self.network.offer(listener, queued.clone(), &mut wakes);
+        }
         if let Some(speaker) = state.speakers.get_mut(&self.number) {
             speaker.history.keep(queued);
         }
         drop(state);
         call_all(&wakes);
         PutOutcome::Sent
-    }
-
-    fn count(&self, reason: DropReason) {
-        let drops = &self.network.drops;
-        drops.count(&self.key, DropPlace::Sender, reason);
     }
 }
 
@@ -272,7 +272,10 @@ impl Publisher for InProcessPublisher {
         if now <= expiry {
             return self.put_until(message, Some(expiry));
         }
-        self.count(DropReason::too_old(self.qos.class().profile().age));
+        let reason = DropReason::too_old(self.qos.class().profile().age);
+        self.network
+            .drops
+            .count(&self.key, DropPlace::Sender, reason);
         PutOutcome::Late
     }
 }
@@ -356,42 +359,4 @@ impl Replies for InProcessReplies {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use sedge_spacetime::{ManualClock, Stamp};
-
-    #[test]
-    fn it_keeps_the_contract_of_networks() {
-        crate::conformance::check_all(&mut || {
-            let network = InProcessNetwork::new(Arc::new(ManualClock::new(Stamp::from_nanos(1))));
-            (Box::new(network.clone()), Box::new(network))
-        });
-    }
-
-    #[test]
-    fn a_wake_may_read_from_the_ring_that_it_is_called_for() {
-        let network = InProcessNetwork::new(Arc::new(ManualClock::default()));
-        let key = Key::parse("oni/flock/crane3/sensor.lidar/front").unwrap();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let slot: Arc<Mutex<Option<Box<dyn Subscriber>>>> = Arc::default();
-        let wake: Wake = {
-            let (slot, seen) = (Arc::clone(&slot), Arc::clone(&seen));
-            Arc::new(move || {
-                if let Some(subscriber) = slot.lock().unwrap().as_mut() {
-                    seen.lock().unwrap().extend(subscriber.try_next());
-                }
-            })
-        };
-        let qos = Qos::of(crate::QosClass::State);
-        *slot.lock().unwrap() = Some(
-            network
-                .subscriber(&KeyPattern::from(&key), qos, wake)
-                .unwrap(),
-        );
-        let mut publisher = network.publisher(&key, qos, crate::no_wake()).unwrap();
-        let message = EncodedMessage::new(b"header", sedge_oni::AlignedBytes::default());
-        assert_eq!(publisher.put(&message), PutOutcome::Sent);
-        assert_eq!(seen.lock().unwrap().len(), 1);
-        *slot.lock().unwrap() = None;
-    }
-}
+mod tests;

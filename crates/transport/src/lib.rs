@@ -1,8 +1,13 @@
 //! How messages reach a node: publishers and subscribers, classes of service, nodes without I/O,
 //! loss counted, and a network within one process.
 //!
-//! It never opens a socket, starts a thread, reads a clock or looks into a payload. Every queue has
-//! a depth and says what it does when full; what a queue or a network loses is counted.
+//! It never opens a socket, starts a thread, reads a machine's clock or looks into a payload. Every
+//! queue has a depth and says what it does when full; what a queue or a network loses is counted.
+//!
+//! Networks misbehave, and here they can be made to: an [`ImpairedLink`] delays, loses, copies and
+//! reorders by a seed, an [`ImpairedNetwork`] connects agents with such links, and a
+//! [`conformance`] suite says what every network must do all the same. A thousand seeded swarms are
+//! part of the tests; `SEDGE_SEED=123 cargo test -p sedge-transport --test swarm` runs one again.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -56,8 +61,8 @@ pub use impairments::{
 pub use in_process::InProcessNetwork;
 pub use loss_ledger::{Arrival, LossCounts, LossLedger, STREAMS_MAX, WINDOW};
 pub use network::{
-    Network, NetworkError, Publisher, PutOutcome, REPLIES_MAX, Received, Replies, Served,
-    Subscriber,
+    LOSSLESS_PUT_WAIT_MAX, Network, NetworkError, PUT_WAIT_MAX, Publisher, PutOutcome, REPLIES_MAX,
+    Received, Replies, Served, Subscriber,
 };
 pub use node::{Inbox, NextTick, Node, Outbox, OutboxFull, Outgoing};
 pub use qos::{

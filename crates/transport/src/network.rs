@@ -7,6 +7,14 @@ use sedge_spacetime::Stamp;
 
 use crate::{DropLedger, Qos, Wake};
 
+/// How long a live publisher's `put` may take beside the copying of the message, whatever its link,
+/// its readers and its class: a control loop of a kilohertz keeps its rate.
+pub const PUT_WAIT_MAX: Duration = Duration::from_micros(100);
+
+/// How long a lossless publisher's `put` may hold its caller before it says
+/// [`PutOutcome::Shed`].
+pub const LOSSLESS_PUT_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// How many answers to one query wait to be read; those beyond are dropped and counted.
 pub const REPLIES_MAX: usize = 1024;
 
@@ -25,9 +33,12 @@ pub struct Received {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a message that was not sent is worth counting"]
 pub enum PutOutcome {
-    /// Handed to the network (or nobody listens).
+    /// Taken by the network (or nobody listens). What the network drops of it later is in the
+    /// ledgers: [`Network::drops`] of the side that dropped it, and each reader's
+    /// [`crate::LossLedger`].
     Sent,
-    /// Not sent, to nobody: there was no room. It may be put again.
+    /// Not sent, to nobody: there was no room. It may be put again, and a lossless publisher's must
+    /// be.
     Shed,
     /// Not sent: it would have been too old to be used.
     Late,
@@ -40,8 +51,13 @@ pub trait Publisher: Send {
     /// The key.
     fn key(&self) -> &Key;
 
-    /// Sends a message, at most for as long as the class's congestion rule waits; a class that
-    /// drops never holds its caller up.
+    /// Sends a message.
+    ///
+    /// A live publisher is never held up, by nobody and in no class: within [`PUT_WAIT_MAX`] it
+    /// knows what happened. What a class waits for ([`crate::Congestion::Block`] and
+    /// [`crate::Congestion::BlockFirst`]), the network waits for in its stead, behind a queue that
+    /// is bounded and, when it is full, sheds. A lossless publisher's `put` may wait for
+    /// [`LOSSLESS_PUT_WAIT_MAX`] where a lossless reader lags; see [`crate::Qos::put_wait_max`].
     fn put(&mut self, message: &EncodedMessage) -> PutOutcome;
 
     /// Whether somebody listens. The publisher's [`Wake`] is called when that changes.

@@ -1,7 +1,11 @@
 //! Quality of service by class of message, not by topic.
 
+use std::time::Duration;
+
 use sedge_oni::Envelope;
 use sedge_spacetime::Stamp;
+
+use crate::{LOSSLESS_PUT_WAIT_MAX, PUT_WAIT_MAX};
 
 /// How many messages a publisher may ask to be kept for whoever subscribes later.
 pub const HISTORY_MAX: usize = 256;
@@ -57,14 +61,16 @@ pub enum Priority {
     Background,
 }
 
-/// What a publisher does when the link cannot keep up.
+/// What becomes of a message when the link cannot keep up.
+///
+/// Who waits is the network, never the caller of a live [`crate::Publisher::put`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Congestion {
-    /// Sheds the message.
+    /// It is shed.
     Drop,
-    /// Waits.
+    /// It waits for the link, in a bounded queue.
     Block,
-    /// Waits for one message and sheds the others meanwhile.
+    /// One message waits, and the others are shed meanwhile.
     BlockFirst,
 }
 
@@ -119,7 +125,7 @@ impl AgeRule {
 pub struct QosProfile {
     /// Who goes first.
     pub priority: Priority,
-    /// What a publisher does when the link cannot keep up.
+    /// What becomes of a message when the link cannot keep up.
     pub congestion: Congestion,
     /// Whether small messages may wait for others.
     pub batching: Batching,
@@ -198,9 +204,10 @@ pub enum Delivery {
     /// As the class says: a congested link sheds what a publisher sends, a reader's full ring drops
     /// its oldest. The loss ledger counts both.
     Live,
-    /// Nothing is lost while the connection holds: a publisher waits for its link (or sheds before
-    /// anybody got the message, and may try again), a reader's full ring holds the network up. For
-    /// replay, never for control; and where both ends are in one session, never on one thread.
+    /// Nothing is lost between two that both ask for it, while the connection holds: a publisher
+    /// waits for its link and its readers, or sheds before anybody got the message, and tries again.
+    /// For replay, never for control; and where both ends are in one session, never on one thread.
+    /// A live publisher does not wait for a lossless reader, whose full ring then takes no more.
     Lossless,
 }
 
@@ -273,7 +280,15 @@ impl Qos {
         self.history
     }
 
-    /// What a publisher does when the link cannot keep up.
+    /// How long a `put` may hold its caller.
+    pub fn put_wait_max(self) -> Duration {
+        match self.delivery {
+            Delivery::Live => PUT_WAIT_MAX,
+            Delivery::Lossless => LOSSLESS_PUT_WAIT_MAX,
+        }
+    }
+
+    /// What becomes of a message when the link cannot keep up.
     pub fn congestion(self) -> Congestion {
         match self.delivery {
             Delivery::Live => self.class.profile().congestion,
@@ -293,7 +308,6 @@ mod tests {
     use super::*;
     use sedge_oni::{Capture, Sequence};
     use sedge_spacetime::AgentName;
-    use std::time::Duration;
 
     #[test]
     fn message_types_fall_into_their_classes() {

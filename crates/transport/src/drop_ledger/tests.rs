@@ -75,3 +75,19 @@ fn names_are_unique_and_an_age_rule_has_its_reason() {
     );
     assert_eq!(DropReason::too_old(AgeRule::Lifespan), DropReason::Expired);
 }
+
+#[test]
+fn a_reader_refuses_what_is_too_old_and_says_so() {
+    use sedge_oni::{Capture, Sequence};
+    let source = Sequence::new(sedge_spacetime::AgentName::new("crane3").unwrap(), 1).next_source();
+    let at = Stamp::from_nanos;
+    let mut envelope = Envelope::new(source, Capture::exact(at(100), "robot"));
+    envelope.lifespan = Some(std::time::Duration::from_nanos(10));
+    let drops = SharedDrops::new();
+    assert!(drops.admit(&key(1), AgeRule::Lifespan, &envelope, at(110)));
+    assert!(!drops.admit(&key(1), AgeRule::Lifespan, &envelope, at(111)));
+    assert!(drops.admit(&key(1), AgeRule::Any, &envelope, at(111)));
+    let drops = drops.snapshot();
+    let refused = drops.of(&key(1), DropPlace::Reader, DropReason::Expired);
+    assert_eq!((refused, drops.total()), (1, 1));
+}

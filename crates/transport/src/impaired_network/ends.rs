@@ -21,16 +21,12 @@ pub(super) struct ImpairedPublisher {
 }
 
 impl ImpairedPublisher {
-    /// Sheds, before anybody got the message, where a lossless reader has no room.
+    /// A lossless publisher's message is shed, before anybody got it, where a lossless reader has
+    /// no room; a live publisher is held up by nobody.
     fn put_until(&self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
         let arrival = self.network.clock.now();
         let mut state = self.network.lock();
-        if !state.has_room(&self.key) {
-            drop(state);
-            // A lossless publisher tries again: that is flow control and no loss.
-            if self.qos.delivery() == Delivery::Live {
-                self.count(DropReason::Congested);
-            }
+        if self.qos.delivery() == Delivery::Lossless && !state.has_room(&self.key) {
             return PutOutcome::Shed;
         }
         let received = Received {
@@ -44,11 +40,6 @@ impl ImpairedPublisher {
         drop(state);
         call_all(&wakes);
         PutOutcome::Sent
-    }
-
-    fn count(&self, reason: DropReason) {
-        let drops = self.network.lock().drops_of(self.side);
-        drops.count(&self.key, DropPlace::Sender, reason);
     }
 }
 
@@ -69,7 +60,9 @@ impl Publisher for ImpairedPublisher {
         if now <= expiry {
             return self.put_until(message, Some(expiry));
         }
-        self.count(DropReason::too_old(self.qos.class().profile().age));
+        let reason = DropReason::too_old(self.qos.class().profile().age);
+        let drops = self.network.lock().drops_of(self.side);
+        drops.count(&self.key, DropPlace::Sender, reason);
         PutOutcome::Late
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -131,5 +131,55 @@ proptest! {
         prop_assert_eq!(counts.duplicated, (arrivals.len() - came.len()) as u64);
         prop_assert_eq!(counts.lost + counts.missed_at_start, newest + 1 - came.len() as u64);
         prop_assert_eq!(counts.unplaced, 0);
+    }
+
+    /// Arrivals near and far behind, twice and again, over restarts: against a plain set of each
+    /// epoch, of which nothing further behind than the window may be told.
+    #[test]
+    fn wild_reordering_and_duplication_are_counted_as_a_plain_set_would(
+        steps in proptest::collection::vec((0..20_u8, 0..2 * WINDOW), 1..400),
+    ) {
+        // No run is long enough to come down to epoch 0.
+        let (mut epoch, mut newest) = (1_000, 0);
+        let mut came: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        let mut expected = LossCounts::default();
+        let mut first = None;
+        let mut arrivals = Vec::new();
+        for (kind, distance) in steps {
+            let (of, sequence) = match kind {
+                0 => (epoch + 1, distance % 5),
+                1 => (epoch - 1, distance),
+                2..6 => (epoch, newest + distance),
+                6..12 => (epoch, newest + distance % 7),
+                // Mostly within the window, now and then at its edge or beyond.
+                _ => (epoch, u64::saturating_sub(newest, distance % (WINDOW + 40))),
+            };
+            arrivals.push((of, sequence));
+            if first.is_none() {
+                (first, epoch, newest) = (Some((of, sequence)), of, sequence);
+            } else if of > epoch {
+                (epoch, newest) = (of, sequence);
+                expected.restarts += 1;
+            } else if of < epoch || sequence + WINDOW <= newest {
+                expected.unplaced += 1;
+                continue;
+            }
+            if came.entry(of).or_default().insert(sequence) {
+                expected.received += 1;
+                expected.reordered += u64::from(sequence < newest);
+                newest = newest.max(sequence);
+            } else {
+                expected.duplicated += 1;
+            }
+        }
+        let (first_epoch, first) = first.unwrap_or_default();
+        for (of, came) in &came {
+            let newest = came.last().copied().unwrap_or(0);
+            let start = if *of == first_epoch { first } else { 0 };
+            let before = came.range(..start).count() as u64;
+            expected.missed_at_start += start - before;
+            expected.lost += newest + 1 - start - (came.len() as u64 - before);
+        }
+        prop_assert_eq!(counts_of(&arrivals), expected);
     }
 }
