@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sedge_oni::{
-    BeliefReport, Command, CommandStep, DecodeError, Envelope, Forecast, HeaderError,
+    BeliefReport, Command, CommandStep, DecodeError, Envelope, Forecast, Goal, HeaderError,
     InvalidMessage, LatencyReport, Lidar, Message, MessageBuilder, Odometry, PayloadOrigin,
-    SchemaMismatch, TensorError, TypedMessage, check_schema, schemas,
+    RangeBearing, SchemaMismatch, Severity, Stop, TensorError, TypedMessage, check_schema, schemas,
 };
 use sedge_spacetime::{Pose2, Stamp, Twist2};
 
@@ -47,6 +47,24 @@ fn every_type_comes_back_as_it_was_sent() {
     assert_round_trip!(sample::forecast(), sample::modelled());
     assert_round_trip!(sample::latency(), sample::envelope());
     assert_round_trip!(LatencyReport::default(), sample::envelope());
+    assert_round_trip!(sample::imu(), sample::envelope());
+    assert_round_trip!(sample::depth(), sample::envelope());
+    assert_round_trip!(sample::camera(), sample::envelope());
+    assert_round_trip!(sample::range_bearing(), sample::envelope());
+    assert_round_trip!(RangeBearing::default(), sample::envelope());
+    assert_round_trip!(sample::latent_state(), sample::modelled());
+    assert_round_trip!(sample::goal(), sample::envelope());
+    assert_round_trip!(Goal::default(), sample::modelled());
+    assert_round_trip!(sample::stop(), sample::envelope());
+    assert_round_trip!(sample::health(), sample::envelope());
+    assert_round_trip!(sample::manifest(), sample::modelled());
+    for severity in Severity::ALL {
+        let stop = Stop {
+            severity,
+            ..sample::stop()
+        };
+        assert_round_trip!(stop, sample::envelope());
+    }
 }
 
 proptest! {
@@ -311,7 +329,7 @@ fn each_rust_type_writes_the_tensors_of_its_schema_and_no_others() {
             .header()
             .tensors
             .iter()
-            .map(|tensor| tensor.name.as_str())
+            .map(|tensor| &*tensor.name)
             .collect();
         let mut required: Vec<&str> = schema
             .tensors
