@@ -1,18 +1,34 @@
-//! How a session is opened, and what that means in Zenoh's own configuration.
+//! How a session is opened.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use sedge_oni::limits::{HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use sedge_oni::limits::PAYLOAD_BYTES_MAX;
+
+mod settings;
+mod tls;
+
+pub use tls::{PeerCertificates, Tls};
 
 /// Links that this build of Zenoh has.
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "tls"];
-/// Batches of 64 KiB that may wait for a link, per priority: a burst of scans fits.
-const QUEUE_BATCHES: u32 = 16;
-/// How long a message that may be dropped waits for room on its link before it is dropped.
-const DROP_WAIT_MICROS: u64 = 1_000;
-/// Room for keys and Zenoh's own fields beside header and payload.
-const SAMPLE_OVERHEAD_BYTES: usize = 64 * 1024;
+/// Endpoints on either side; a fleet that needs more needs routers.
+const ENDPOINTS_MAX: usize = 64;
+
+/// What a session is to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Talks to those that it is connected to, and relays nothing. All peers connect to each
+    /// other: a router does not relay between two peers either, it only tells them of each other
+    /// where there is gossip, and they connect if one of them listens.
+    #[default]
+    Peer,
+    /// Relays between clients, and between clients and peers.
+    Router,
+    /// Has one connection, to the first of its endpoints that answers, and everybody else behind
+    /// it. When it is opened it tries for three seconds; that nobody answers is an error then.
+    Client,
+}
 
 /// Whether peers that meet at a third one connect to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -24,10 +40,48 @@ pub enum Gossip {
     Off,
 }
 
+/// Whether large payloads travel through shared memory to processes of the same machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SharedMemoryMode {
+    /// Everything goes over the links.
+    #[default]
+    Off,
+    /// Large payloads do, to those who have it switched on too and can reach the memory.
+    On,
+}
+
+/// How much shared memory there is, and for which payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SharedMemory {
+    /// Whether it is used. Off by default: containers often have 64 MiB of it or none.
+    pub mode: SharedMemoryMode,
+    /// Bytes of the pool that payloads are put into, at least twice the largest payload that
+    /// shall fit, at most 4 GiB. 64 MiB by default. A payload stays in it until every reader let
+    /// go of it, and at least about 0.1 s: the pool bounds how many bytes a second go through it.
+    pub pool_bytes: usize,
+    /// Payloads of at least so many bytes go into the pool, at least 1024. 32 KiB by default:
+    /// below, a copy into a packet is cheaper.
+    pub threshold_bytes: usize,
+}
+
+impl Default for SharedMemory {
+    fn default() -> Self {
+        Self {
+            mode: SharedMemoryMode::Off,
+            pool_bytes: PAYLOAD_BYTES_MAX,
+            threshold_bytes: 32 * 1024,
+        }
+    }
+}
+
 /// How a session is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ZenohConfig {
+    /// What the session is to the others. A peer by default.
+    pub mode: Mode,
     /// Where to listen, such as `tcp/127.0.0.1:7447`; port 0 is any free one, see
     /// [`crate::ZenohNetwork::locators`]. None by default: nothing listens unless it is told to.
     pub listen: Vec<String>,
@@ -39,23 +93,41 @@ pub struct ZenohConfig {
     /// The first wait before a lost peer is dialled again, in milliseconds, at least 1; it doubles
     /// up to the longest. 100 by default: a restarted process is back within a blink.
     pub retry_first_millis: u64,
-    /// The longest wait before a lost peer is dialled again, in milliseconds. 2000 by default.
+    /// The longest wait before a lost peer is dialled again, in milliseconds. 400 by default: it
+    /// is what recovery after an outage costs at most, beside the handshake.
     pub retry_longest_millis: u64,
     /// How long a message that must not be dropped waits for a stalled link before the link is
-    /// closed (and dialled again), in milliseconds, at least 1. 30,000 by default: longer than any
-    /// listener that is alive keeps a replay waiting.
+    /// closed (and dialled again), in milliseconds, at least 1. 5000 by default. It waits in a
+    /// thread of the network's, not in its caller's.
     pub stall_millis_max: u64,
+    /// After how long without a sign of life a link is given up, in milliseconds, 100 to 60,000.
+    /// 1000 by default. Signs of life are sent four times as often.
+    pub lease_millis: u64,
+    /// How often each session tells all others, on the way that data takes, whom it hears, in
+    /// milliseconds: 20 to 10,000, or 0 for never. 200 by default. Where that way is dead though
+    /// the link looks alive, the session is opened anew.
+    pub heartbeat_millis: u64,
+    /// Shared memory for large payloads. Off by default.
+    pub shared_memory: SharedMemory,
+    /// Encrypted links to peers who prove who they are; then no others are opened or accepted,
+    /// and every endpoint begins with `tls/`. None by default.
+    pub tls: Option<Tls>,
 }
 
 impl Default for ZenohConfig {
     fn default() -> Self {
         Self {
+            mode: Mode::Peer,
             listen: Vec::new(),
             connect: Vec::new(),
             gossip: Gossip::On,
             retry_first_millis: 100,
-            retry_longest_millis: 2_000,
-            stall_millis_max: 30_000,
+            retry_longest_millis: 400,
+            stall_millis_max: 5_000,
+            lease_millis: 1_000,
+            heartbeat_millis: 200,
+            shared_memory: SharedMemory::default(),
+            tls: None,
         }
     }
 }
@@ -71,15 +143,31 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A time is out of range.
+    /// A number is out of range.
     #[error("expected {field} to be {expected}, got {got}")]
-    Millis {
+    Range {
         /// The field.
         field: &'static str,
         /// What it may be.
         expected: String,
         /// What came.
         got: u64,
+    },
+    /// What is needed for encrypted links is missing or is not used.
+    #[error("expected {expected}, got {got}")]
+    Tls {
+        /// What is needed.
+        expected: &'static str,
+        /// What there is.
+        got: String,
+    },
+    /// The endpoints do not fit the mode.
+    #[error("expected a {mode} to {expected}")]
+    Topology {
+        /// The mode.
+        mode: &'static str,
+        /// What is missing.
+        expected: &'static str,
     },
 }
 
@@ -100,70 +188,98 @@ impl ZenohConfig {
         {
             return Err(refuse(endpoint, "port 0 can be listened to, not dialled"));
         }
-        let millis = [
-            ("retry_first_millis", self.retry_first_millis, 1),
-            (
-                "retry_longest_millis",
-                self.retry_longest_millis,
-                self.retry_first_millis,
-            ),
-            ("stall_millis_max", self.stall_millis_max, 1),
-        ];
-        match millis.into_iter().find(|(_, got, least)| got < least) {
-            None => Ok(()),
-            Some((field, got, least)) => Err(ConfigError::Millis {
-                field,
-                expected: format!("at least {least}"),
-                got,
-            }),
+        self.check_topology()?;
+        tls::check(self)?;
+        self.ranges().into_iter().try_for_each(Range::check)
+    }
+
+    fn check_topology(&self) -> Result<(), ConfigError> {
+        let topology = |mode, expected| Err(ConfigError::Topology { mode, expected });
+        match self.mode {
+            Mode::Client if self.connect.is_empty() => {
+                topology("client", "dial somebody, got no endpoint to connect to")
+            }
+            Mode::Client if !self.listen.is_empty() => {
+                topology("client", "listen nowhere, got endpoints to listen on")
+            }
+            Mode::Router if self.listen.is_empty() && self.connect.is_empty() => {
+                topology("router", "listen or dial, got no endpoint at all")
+            }
+            _ => Ok(()),
         }
     }
 
-    /// What differs from Zenoh's defaults, and those defaults that must not change under us.
-    pub(crate) fn settings(&self) -> Vec<(&'static str, Value)> {
-        let queue_sizes = json!({
-            "control": 2,
-            "real_time": QUEUE_BATCHES,
-            "interactive_high": QUEUE_BATCHES,
-            "interactive_low": QUEUE_BATCHES,
-            "data_high": QUEUE_BATCHES,
-            "data": QUEUE_BATCHES,
-            "data_low": QUEUE_BATCHES,
-            "background": QUEUE_BATCHES,
-        });
-        let sample_bytes = HEADER_BYTES_MAX + PAYLOAD_BYTES_MAX + SAMPLE_OVERHEAD_BYTES;
-        vec![
-            ("mode", json!("peer")),
-            ("scouting/multicast/enabled", json!(false)),
-            ("scouting/gossip/enabled", json!(self.gossip == Gossip::On)),
-            // Zenoh's default listens on every interface.
-            ("listen/endpoints", json!(self.listen)),
-            ("listen/timeout_ms", json!(0)),
-            ("listen/exit_on_failure", json!(true)),
-            ("connect/endpoints", json!(self.connect)),
-            ("connect/timeout_ms", json!(-1)),
-            ("connect/exit_on_failure", json!(false)),
-            (
-                "connect/retry",
-                json!({
-                    "period_init_ms": self.retry_first_millis,
-                    "period_max_ms": self.retry_longest_millis,
-                    "period_increase_factor": 2.0,
-                }),
+    fn ranges(&self) -> [Range; 9] {
+        let range = |field, got, least, most| Range {
+            field,
+            got,
+            least,
+            most,
+        };
+        let first = self.retry_first_millis;
+        let beat = self.heartbeat_millis;
+        let endpoints = ENDPOINTS_MAX as u64;
+        let memory = &self.shared_memory;
+        let threshold = memory.threshold_bytes as u64;
+        [
+            range(
+                "the number of listen",
+                self.listen.len() as u64,
+                0,
+                endpoints,
             ),
-            ("timestamping/enabled", json!(true)),
-            ("adminspace/enabled", json!(false)),
-            ("transport/link/tx/queue/size", queue_sizes),
-            (
-                "transport/link/tx/queue/congestion_control/drop/wait_before_drop",
-                json!(DROP_WAIT_MICROS),
+            range(
+                "the number of connect",
+                self.connect.len() as u64,
+                0,
+                endpoints,
             ),
-            (
-                "transport/link/tx/queue/congestion_control/block/wait_before_close",
-                json!(self.stall_millis_max.saturating_mul(1_000)),
+            range("retry_first_millis", first, 1, u64::MAX),
+            range(
+                "retry_longest_millis",
+                self.retry_longest_millis,
+                first,
+                u64::MAX,
             ),
-            ("transport/link/rx/max_message_size", json!(sample_bytes)),
+            range("stall_millis_max", self.stall_millis_max, 1, 3_600_000),
+            range("lease_millis", self.lease_millis, 100, 60_000),
+            range(
+                "heartbeat_millis",
+                beat,
+                if beat == 0 { 0 } else { 20 },
+                10_000,
+            ),
+            range("shared_memory.threshold_bytes", threshold, 1024, 1 << 32),
+            range(
+                "shared_memory.pool_bytes",
+                memory.pool_bytes as u64,
+                2 * threshold,
+                1 << 32,
+            ),
         ]
+    }
+}
+
+/// A number and what it may be.
+struct Range {
+    field: &'static str,
+    got: u64,
+    least: u64,
+    most: u64,
+}
+
+impl Range {
+    fn check(self) -> Result<(), ConfigError> {
+        let expected = match self {
+            Self { got, least, .. } if got < least => format!("at least {least}"),
+            Self { got, most, .. } if got > most => format!("at most {most}"),
+            _ => return Ok(()),
+        };
+        Err(ConfigError::Range {
+            field: self.field,
+            expected,
+            got: self.got,
+        })
     }
 }
 
@@ -198,96 +314,4 @@ fn check_endpoint(endpoint: &str) -> Result<(), ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_that_are_none_are_refused_by_name() {
-        for good in [
-            "tcp/127.0.0.1:7447",
-            "udp/localhost:0",
-            "tls/robot:1#iface=eth0",
-            "tcp/[::]:1",
-        ] {
-            let config = ZenohConfig {
-                listen: vec![good.to_string()],
-                ..Default::default()
-            };
-            assert_eq!(config.check(), Ok(()), "{good}");
-        }
-        for bad in [
-            "",
-            "tcp",
-            "127.0.0.1:7447",
-            "quic/a:1",
-            "tcp/a",
-            "tcp/:1",
-            "tcp/a:65536",
-        ] {
-            let config = ZenohConfig {
-                connect: vec![bad.to_string()],
-                ..Default::default()
-            };
-            let error = config.check().unwrap_err().to_string();
-            assert!(error.contains(&format!("{bad:?}")), "{error}");
-        }
-        let config = ZenohConfig {
-            connect: vec!["tcp/localhost:0".to_string()],
-            ..Default::default()
-        };
-        assert!(config.check().is_err(), "nobody is at port 0");
-    }
-
-    #[test]
-    fn times_that_make_no_sense_are_refused_by_field() {
-        let config = ZenohConfig {
-            retry_first_millis: 50,
-            retry_longest_millis: 20,
-            ..Default::default()
-        };
-        let error = config.check().unwrap_err().to_string();
-        assert!(
-            error.contains("retry_longest_millis") && error.contains("20"),
-            "{error}"
-        );
-        let config = ZenohConfig {
-            stall_millis_max: 0,
-            ..Default::default()
-        };
-        assert!(
-            config
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("stall_millis_max")
-        );
-    }
-
-    #[test]
-    fn it_reads_from_toml_and_refuses_unknown_keys() {
-        let config: ZenohConfig =
-            toml::from_str("listen = ['tcp/127.0.0.1:0']\ngossip = 'off'").unwrap();
-        let expected = ZenohConfig {
-            listen: vec!["tcp/127.0.0.1:0".to_string()],
-            gossip: Gossip::Off,
-            ..Default::default()
-        };
-        assert_eq!(config, expected);
-        assert!(toml::from_str::<ZenohConfig>("listn = []").is_err());
-    }
-
-    /// Zenoh has turned settings into silent no-ops before: each must read back as it was written.
-    #[test]
-    fn zenoh_knows_every_setting() {
-        let config = ZenohConfig {
-            listen: vec!["tcp/127.0.0.1:0".to_string()],
-            ..Default::default()
-        };
-        let mut zenoh = zenoh::Config::default();
-        for (key, value) in config.settings() {
-            zenoh.insert_json5(key, &value.to_string()).unwrap();
-            let read: Value = serde_json::from_str(&zenoh.get_json(key).unwrap()).unwrap();
-            assert_eq!(read, value, "{key}");
-        }
-    }
-}
+mod tests;

@@ -26,10 +26,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backlog;
 mod config;
+mod flow;
+mod history;
+mod lanes;
 mod network;
+mod payload;
+mod peers;
 mod publisher;
+mod pulse;
+mod router;
+mod served;
+mod session;
+mod shared_memory;
 mod subscriber;
+mod watch;
 
-pub use config::{ConfigError, Gossip, ZenohConfig};
+pub use config::{
+    ConfigError, Gossip, Mode, PeerCertificates, SharedMemory, SharedMemoryMode, Tls, ZenohConfig,
+};
 pub use network::{ZenohError, ZenohNetwork};
+pub use peers::{Counters, Peer, PeerLink};
+pub use router::ZenohRouter;

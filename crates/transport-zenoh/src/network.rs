@@ -1,16 +1,22 @@
-//! The session.
+//! The network.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sedge_oni::{Key, KeyPattern};
+use sedge_oni::{EncodedMessage, Key, KeyPattern, PayloadBuffer};
 use sedge_spacetime::Clock;
-use sedge_transport::{Network, NetworkError, Publisher, Qos, Signal, Subscriber, Wake};
+use sedge_transport::{
+    DropLedger, Network, NetworkError, Publisher, Qos, Replies, Served, Subscriber, Wake,
+};
 use zenoh::Wait as _;
 
+use crate::payload::ZenohPayload;
+use crate::peers::{Counters, Peer};
 use crate::publisher::ZenohPublisher;
-use crate::subscriber::{Receiver, ZenohSubscriber};
+use crate::served::{Answerer, ZenohServed};
+use crate::session::{Declared, Shared};
+use crate::subscriber::ZenohSubscriber;
+use crate::watch::Watch;
 use crate::{ConfigError, ZenohConfig};
 
 /// Why there is no session, or nobody at its other end.
@@ -29,6 +35,22 @@ pub enum ZenohError {
         /// What Zenoh says.
         reason: String,
     },
+    /// The system does not give that much shared memory, or does not let it be locked.
+    #[error(
+        "cannot lock {pool_bytes} bytes of shared memory (see `ulimit -l`, /dev/shm): {reason}"
+    )]
+    SharedMemory {
+        /// How much was asked for.
+        pool_bytes: usize,
+        /// What Zenoh says.
+        reason: String,
+    },
+    /// The system gives no thread.
+    #[error("cannot start the thread that watches the session: {reason}")]
+    Thread {
+        /// What the system says.
+        reason: String,
+    },
     /// Nobody answered in time; it is still being dialled.
     #[error("expected {expected} peers at {endpoints:?} within {waited:?}, got {got} so far")]
     Unreachable {
@@ -45,18 +67,18 @@ pub enum ZenohError {
 
 /// A network over one Zenoh session. Dropping it, or [`ZenohNetwork::close`], closes the session
 /// and with it every publisher and subscriber.
+///
+/// The session is opened anew, and everything declared again, where no data comes from a peer
+/// though its link looks alive; see [`ZenohConfig::heartbeat_millis`].
 pub struct ZenohNetwork {
-    session: zenoh::Session,
-    config: ZenohConfig,
-    clock: Arc<dyn Clock>,
-    refused: Arc<AtomicU64>,
-    /// Set when a transport comes or goes.
-    peers_changed: Signal,
+    shared: Arc<Shared>,
+    watch: Watch,
 }
 
 impl ZenohNetwork {
     /// Opens a session. Returns without waiting for the peers that it dials: they may come later,
-    /// go and come back (see [`ZenohNetwork::wait_for_peers`]). Arrivals are stamped with `clock`.
+    /// go and come back (see [`ZenohNetwork::wait_for_peers`]); a client alone waits for the first
+    /// of them. Arrivals are stamped, and messages expire, by `clock`.
     ///
     /// Must not be called from a single-threaded async runtime: Zenoh would refuse to block it.
     ///
@@ -64,52 +86,30 @@ impl ZenohNetwork {
     /// [`ZenohError`] naming the endpoints that are none, cannot be listened to, or do not exist.
     pub fn open(config: &ZenohConfig, clock: Arc<dyn Clock>) -> Result<Self, ZenohError> {
         config.check()?;
-        let refuse = |reason: String| ZenohError::Open {
-            listen: config.listen.clone(),
-            connect: config.connect.clone(),
-            reason,
-        };
-        let mut settings = zenoh::Config::default();
-        for (key, value) in config.settings() {
-            let inserted = settings.insert_json5(key, &value.to_string());
-            inserted.map_err(|error| refuse(format!("setting {key}: {error}")))?;
-        }
-        let session = zenoh::open(settings)
-            .wait()
-            .map_err(|error| refuse(error.to_string()))?;
-        let peers_changed = Signal::new();
-        let wake = peers_changed.wake();
-        session
-            .info()
-            .transport_events_listener()
-            .callback(move |_| wake())
-            .background()
-            .wait()
-            .map_err(|error| refuse(error.to_string()))?;
-        let refused = Arc::default();
-        Ok(Self {
-            session,
-            config: config.clone(),
-            clock,
-            refused,
-            peers_changed,
-        })
+        let shared = Arc::new(Shared::open(config, clock)?);
+        let watch = Watch::start(&shared)?;
+        Ok(Self { shared, watch })
     }
 
     /// Where the session listens, with the real ports; what another session dials.
     pub fn locators(&self) -> Vec<String> {
-        self.session
-            .info()
-            .locators()
-            .wait()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        crate::session::locators(&self.shared.session())
     }
 
     /// How many peers are connected now.
     pub fn n_peers(&self) -> usize {
-        self.session.info().transports().wait().count()
+        let session = self.shared.session();
+        session.info().transports().wait().count()
+    }
+
+    /// Who is connected now, and how.
+    pub fn peers(&self) -> Vec<Peer> {
+        crate::peers::peers(&self.shared.session())
+    }
+
+    /// What happened since the network was opened.
+    pub fn counters(&self) -> Counters {
+        Counters::of(&self.shared)
     }
 
     /// Waits until there are as many peers as endpoints to dial, and at least `n_peers_min`.
@@ -117,17 +117,17 @@ impl ZenohNetwork {
     /// # Errors
     /// [`ZenohError::Unreachable`] naming the endpoints when `timeout` passes first.
     pub fn wait_for_peers(&self, n_peers_min: usize, timeout: Duration) -> Result<(), ZenohError> {
-        let expected = self.config.connect.len().max(n_peers_min);
+        let endpoints = &self.shared.config.connect;
+        let expected = endpoints.len().max(n_peers_min);
         loop {
             let got = self.n_peers();
             if got >= expected {
                 return Ok(());
             }
             // Each event starts the wait again: a network in motion is not an unreachable one.
-            if !self.peers_changed.wait(timeout) && self.n_peers() < expected {
-                let endpoints = self.config.connect.clone();
+            if !self.shared.peers_changed.wait(timeout) && self.n_peers() < expected {
                 return Err(ZenohError::Unreachable {
-                    endpoints,
+                    endpoints: endpoints.clone(),
                     expected,
                     got,
                     waited: timeout,
@@ -139,25 +139,61 @@ impl ZenohNetwork {
     /// Samples that came under a subscribed key and were no message: without a header, beyond the
     /// limits, or under a key of another form.
     pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        crate::subscriber::refused(&self.shared.refused)
     }
 
-    /// Closes the session: what was put is sent first, and peers are told.
+    /// A payload of `n_bytes`, aligned as tensors are, that `fill` writes straight into shared
+    /// memory: a message of it is put and read without a copy. `None` without shared memory, or
+    /// where the pool has no such piece, which is counted.
+    pub fn shared_payload(
+        &self,
+        n_bytes: usize,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Option<Box<dyn PayloadBuffer>> {
+        let mut piece = self.shared.pool.as_ref()?.take(n_bytes)?;
+        fill(&mut piece);
+        Some(Box::new(ZenohPayload(piece.into())))
+    }
+
+    /// Closes the session: what was put is sent first, within two seconds, and peers are told.
     ///
     /// # Errors
     /// [`NetworkError::Closed`] when it was closed already.
     pub fn close(&self) -> Result<(), NetworkError> {
-        self.session.close().wait().or(Err(NetworkError::Closed))
+        self.watch.stop();
+        if self.shared.close() {
+            Ok(())
+        } else {
+            Err(NetworkError::Closed)
+        }
     }
 
-    fn declare_error(&self, key: &str, reason: &dyn std::fmt::Display) -> NetworkError {
-        if self.session.is_closed() {
-            return NetworkError::Closed;
+    /// Opens the session anew, as a dead data path would make it; for tests.
+    #[doc(hidden)]
+    pub fn reopen_now(&self) {
+        self.watch.reopen_now();
+    }
+
+    fn declare(&self, key: &str, item: &Arc<dyn Declared>) -> Result<(), NetworkError> {
+        if self.shared.is_closed() {
+            return Err(NetworkError::Closed);
         }
-        NetworkError::Declare {
-            key: key.to_string(),
-            reason: reason.to_string(),
-        }
+        self.shared.declare(item).map_err(|error| {
+            if self.shared.is_closed() {
+                return NetworkError::Closed;
+            }
+            NetworkError::Declare {
+                key: key.to_string(),
+                reason: error.to_string(),
+            }
+        })
+    }
+}
+
+impl Drop for ZenohNetwork {
+    fn drop(&mut self) {
+        self.watch.stop();
+        self.shared.close();
     }
 }
 
@@ -168,8 +204,10 @@ impl Network for ZenohNetwork {
         qos: Qos,
         wake: Wake,
     ) -> Result<Box<dyn Publisher>, NetworkError> {
-        let publisher = ZenohPublisher::declare(&self.session, key, qos, wake);
-        let publisher = publisher.map_err(|error| self.declare_error(key.as_str(), &error))?;
+        let publisher = ZenohPublisher::new(&self.shared, key, qos, wake);
+        let speaker: Arc<dyn Declared> = publisher.speaker().clone();
+        self.declare(key.as_str(), &speaker)?;
+        tracing::debug!(key = key.as_str(), class = ?qos.class(), "network.publish");
         Ok(Box::new(publisher))
     }
 
@@ -179,19 +217,43 @@ impl Network for ZenohNetwork {
         qos: Qos,
         wake: Wake,
     ) -> Result<Box<dyn Subscriber>, NetworkError> {
-        let receiver = Receiver::new(Arc::clone(&self.clock), Arc::clone(&self.refused));
-        let (writer, reader) = sedge_transport::ring(qos, wake);
-        let subscriber = self
-            .session
-            .declare_subscriber(pattern.as_str().to_string())
-            .callback(move |sample| receiver.receive(&sample, &writer))
-            .wait()
-            .map_err(|error| self.declare_error(pattern.as_str(), &error))?;
+        let subscriber = ZenohSubscriber::new(&self.shared, pattern, qos, wake);
+        let listener: Arc<dyn Declared> = subscriber.listener().clone();
+        self.declare(pattern.as_str(), &listener)?;
         tracing::debug!(
             key = pattern.as_str(),
             depth = qos.depth(),
             "network.subscribe"
         );
-        Ok(Box::new(ZenohSubscriber::new(subscriber, reader)))
+        Ok(Box::new(subscriber))
+    }
+
+    fn serve(&self, key: &Key, message: EncodedMessage) -> Result<Box<dyn Served>, NetworkError> {
+        let answerer = Arc::new(Answerer::new(&self.shared, key, message));
+        let declared: Arc<dyn Declared> = answerer.clone();
+        self.declare(key.as_str(), &declared)?;
+        tracing::debug!(key = key.as_str(), "network.serve");
+        Ok(Box::new(ZenohServed(answerer)))
+    }
+
+    fn query(
+        &self,
+        pattern: &KeyPattern,
+        timeout: Duration,
+        wake: Wake,
+    ) -> Result<Box<dyn Replies>, NetworkError> {
+        if self.shared.is_closed() {
+            return Err(NetworkError::Closed);
+        }
+        let replies = crate::served::ask(&self.shared, pattern, timeout, wake);
+        let replies = replies.map_err(|error| NetworkError::Declare {
+            key: pattern.to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(Box::new(replies))
+    }
+
+    fn drops(&self) -> DropLedger {
+        self.shared.drops.snapshot()
     }
 }

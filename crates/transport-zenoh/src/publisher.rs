@@ -1,66 +1,398 @@
 //! Publishers: class of service to Zenoh's settings, message to sample.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use sedge_oni::{EncodedMessage, Key};
-use sedge_transport::{Batching, Congestion, Priority, Publisher, PutOutcome, Qos, Wake};
+use sedge_spacetime::Stamp;
+use sedge_transport::{
+    Batching, Congestion, Delivery, DropPlace, DropReason, Priority, Publisher, PutOutcome, Qos,
+    QosClass, Wake,
+};
 use zenoh::Wait as _;
 use zenoh::qos::CongestionControl;
+use zenoh::sample::SourceInfo;
+use zenoh::session::EntityGlobalId;
+
+use crate::history::{History, Kept};
+use crate::lanes::{Job, Lane, LaneName, Refusal};
+use crate::session::{Declared, Shared};
+
+/// A live message of more bytes would not fit into a link's queue at once, and be dropped even on
+/// a link that is free: it waits in a lane.
+const DIRECT_BYTES_MAX: usize = 8 * 64 * 1024;
+/// How urgent such messages are to Zenoh.
+const BULK: Priority = Priority::DataLow;
+/// How long a lossless publisher holds its caller before it gives the message back.
+pub(crate) const LOSSLESS_HOLD: Duration = Duration::from_secs(1);
+
+/// By which lane messages of a stream go to Zenoh, and how urgent they are to it then; `None`
+/// where they are handed over by the caller itself.
+///
+/// Zenoh has one queue and one lock for each priority of a link. Whoever waits in a queue holds
+/// its lock, and whoever would rather drop waits for the lock: what waits and what drops must
+/// never be of the same priority.
+fn lane_of(qos: Qos) -> Option<Priority> {
+    if qos.delivery() == Delivery::Lossless {
+        return Some(Priority::Background);
+    }
+    match qos.class() {
+        QosClass::Command | QosClass::State | QosClass::Belief => None,
+        QosClass::Safety => Some(Priority::RealTime),
+        QosClass::Parameter => Some(Priority::InteractiveLow),
+        QosClass::Image => Some(Priority::DataLow),
+        QosClass::Model | QosClass::Log => Some(Priority::Background),
+    }
+}
+
+/// A publisher as its session knows it; it outlives its handle while messages of it are queued.
+pub(crate) struct Speaker {
+    shared: Arc<Shared>,
+    key: Key,
+    qos: Qos,
+    wake: Wake,
+    /// `None` while there is no session.
+    voice: Mutex<Option<Arc<Voice>>>,
+    /// Under which name readers count its messages; the first session's, and kept for ever.
+    identity: std::sync::OnceLock<EntityGlobalId>,
+    next_sequence: AtomicU32,
+    history: Option<Arc<History>>,
+    /// What the session said last about whether somebody listens; it may be late.
+    is_heard: Arc<AtomicBool>,
+    /// Whether a message was too large to go by itself: then all later ones take the lane too, or
+    /// they would overtake it.
+    has_bulk: AtomicBool,
+    /// Whether a reader asked to be spared; see [`crate::flow`].
+    is_stopped: Arc<AtomicBool>,
+}
+
+/// What a session gave a publisher.
+struct Voice {
+    session: zenoh::Session,
+    publisher: zenoh::pubsub::Publisher<'static>,
+    /// Keeps the history's answers declared.
+    _cache: Option<crate::history::Cache>,
+}
+
+impl Speaker {
+    fn voice(&self) -> Option<Arc<Voice>> {
+        let voice = self.voice.lock().unwrap_or_else(PoisonError::into_inner);
+        voice.clone()
+    }
+
+    fn source(&self, sequence: u32) -> Option<SourceInfo> {
+        let identity = self.history.as_ref().and(self.identity.get())?;
+        Some(SourceInfo::new(*identity, sequence))
+    }
+
+    /// Hands a message to Zenoh, as the session was told at the beginning.
+    fn send(&self, message: &EncodedMessage, sequence: u32) -> bool {
+        let Some(voice) = self.voice() else {
+            return false;
+        };
+        let payload = self.shared.outgoing(message);
+        let put = voice.publisher.put(payload).attachment(message.header());
+        put.source_info(self.source(sequence)).wait().is_ok()
+    }
+
+    /// Hands a message to Zenoh that its publisher's priority has no room for.
+    fn send_bulk(&self, message: &EncodedMessage, sequence: u32) -> bool {
+        let Some(voice) = self.voice() else {
+            return false;
+        };
+        let payload = self.shared.outgoing(message);
+        let put = voice.session.put(voice.publisher.key_expr(), payload);
+        put.attachment(message.header())
+            .source_info(self.source(sequence))
+            .priority(priority(BULK))
+            .congestion_control(CongestionControl::Block)
+            .wait()
+            .is_ok()
+    }
+
+    fn count(&self, reason: DropReason) {
+        self.shared
+            .drops
+            .count(&self.key, DropPlace::Sender, reason);
+    }
+
+    fn too_old(&self) -> DropReason {
+        DropReason::too_old(self.qos.class().profile().age)
+    }
+
+    /// Counts a message, and keeps it for whoever subscribes later; whether it has to be sent too.
+    ///
+    /// It is kept before it is sent, or whoever subscribes in between would miss it. It is not sent
+    /// where nobody listens: what still waits in a lane when somebody comes would be put before
+    /// what that one may have.
+    fn keep(&self, message: &EncodedMessage, sequence: u32) -> bool {
+        self.next_sequence
+            .store(sequence.wrapping_add(1), Ordering::Relaxed);
+        let Some(history) = &self.history else {
+            return true;
+        };
+        let message = message.clone();
+        history.keep(Kept { message, sequence });
+        self.is_heard.load(Ordering::Acquire) || self.has_subscribers()
+    }
+
+    /// A message that was kept is not sent after all, and may be put again.
+    fn take_back(&self, sequence: u32) {
+        self.next_sequence.store(sequence, Ordering::Relaxed);
+        if let Some(history) = &self.history {
+            history.take_back(sequence);
+        }
+    }
+
+    fn has_subscribers(&self) -> bool {
+        let Some(voice) = self.voice() else {
+            return false;
+        };
+        let status = voice.publisher.matching_status().wait();
+        status.is_ok_and(|status| status.matching())
+    }
+
+    /// Why a message that Zenoh did not take was not taken.
+    fn why_not_taken(&self) -> (DropReason, PutOutcome) {
+        if self.shared.is_closed() {
+            (DropReason::Closed, PutOutcome::Closed)
+        } else {
+            // The session is being opened anew.
+            (DropReason::Congested, PutOutcome::Shed)
+        }
+    }
+
+    fn not_taken(&self) -> PutOutcome {
+        let (reason, outcome) = self.why_not_taken();
+        self.count(reason);
+        outcome
+    }
+}
+
+impl Declared for Speaker {
+    fn declare(&self, session: &zenoh::Session) -> zenoh::Result<()> {
+        let profile = self.qos.class().profile();
+        let lane = lane_of(self.qos);
+        let publisher = session
+            .declare_publisher(self.key.as_str().to_string())
+            .priority(priority(lane.unwrap_or(profile.priority)))
+            .congestion_control(match lane {
+                None => CongestionControl::Drop,
+                // It is the lane's thread that waits.
+                Some(_) => CongestionControl::Block,
+            })
+            .express(profile.batching == Batching::Express)
+            .wait()?;
+        let (wake, is_heard) = (Arc::clone(&self.wake), Arc::clone(&self.is_heard));
+        publisher
+            .matching_listener()
+            .callback(move |status| {
+                is_heard.store(status.matching(), Ordering::Release);
+                wake();
+            })
+            .background()
+            .wait()?;
+        let identity = *self.identity.get_or_init(|| publisher.id());
+        let cache = self.history.as_ref().map(|history| {
+            let lanes = &self.shared.lanes;
+            history.declare(session, &self.key, identity, lanes)
+        });
+        let voice = Voice {
+            session: session.clone(),
+            publisher,
+            _cache: cache.transpose()?,
+        };
+        *self.voice.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(voice));
+        (self.wake)();
+        Ok(())
+    }
+
+    fn release(&self) {
+        let voice = self
+            .voice
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(voice);
+        self.is_heard.store(false, Ordering::Release);
+        (self.wake)();
+    }
+}
+
+/// A message in a lane.
+struct Queued {
+    speaker: Arc<Speaker>,
+    message: EncodedMessage,
+    sequence: u32,
+    expiry: Option<Stamp>,
+}
+
+impl Job for Queued {
+    fn len_bytes(&self) -> usize {
+        self.message.len_bytes()
+    }
+
+    fn run(self: Box<Self>) {
+        let speaker = &self.speaker;
+        let now = speaker.shared.clock.now();
+        if self.expiry.is_some_and(|expiry| now > expiry) {
+            speaker.count(speaker.too_old());
+            return;
+        }
+        let is_sent = match lane_of(speaker.qos) {
+            Some(_) => speaker.send(&self.message, self.sequence),
+            None => speaker.send_bulk(&self.message, self.sequence),
+        };
+        if !is_sent {
+            speaker.count(speaker.why_not_taken().0);
+        }
+    }
+
+    fn replaces(&self, waiting: &dyn Job) -> bool {
+        let keeps_newest = self.speaker.qos.congestion() == Congestion::BlockFirst;
+        keeps_newest && waiting.owner() == self.owner()
+    }
+
+    fn owner(&self) -> usize {
+        Arc::as_ptr(&self.speaker).addr()
+    }
+
+    fn replaced(self: Box<Self>) {
+        self.speaker.count(DropReason::Congested);
+    }
+}
 
 pub(crate) struct ZenohPublisher {
-    key: Key,
-    publisher: zenoh::pubsub::Publisher<'static>,
+    speaker: Arc<Speaker>,
+    /// Found when it is first needed.
+    lane: Option<Arc<Lane>>,
 }
 
 impl ZenohPublisher {
-    pub(crate) fn declare(
-        session: &zenoh::Session,
-        key: &Key,
-        qos: Qos,
-        wake: Wake,
-    ) -> zenoh::Result<Self> {
-        let profile = qos.class().profile();
-        let publisher = session
-            .declare_publisher(key.as_str().to_string())
-            .priority(priority(profile.priority))
-            .congestion_control(congestion(qos.congestion()))
-            .express(profile.batching == Batching::Express)
-            .wait()?;
-        publisher
-            .matching_listener()
-            .callback(move |_| wake())
-            .background()
-            .wait()?;
-        tracing::debug!(key = key.as_str(), class = ?qos.class(), "network.publish");
-        Ok(Self {
+    pub(crate) fn new(shared: &Arc<Shared>, key: &Key, qos: Qos, wake: Wake) -> Self {
+        let history = qos.history();
+        let speaker = Speaker {
+            shared: Arc::clone(shared),
             key: key.clone(),
-            publisher,
-        })
+            qos,
+            wake,
+            voice: Mutex::default(),
+            identity: std::sync::OnceLock::new(),
+            next_sequence: AtomicU32::new(0),
+            history: (history > 0).then(|| Arc::new(History::new(history))),
+            is_heard: Arc::default(),
+            has_bulk: AtomicBool::new(false),
+            is_stopped: shared.flow.publisher(key, qos),
+        };
+        Self {
+            speaker: Arc::new(speaker),
+            lane: None,
+        }
+    }
+
+    pub(crate) fn speaker(&self) -> &Arc<Speaker> {
+        &self.speaker
+    }
+
+    fn put_until(&mut self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
+        let speaker = &self.speaker;
+        if let Some(priority) = lane_of(speaker.qos) {
+            return self.enqueue(message, expiry, priority);
+        }
+        let is_large =
+            message.len_bytes() > DIRECT_BYTES_MAX && !speaker.shared.is_shareable(message);
+        if is_large || speaker.has_bulk.load(Ordering::Relaxed) {
+            speaker.has_bulk.store(true, Ordering::Relaxed);
+            return self.enqueue(message, expiry, BULK);
+        }
+        let sequence = speaker.next_sequence.load(Ordering::Relaxed);
+        let must_go = speaker.keep(message, sequence);
+        if !must_go || speaker.send(message, sequence) {
+            PutOutcome::Sent
+        } else {
+            speaker.not_taken()
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        message: &EncodedMessage,
+        expiry: Option<Stamp>,
+        priority: Priority,
+    ) -> PutOutcome {
+        let speaker = &self.speaker;
+        let is_lossless = speaker.qos.delivery() == Delivery::Lossless;
+        if speaker.shared.is_closed() {
+            return speaker.not_taken();
+        }
+        if is_lossless && !speaker.shared.flow.wait(&speaker.is_stopped, LOSSLESS_HOLD) {
+            return PutOutcome::Shed;
+        }
+        if self.lane.is_none() {
+            self.lane = speaker.shared.lanes.lane(LaneName {
+                priority,
+                is_lossless,
+            });
+        }
+        let Some(lane) = &self.lane else {
+            return speaker.not_taken();
+        };
+        let sequence = speaker.next_sequence.load(Ordering::Relaxed);
+        if !speaker.keep(message, sequence) {
+            return PutOutcome::Sent;
+        }
+        let job = Queued {
+            speaker: Arc::clone(speaker),
+            message: message.clone(),
+            sequence,
+            expiry,
+        };
+        let hold = if is_lossless {
+            LOSSLESS_HOLD
+        } else {
+            Duration::ZERO
+        };
+        let refusal = match lane.push(Box::new(job), hold) {
+            Ok(()) => return PutOutcome::Sent,
+            Err(refusal) => refusal,
+        };
+        speaker.take_back(sequence);
+        match refusal {
+            // Its waiting is no loss: it is put again.
+            Refusal::Full if is_lossless => {}
+            Refusal::Full => speaker.count(DropReason::Congested),
+            Refusal::Closed => speaker.count(DropReason::Closed),
+        }
+        match refusal {
+            Refusal::Full => PutOutcome::Shed,
+            Refusal::Closed => PutOutcome::Closed,
+        }
     }
 }
 
 impl Publisher for ZenohPublisher {
     fn key(&self) -> &Key {
-        &self.key
+        &self.speaker.key
     }
 
-    /// Zenoh does not say when a congested link sheds; the reader's loss ledger does.
+    /// Live commands, states and beliefs are handed to Zenoh at once, which waits at most 50
+    /// microseconds for room on the link and does not say when there was none: the reader's loss
+    /// ledger does. All others, and those of more than 512 KiB, are queued; a full queue sheds.
     fn put(&mut self, message: &EncodedMessage) -> PutOutcome {
-        let put = self
-            .publisher
-            .put(message.payload())
-            .attachment(message.header())
-            .wait();
-        if put.is_ok() {
-            PutOutcome::Sent
-        } else {
-            PutOutcome::Closed
+        self.put_until(message, None)
+    }
+
+    fn put_before(&mut self, message: &EncodedMessage, expiry: Stamp, now: Stamp) -> PutOutcome {
+        if now > expiry {
+            self.speaker.count(self.speaker.too_old());
+            return PutOutcome::Late;
         }
+        self.put_until(message, Some(expiry))
     }
 
     fn has_subscribers(&self) -> bool {
-        self.publisher
-            .matching_status()
-            .wait()
-            .is_ok_and(|status| status.matching())
+        self.speaker.has_subscribers()
     }
 }
 
@@ -73,13 +405,5 @@ fn priority(priority: Priority) -> zenoh::qos::Priority {
         Priority::Data => zenoh::qos::Priority::Data,
         Priority::DataLow => zenoh::qos::Priority::DataLow,
         Priority::Background => zenoh::qos::Priority::Background,
-    }
-}
-
-fn congestion(congestion: Congestion) -> CongestionControl {
-    match congestion {
-        Congestion::Drop => CongestionControl::Drop,
-        Congestion::Block => CongestionControl::Block,
-        Congestion::BlockFirst => CongestionControl::BlockFirst,
     }
 }

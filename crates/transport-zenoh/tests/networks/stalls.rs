@@ -1,0 +1,215 @@
+//! Links that stall while they look alive, and callers that must not wait for them.
+
+use sedge_oni::{AlignedBytes, EncodedMessage};
+use sedge_transport::conformance::{Listener, PATIENCE, Speaker, key, message};
+use sedge_transport::{
+    Beat, DropPlace, DropReason, Heard, Network as _, Publisher, PutOutcome, Qos, QosClass, Signal,
+};
+use sedge_transport_zenoh::{ZenohConfig, ZenohNetwork};
+use zenoh::Wait as _;
+
+use crate::stalling_link::StallingLink;
+use crate::{dialling, listening, open, wait_until};
+
+/// Nothing gives the link up within the test.
+fn patient(config: ZenohConfig) -> ZenohConfig {
+    ZenohConfig {
+        lease_millis: 60_000,
+        stall_millis_max: 60_000,
+        ..config
+    }
+}
+
+/// Two networks with a link between them that can be stalled.
+fn stallable() -> (ZenohNetwork, ZenohNetwork, StallingLink) {
+    let near = open(&patient(listening()));
+    let link = StallingLink::to(&near.locators()[0]);
+    let far = open(&patient(dialling(&link.locator())));
+    far.wait_for_peers(1, PATIENCE).unwrap();
+    (near, far, link)
+}
+
+fn heard(network: &ZenohNetwork, stream: &str, class: QosClass) -> Box<dyn Publisher> {
+    let signal = Signal::new();
+    let publisher = network
+        .publisher(&key(stream), Qos::of(class), signal.wake())
+        .unwrap();
+    while !publisher.has_subscribers() {
+        assert!(signal.wait(PATIENCE), "nobody listens");
+    }
+    publisher
+}
+
+fn of_bytes(number: u32, n_bytes: usize) -> EncodedMessage {
+    let payload = AlignedBytes::copy_of(&vec![number as u8; n_bytes]);
+    EncodedMessage::new(number.to_le_bytes(), payload)
+}
+
+/// Each of the waiting classes is put until its queue is full, and each dropping one is put a
+/// thousand times; with a link that takes nothing for a minute, whoever waited for it would wait
+/// for that long with every put.
+#[test]
+fn no_caller_waits_for_a_stalled_link() {
+    let (near, far, link) = stallable();
+    let deep = |class| Qos::of(class).with_depth(4_096);
+    let mut stops = Listener::new(&far, "oni/*/*/*/stop", deep(QosClass::Safety));
+    let _others = Listener::new(&far, "oni/**", Qos::of(QosClass::State));
+    let waiting = [
+        QosClass::Safety,
+        QosClass::Parameter,
+        QosClass::Model,
+        QosClass::Log,
+    ];
+    let mut waiting = waiting.map(|class| match class {
+        QosClass::Safety => heard(&near, "stop", class),
+        _ => heard(&near, "other", class),
+    });
+    let dropping = [QosClass::Command, QosClass::State, QosClass::Belief];
+    let mut dropping = dropping.map(|class| heard(&near, "live", class));
+    link.stall();
+    let mut n_sent = [0_u32; 4];
+    for (publisher, n_sent) in waiting.iter_mut().zip(&mut n_sent) {
+        let outcome = loop {
+            match publisher.put(&of_bytes(*n_sent, 60_000)) {
+                PutOutcome::Sent => *n_sent += 1,
+                outcome => break outcome,
+            }
+            assert!(*n_sent < 100_000, "expected a full queue");
+        };
+        assert_eq!(outcome, PutOutcome::Shed);
+    }
+    for publisher in &mut dropping {
+        for number in 0..1_000 {
+            assert_eq!(publisher.put(&of_bytes(number, 60_000)), PutOutcome::Sent);
+        }
+        // This one has no room in a link's queue even if it is empty, and waits elsewhere.
+        assert_eq!(publisher.put(&of_bytes(0, 2_000_000)), PutOutcome::Sent);
+    }
+    let shed = near
+        .drops()
+        .of(&key("stop"), DropPlace::Sender, DropReason::Congested);
+    assert_eq!(shed, 1, "what was shed is in the ledger");
+    link.go_on();
+    for number in 0..n_sent[0] {
+        let came = stops.next_message().message;
+        assert!(
+            came == of_bytes(number, 60_000),
+            "expected stop {number} of {}",
+            n_sent[0]
+        );
+    }
+}
+
+#[test]
+fn of_pictures_that_wait_the_newest_is_sent() {
+    let (near, far, link) = stallable();
+    let qos = Qos::of(QosClass::Image).with_depth(4_096);
+    let mut listener = Listener::new(&far, "oni/**", qos);
+    let mut camera = heard(&near, "front", QosClass::Image);
+    link.stall();
+    const N_PICTURES: u32 = 1_000;
+    for number in 0..N_PICTURES {
+        assert_eq!(camera.put(&of_bytes(number, 60_000)), PutOutcome::Sent);
+    }
+    link.go_on();
+    let mut n_came = 0;
+    loop {
+        n_came += 1;
+        if listener.next_message().message == of_bytes(N_PICTURES - 1, 60_000) {
+            break;
+        }
+    }
+    assert!(listener.is_empty(), "the newest comes last");
+    let replaced = near
+        .drops()
+        .of(&key("front"), DropPlace::Sender, DropReason::Congested);
+    assert_eq!(
+        n_came + replaced,
+        u64::from(N_PICTURES),
+        "each was sent or is in the ledger"
+    );
+}
+
+/// A lost peer of our kind, made of Zenoh alone: it says beats for as long as it is told to.
+struct Imitation {
+    session: zenoh::Session,
+}
+
+impl Imitation {
+    fn new(near: &ZenohNetwork) -> Self {
+        let mut config = zenoh::Config::default();
+        let endpoints = format!("[{:?}]", near.locators()[0]);
+        config
+            .insert_json5("scouting/multicast/enabled", "false")
+            .unwrap();
+        config.insert_json5("listen/endpoints", "[]").unwrap();
+        config
+            .insert_json5("connect/endpoints", &endpoints)
+            .unwrap();
+        let retry = "{ period_init_ms: 20, period_max_ms: 100 }";
+        config.insert_json5("connect/retry", retry).unwrap();
+        let session = zenoh::open(config).wait().unwrap();
+        Self { session }
+    }
+
+    /// Says that it hears whom it is connected to.
+    fn beat(&self, sequence: u64) {
+        let heard = self.session.info().peers_zid().wait().map(|zid| Heard {
+            name: sedge_spacetime::AgentName::new(zid.to_string()).unwrap(),
+            epoch: 0,
+            ago: std::time::Duration::ZERO,
+        });
+        let beat = Beat {
+            name: sedge_spacetime::AgentName::new("imitation").unwrap(),
+            epoch: 0,
+            sequence,
+            heard: heard.collect(),
+        };
+        let key = format!("@sedge/beat/{}", self.session.zid());
+        self.session.put(key, beat.to_bytes()).wait().unwrap();
+    }
+}
+
+#[test]
+fn a_session_whose_peer_is_connected_and_silent_is_opened_anew() {
+    let config = ZenohConfig {
+        lease_millis: 200,
+        heartbeat_millis: 20,
+        ..listening()
+    };
+    let near = open(&config);
+    let peer = Imitation::new(&near);
+    wait_until("the peer", || near.n_peers() == 1);
+    let signal = Signal::new();
+    // Longer than silence is suffered.
+    for sequence in 0..100 {
+        peer.beat(sequence);
+        signal.wait(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(near.counters().reopened, 0, "it was heard");
+    wait_until("another session", || near.counters().reopened == 1);
+    wait_until("the peer again", || near.n_peers() == 1);
+    assert!(!peer.session.is_closed());
+    // What the peer lost is there again.
+    let qos = Qos::of(QosClass::State);
+    let far = open(&dialling(&near.locators()[0]));
+    let mut listener = Listener::new(&far, "oni/**", qos);
+    let mut speaker = Speaker::heard(&near, &key("front"), qos);
+    assert_eq!(speaker.put(1), PutOutcome::Sent);
+    assert!(listener.next_message().message == message(1));
+}
+
+#[test]
+fn somebody_elses_program_need_not_say_beats() {
+    let config = ZenohConfig {
+        lease_millis: 100,
+        heartbeat_millis: 20,
+        ..listening()
+    };
+    let near = open(&config);
+    let _peer = Imitation::new(&near);
+    wait_until("the peer", || near.n_peers() == 1);
+    let signal = Signal::new();
+    signal.wait(std::time::Duration::from_secs(1));
+    assert_eq!((near.counters().reopened, near.n_peers()), (0, 1));
+}
