@@ -148,7 +148,22 @@ fn tensor_rules(tensors: &Node<'_>) -> Result<Vec<TensorRule>, SchemaError> {
         };
         tensor_rule(name, presence, &properties.member(name)?)
     };
-    names.iter().enumerate().map(rule).collect()
+    let rules: Vec<TensorRule> = names
+        .iter()
+        .enumerate()
+        .map(rule)
+        .collect::<Result<_, _>>()?;
+    for rule in &rules {
+        let Content::List(_, Some(dim)) = &rule.content else {
+            continue;
+        };
+        let is_it = |it: &Dim| matches!(it, Dim::Symbol(symbol) if symbol == dim);
+        if !rules.iter().any(|rule| rule.dims.iter().any(is_it)) {
+            let at = format!("{}/{}/x-lines", properties.at, rule.name);
+            return Err(SchemaError::new(at, "the name of a dimension", dim));
+        }
+    }
+    Ok(rules)
 }
 
 fn tensor_rule(

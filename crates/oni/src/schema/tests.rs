@@ -131,6 +131,14 @@ fn a_schema_that_is_none_is_refused_with_the_place() {
 }
 
 #[test]
+fn a_list_that_is_as_long_as_nothing_is_refused() {
+    let latency = FILES.last().unwrap();
+    let lost = latency.replace("\"x-lines\": \"stage\"", "\"x-lines\": \"ghost\"");
+    let error = Schema::parse(&lost).unwrap_err().to_string();
+    assert!(error.contains("stage_names/x-lines"), "{error}");
+}
+
+#[test]
 fn a_document_beyond_the_limits_is_refused() {
     let refused = |text: &str, why: &str| {
         let error = Schema::parse(text).unwrap_err().to_string();
