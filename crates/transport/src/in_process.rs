@@ -68,24 +68,24 @@ impl Shared {
     }
 
     /// Hands a message to a ring, and counts it where a ring that drops nothing has no room.
-    fn offer(&self, listener: &Listener, queued: Queued, wakes: &mut Vec<Wake>) {
+    fn offer(listener: &Listener, queued: Queued, wakes: &mut Vec<Wake>) {
         let ring = &listener.ring;
         // Cloned for the account before the ring takes it: rings account for all else themselves.
         let key = queued.received.key.clone();
         match ring.offer_quietly(queued) {
             Offer::Kept | Offer::KeptForOldest => wakes.push(ring.waker()),
-            Offer::Full => self.drops.count(&key, DropPlace::Queue, DropReason::Full),
+            Offer::Full => ring.refuse(&key),
             Offer::Expired | Offer::Closed => {}
         }
     }
 
     /// Hands a subscriber what was put before it came, of each publisher the last ones.
-    fn hand_over_history(&self, state: &State, listener: &Listener) -> Vec<Wake> {
+    fn hand_over_history(state: &State, listener: &Listener) -> Vec<Wake> {
         let mut wakes = Vec::new();
         let speakers = state.speakers.values();
         for speaker in speakers.filter(|speaker| listener.pattern.matches(&speaker.key)) {
             for queued in speaker.history.last(listener.ring.qos()) {
-                self.offer(listener, queued.clone(), &mut wakes);
+                Self::offer(listener, queued.clone(), &mut wakes);
             }
         }
         wakes
@@ -149,7 +149,7 @@ impl Network for InProcessNetwork {
         let pattern = pattern.clone();
         let listener = Listener { pattern, ring };
         let mut state = self.0.lock();
-        let mut wakes = self.0.hand_over_history(&state, &listener);
+        let mut wakes = Shared::hand_over_history(&state, &listener);
         wakes.extend(state.speakers_of(&listener.pattern));
         let subscriber = InProcessSubscriber {
             network: Arc::clone(&self.0),
@@ -243,7 +243,7 @@ impl InProcessPublisher {
         };
         let mut wakes = Vec::new();
         for listener in state.listeners_of(&self.key) {
-            self.network.offer(listener, queued.clone(), &mut wakes);
+            Shared::offer(listener, queued.clone(), &mut wakes);
         }
         if let Some(speaker) = state.speakers.get_mut(&self.number) {
             speaker.history.keep(queued);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use sedge_oni::Key;
 use sedge_spacetime::{Clock, Stamp};
 
 use crate::{Delivery, DropPlace, DropReason, Qos, Received, SharedDrops, Subscriber, Wake};
@@ -229,6 +230,14 @@ impl RingWriter {
         }
         self.0.drop_expired(&mut state);
         self.0.qos.depth().saturating_sub(state.queue.len())
+    }
+
+    /// Counts a message that the reader loses because its full ring drops nothing, and that is not
+    /// offered again.
+    pub(crate) fn refuse(&self, key: &Key) {
+        self.0.lock().dropped += 1;
+        let drops = &self.0.drops;
+        drops.count(key, DropPlace::Queue, DropReason::Full);
     }
 
     /// What the reader asked for.

@@ -100,6 +100,18 @@ fn lost_beats_within_the_patience_change_nothing() {
 }
 
 #[test]
+fn a_fifth_of_all_beats_lost_at_random_reopens_nothing() {
+    let mut flock = Flock::new(2);
+    let mut state = 7_u64;
+    let lossy = std::cell::RefCell::new(move || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        !(state >> 33).is_multiple_of(5)
+    });
+    flock.run_until(secs(600), |_, _, _| lossy.borrow_mut()());
+    assert!(flock.reopened.iter().all(Vec::is_empty));
+}
+
+#[test]
 fn one_way_is_seen_by_the_one_who_is_not_heard() {
     let mut flock = Flock::new(3);
     flock.run_until(secs(5), |_, _, _| true);

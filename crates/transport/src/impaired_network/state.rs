@@ -45,9 +45,12 @@ impl Listener {
             arrival,
             ..received
         };
+        let key = received.key.clone();
         let offer = self.ring.offer_quietly(Queued { received, expiry });
-        if offer.is_kept() {
-            wakes.push(self.ring.waker());
+        match offer {
+            Offer::Kept | Offer::KeptForOldest => wakes.push(self.ring.waker()),
+            Offer::Full => self.ring.refuse(&key),
+            Offer::Expired | Offer::Closed => {}
         }
         offer
     }
@@ -405,16 +408,13 @@ impl State {
         }
     }
 
-    /// Counts what the rings themselves do not.
-    fn account(&mut self, (from, to): (usize, usize), key: &Key, offer: Offer) {
-        match offer {
-            Offer::Kept | Offer::KeptForOldest | Offer::Expired => {}
-            Offer::Full => self.drops[to].count(key, DropPlace::Queue, DropReason::Full),
-            Offer::Closed => {
-                if let Some(link) = self.links.get_mut(&(from, to)) {
-                    link.drops.add(key, DropPlace::Link, DropReason::Closed, 1);
-                }
-            }
+    /// Counts what came to where nobody is any more.
+    fn account(&mut self, ends: (usize, usize), key: &Key, offer: Offer) {
+        if offer == Offer::Closed
+            && let Some(link) = self.links.get_mut(&ends)
+        {
+            let (place, reason) = (DropPlace::Link, DropReason::Closed);
+            link.drops.add(key, place, reason, 1);
         }
     }
 

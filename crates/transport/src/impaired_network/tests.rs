@@ -200,6 +200,22 @@ fn a_lossless_reader_has_room_for_what_is_under_way() {
 }
 
 #[test]
+fn a_live_publisher_does_not_wait_for_a_lossless_reader() {
+    let net = Net::new(&Impairments::default());
+    let reader = subscriber(&net.side("heron"), state().with_depth(2).lossless());
+    let mut publisher = publisher(&net.side("crane"), state());
+    for number in 0..5 {
+        assert_eq!(publisher.put(&message(number)), PutOutcome::Sent);
+    }
+    assert_eq!((reader.waiting(), reader.dropped()), (2, 3));
+    let drops = net.side("heron").drops();
+    assert_eq!(
+        drops.of(&key("front"), DropPlace::Queue, DropReason::Full),
+        3
+    );
+}
+
+#[test]
 fn a_query_crosses_both_links_and_ends_when_its_time_is_up() {
     let net = Net::new(&delayed());
     let _front = net.side("heron").serve(&key("front"), message(1)).unwrap();

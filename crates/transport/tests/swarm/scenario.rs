@@ -39,8 +39,10 @@ pub(crate) struct Stream {
 pub(crate) struct Reader {
     pub(crate) agent: AgentName,
     pub(crate) pattern: KeyPattern,
-    pub(crate) depth: usize,
-    subscriber: Box<dyn Subscriber>,
+    pub(crate) qos: Qos,
+    /// At which step it comes, and then gets what was kept.
+    pub(crate) joins: u32,
+    subscriber: Option<Box<dyn Subscriber>>,
     pub(crate) ledger: LossLedger,
     pub(crate) read: BTreeMap<Key, Vec<(Id, Arrival)>>,
     most_waiting: usize,
@@ -200,6 +202,10 @@ fn id_of(received: &Received) -> (usize, Id) {
     (number(0) as usize, (number(1), number(2)))
 }
 
+fn stream_qos() -> Qos {
+    Qos::of(QosClass::State).with_history(3)
+}
+
 impl Swarm {
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -243,7 +249,7 @@ impl Swarm {
                 continue;
             }
             let key = Key::parse(&format!("oni/flock/{agent}/sensor.lidar/{stream}")).unwrap();
-            let qos = Qos::of(QosClass::State);
+            let qos = stream_qos();
             self.streams.push(Stream {
                 agent: agent.clone(),
                 publisher: side.publisher(&key, qos, no_wake()).unwrap(),
@@ -260,16 +266,33 @@ impl Swarm {
             }
             let pattern = KeyPattern::parse(pattern).unwrap();
             let depth = self.rng.random_range(1..=40);
+            let is_late = chance(&mut self.rng, 0.3);
+            let joins = self.rng.random_range(1..N_STEPS) * u32::from(is_late);
+            let history = self.rng.random_range(0..5);
             let qos = Qos::of(QosClass::State).with_depth(depth);
             self.readers.push(Reader {
                 agent: agent.clone(),
-                subscriber: side.subscriber(&pattern, qos, no_wake()).unwrap(),
+                subscriber: None,
                 pattern,
-                depth,
+                qos: qos.with_history(history),
+                joins,
                 ledger: LossLedger::new(),
                 read: BTreeMap::new(),
                 most_waiting: 0,
             });
+        }
+    }
+
+    /// Lets the readers come whose time it is.
+    fn join(&mut self, step: u32) {
+        for reader in self
+            .readers
+            .iter_mut()
+            .filter(|reader| reader.joins == step)
+        {
+            let side = self.network.side(&reader.agent).unwrap();
+            let subscriber = side.subscriber(&reader.pattern, reader.qos, no_wake());
+            reader.subscriber = Some(subscriber.unwrap());
         }
     }
 
@@ -303,8 +326,9 @@ impl Swarm {
     fn restart(&mut self, idx: usize) {
         let stream = &mut self.streams[idx];
         let side = self.network.side(&stream.agent).unwrap();
-        let qos = Qos::of(QosClass::State);
-        stream.publisher = side.publisher(&stream.key, qos, no_wake()).unwrap();
+        stream.publisher = side
+            .publisher(&stream.key, stream_qos(), no_wake())
+            .unwrap();
         stream.epoch += 1;
         stream.next = 0;
     }
@@ -312,9 +336,12 @@ impl Swarm {
     fn read(&mut self, idx: usize, n_max: usize) {
         let now = self.clock.now();
         let reader = &mut self.readers[idx];
-        reader.most_waiting = reader.most_waiting.max(reader.subscriber.waiting());
+        let Some(subscriber) = &mut reader.subscriber else {
+            return;
+        };
+        reader.most_waiting = reader.most_waiting.max(subscriber.waiting());
         for _ in 0..n_max {
-            let Some(received) = reader.subscriber.try_next() else {
+            let Some(received) = subscriber.try_next() else {
                 break;
             };
             let (stream_idx, id) = id_of(&received);
@@ -344,8 +371,10 @@ impl Swarm {
 
     /// Everybody talks and reads while the links do what they like.
     pub(crate) fn misbehave(&mut self) {
+        self.join(0);
         for step in 1..=N_STEPS {
             self.advance_to(Stamp::ZERO + STEP * step);
+            self.join(step);
             for idx in 0..self.streams.len() {
                 if chance(&mut self.rng, 0.01) {
                     self.restart(idx);
@@ -390,7 +419,10 @@ impl Swarm {
         for idx in 0..self.readers.len() {
             self.read(idx, usize::MAX);
             let reader = &self.readers[idx];
-            assert!(reader.most_waiting <= reader.depth, "a ring has its depth");
+            assert!(
+                reader.most_waiting <= reader.qos.depth(),
+                "a ring has its depth"
+            );
         }
     }
 }
