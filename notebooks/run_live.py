@@ -121,7 +121,7 @@ def execute(fleet: LiveFleet) -> None:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    os.environ["ONI_LISTEN"] = fleet.endpoint
+    os.environ["ONI_CONNECT"], os.environ["ONI_LISTEN"] = "", fleet.endpoint
     NotebookClient(notebook, timeout=_NOTEBOOK_SECS, kernel_name="python3").execute()
     nbformat.write(notebook, fleet.folder / "executed.ipynb")
 

@@ -4,6 +4,7 @@ It follows the specification in `schemas/oni/README.md` and shares no code with 
 never trusts what it reads: whatever the bytes are, there is a checked message or an `OniError`.
 """
 
+from oni import json_form, rules
 from oni.bus import Bus
 from oni.clock import machine_clock_id
 from oni.dtypes import Dtype
@@ -40,6 +41,8 @@ __all__ = [
     "decode_frame",
     "differences",
     "encode_frame",
+    "json_form",
     "machine_clock_id",
     "read_frames",
+    "rules",
 ]
