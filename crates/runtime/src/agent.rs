@@ -1,6 +1,7 @@
 //! The agent: messages in; beliefs, predictions and their grades out.
 
 mod afterwards;
+mod health;
 mod life;
 mod minds;
 mod receive;
@@ -10,16 +11,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sedge_latency::{BudgetMonitor, Stage, StageLedger};
-use sedge_oni::{Key, KeyPattern};
+use sedge_oni::{EncodedMessage, Key, KeyPattern};
 use sedge_spacetime::{Clock, Stamp};
-use sedge_transport::{Inbox, LossLedger, NextTick, Node, Outbox, Outgoing, PutOutcome, Qos};
+use sedge_transport::{
+    DropLedger, Inbox, LossLedger, NextTick, Node, Outbox, Outgoing, PutOutcome, Qos,
+};
 use sedge_world_model::{LidarScan, Observation, Prediction};
 
+use crate::announcer::Announcer;
 use crate::counters::Counters;
 use crate::grader::Grader;
 use crate::intake::{Intake, Released};
 use crate::plans::Plans;
+use crate::registry::{FirstContact, ServeError};
 use crate::restarts::Restarts;
+use crate::voice::SpeakError;
 use crate::{
     AgentConfig, AgentError, AgentObserver, AgentReport, Driven, ModelFactory, NoObserver,
     PlanSource, Severity,
@@ -45,19 +51,24 @@ use speaker::Speaker;
 pub struct AgentNode {
     config: AgentConfig,
     subscriptions: Vec<(KeyPattern, Qos)>,
-    publications: Vec<(Key, Qos)>,
     clock: Arc<dyn Clock>,
     minds: Minds,
     intake: Intake,
     plans: Plans,
     restarts: Restarts,
+    contacts: FirstContact,
     loss: LossLedger,
+    /// What was dropped here.
+    drops: DropLedger,
+    /// What the network dropped, as it last said.
+    network_drops: DropLedger,
     latency: StageLedger,
     budgets: BudgetMonitor,
     grader: Grader,
     counters: Counters,
     observer: Box<dyn AgentObserver>,
     speaker: Speaker,
+    announcer: Announcer,
     life: Life,
     stages: Stages,
     answered: Option<Answered>,
@@ -99,17 +110,22 @@ impl AgentNode {
         config.check()?;
         let minds = Minds::new(model, baselines)?;
         let horizon_max = config.horizons.iter().max().copied().unwrap_or_default();
+        let subscriptions = config.subscriptions()?;
+        let (speaking, publications) = (config.speaking(), config.publications()?);
         Ok(Self {
             intake: Intake::new(config.scanner_latency_secs, config.scan_wait_max)?,
             plans: Plans::new(config.command_age_max, horizon_max),
             budgets: BudgetMonitor::new(config.budgets.clone())?,
             grader: Grader::new(&config.horizons, minds.methods(), config.pending_max),
-            subscriptions: config.subscriptions()?,
-            publications: config.publications()?,
+            announcer: Announcer::new(speaking, subscriptions.clone(), publications)?,
+            subscriptions,
             speaker: Speaker::new(&config)?,
             life: Life::new(&config),
             restarts: Restarts::default(),
+            contacts: FirstContact::new(),
             loss: LossLedger::new(),
+            drops: DropLedger::new(),
+            network_drops: DropLedger::new(),
             latency: StageLedger::default(),
             counters: Counters::default(),
             observer: Box::new(NoObserver),
@@ -136,7 +152,15 @@ impl AgentNode {
 
     /// What it publishes under.
     pub fn publications(&self) -> Vec<(Key, Qos)> {
-        self.publications.clone()
+        self.announcer.publications()
+    }
+
+    /// The schemas that it answers for from `now` on, and under which keys.
+    ///
+    /// # Errors
+    /// [`ServeError`] where the names or the clock make no header.
+    pub fn services(&self, now: Stamp) -> Result<Vec<(Key, EncodedMessage)>, ServeError> {
+        self.announcer.services(now)
     }
 
     /// The figures so far.
@@ -157,6 +181,8 @@ impl AgentNode {
             latency: self.latency.report(),
             budgets: self.budgets.rows(),
             streams: self.loss.streams().map(Into::into).collect(),
+            contacts: self.contacts.rows(),
+            drops: self.all_drops().rows().map(Into::into).collect(),
             counters: counters.all(),
         }
     }
@@ -295,7 +321,7 @@ impl AgentNode {
         }
     }
 
-    fn spoke(&mut self, put: Result<(), speaker::SpeakError>) {
+    fn spoke(&mut self, put: Result<(), SpeakError>) {
         if let Err(error) = put {
             self.say("publish-refused", Severity::Error, &error.to_string());
         }
@@ -324,15 +350,20 @@ impl AgentNode {
         self.counters.add(counter);
         let n = self.counters.of(counter);
         if n.is_power_of_two() {
-            let agent = self.config.robot.as_str();
-            match severity {
-                Severity::Error => tracing::error!(agent, counter, n, "{text}"),
-                Severity::Warn => tracing::warn!(agent, counter, n, "{text}"),
-                Severity::Info => tracing::info!(agent, counter, n, "{text}"),
-            }
-            let text = format!("{counter} ({n}): {text}");
-            self.observer.on_text(self.newest_scan, severity, &text);
+            self.tell(severity, counter, text);
         }
+    }
+
+    /// Tells the observer and the log.
+    fn tell(&mut self, severity: Severity, counter: &'static str, text: &str) {
+        let (agent, n) = (self.config.robot.as_str(), self.counters.of(counter));
+        match severity {
+            Severity::Error => tracing::error!(agent, counter, n, "{text}"),
+            Severity::Warn => tracing::warn!(agent, counter, n, "{text}"),
+            Severity::Info => tracing::info!(agent, counter, n, "{text}"),
+        }
+        let text = format!("{counter} ({n}): {text}");
+        self.observer.on_text(self.newest_scan, severity, &text);
     }
 
     fn telemetry(&mut self, now: Stamp, outbox: &mut Outbox) {
@@ -348,10 +379,16 @@ impl AgentNode {
         let over = self.life.over_at();
         if over.is_some_and(|over| now >= over) && self.intake.is_empty() {
             self.telemetry(now, outbox);
+            self.last_word(now, outbox);
             return NextTick::Finished;
         }
-        let over = over.filter(|over| now < *over);
-        let times = [over, self.intake.next_release(), self.life.next_telemetry()];
+        let times = [
+            over.filter(|over| now < *over),
+            self.intake.next_release(),
+            self.life.next_telemetry(),
+            self.announcer.next_due(),
+            self.contacts.next_poll(),
+        ];
         times
             .into_iter()
             .flatten()
@@ -378,18 +415,28 @@ impl Node for AgentNode {
         if let Some(answered) = self.answered.take() {
             self.afterwards(answered);
         }
+        self.settle_contacts(now);
         while let Some(received) = inbox.pop() {
-            self.receive(&received);
+            self.receive(&received, now);
         }
         self.advance(now, outbox);
         if self.life.telemetry_due(now) {
             self.telemetry(now, outbox);
         }
+        self.announce(now, outbox);
         self.next_tick(now, outbox)
     }
 }
 
 impl Driven for AgentNode {
+    fn contacts(&mut self) -> Option<&mut FirstContact> {
+        Some(&mut self.contacts)
+    }
+
+    fn on_drops(&mut self, drops: DropLedger) {
+        self.network_drops = drops;
+    }
+
     fn on_put(&mut self, outgoing: &Outgoing, outcome: PutOutcome) {
         match outcome {
             PutOutcome::Sent => {}

@@ -8,6 +8,8 @@ use sedge_spacetime::{AgentName, StampError};
 use sedge_transport::{Qos, QosClass};
 use sedge_world_model::WorldModel;
 
+use crate::announcer::Speaking;
+
 /// Rings of live sensor streams, in messages: seconds of a fast sensor, so that a slow tick or a
 /// player that catches up loses nothing.
 const SENSOR_DEPTH: usize = 1_024;
@@ -171,6 +173,17 @@ impl AgentConfig {
             .into_iter()
             .map(publication)
             .collect()
+    }
+
+    /// In whose name the agent speaks of itself.
+    pub(crate) fn speaking(&self) -> Speaking {
+        Speaking {
+            fleet: self.fleet.clone(),
+            robot: self.robot.clone(),
+            stream: self.stream.clone(),
+            epoch: self.epoch,
+            clock: self.clock_domain.clone(),
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), AgentError> {

@@ -25,6 +25,7 @@
 
 mod agent;
 mod agent_config;
+mod announcer;
 pub mod bus;
 mod counters;
 mod error_tally;
@@ -35,6 +36,7 @@ mod observer;
 mod plans;
 mod player;
 mod put_time;
+mod registry;
 pub mod relay;
 mod report;
 mod restarts;
@@ -42,6 +44,7 @@ mod run_node;
 mod shutdown;
 #[cfg(test)]
 mod test_drive;
+mod voice;
 
 pub use agent::AgentNode;
 pub use agent_config::{
@@ -56,6 +59,10 @@ pub use plans::PlanSource;
 pub use player::{
     Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, PlayerError, WithoutListener,
 };
-pub use report::{AgentReport, PredictionRow, StreamRow};
+pub use registry::{
+    AnswerError, ContactRow, ContactVerdict, FirstContact, SchemaQuestion, ServeError, Standing,
+    schema_key, schema_message, schema_of_message,
+};
+pub use report::{AgentReport, DropCountRow, PredictionRow, StreamRow};
 pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node};
 pub use shutdown::{Shutdown, WakeGuard};

@@ -5,12 +5,19 @@ mod credit;
 use std::iter::Fuse;
 use std::time::Duration;
 
-use sedge_oni::{Forecast, Key, KeyError, KeyPattern, Lidar, Message, TypedMessage as _};
+use sedge_oni::{
+    EncodedMessage, Forecast, HealthState, Key, KeyError, KeyPattern, Lidar, Message,
+    TypedMessage as _,
+};
 use sedge_spacetime::{AgentName, Stamp};
-use sedge_transport::{Inbox, NextTick, Node, Outbox, Outgoing, PutOutcome, Qos, QosClass};
+use sedge_transport::{
+    DropLedger, Inbox, LossLedger, NextTick, Node, Outbox, Outgoing, PutOutcome, Qos, QosClass,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::announcer::{Announcer, Condition, Speaking};
 use crate::put_time::{note_end, note_put};
+use crate::registry::ServeError;
 use crate::{Driven, Links, Lossless};
 use credit::Credit;
 
@@ -18,6 +25,10 @@ use credit::Credit;
 const ANSWERS_DEPTH: usize = 64;
 /// A tick puts at most this many messages, so that a driver sends and looks around between.
 const PUTS_MAX: usize = 32;
+/// Room in the outbox for what the player says of itself.
+const OWN_PUTS: usize = 2;
+/// Last chunk of the keys under which it does; the agent of the same name has another.
+const STREAM: &str = "player";
 
 /// One message of a recording.
 #[derive(Debug, Clone)]
@@ -73,6 +84,9 @@ pub struct PlayerConfig {
     pub clock_domain: Option<String>,
     /// Asks the transport to drop nothing; the listener must ask too. Default no.
     pub lossless: Lossless,
+    /// New and larger at each start; see [`crate::new_epoch`]. It is of what the player says of
+    /// itself; the items have their own. Default 0.
+    pub epoch: u64,
 }
 
 impl PlayerConfig {
@@ -84,6 +98,7 @@ impl PlayerConfig {
             without_listener: WithoutListener::Refuse,
             clock_domain: None,
             lossless: Lossless::No,
+            epoch: 0,
         }
     }
 }
@@ -154,7 +169,9 @@ pub struct PlayReport {
 pub struct Player<I> {
     config: PlayerConfig,
     answers: KeyPattern,
-    keys: Vec<Key>,
+    announcer: Announcer,
+    /// What was dropped by this side of the network, as it last said.
+    drops: DropLedger,
     items: Fuse<I>,
     /// Taken from `items`, not yet put.
     next: Option<PlayItem>,
@@ -189,11 +206,30 @@ impl<I: Iterator<Item = PlayItem>> Player<I> {
             } => return Err(PlayerError::NoCredit),
             Pace::SensorTime { .. } | Pace::Credit { .. } => {}
         }
+        let answers = KeyPattern::parse(&format!("oni/{fleet}/{robot}/{}/**", Forecast::NAME))?;
+        let qos = |key: &Key| Qos::of(QosClass::of_message_type(key.message_type()));
+        let publication = |key: Key| {
+            let qos = config.lossless.apply(qos(&key));
+            (key, qos)
+        };
+        let speaking = Speaking {
+            fleet: fleet.clone(),
+            robot: robot.clone(),
+            stream: STREAM.into(),
+            epoch: config.epoch,
+            clock: config.clock_domain.clone(),
+        };
+        let announcer = Announcer::new(
+            speaking,
+            vec![(answers.clone(), answers_qos())],
+            keys.into_iter().map(publication).collect(),
+        )?;
         Ok(Self {
             credit: Credit::new(config.pace),
             config,
-            answers: KeyPattern::parse(&format!("oni/{fleet}/{robot}/{}/**", Forecast::NAME))?,
-            keys,
+            answers,
+            announcer,
+            drops: DropLedger::new(),
             items: items.fuse(),
             next: None,
             last: None,
@@ -217,17 +253,20 @@ impl<I: Iterator<Item = PlayItem>> Player<I> {
 
     /// What it listens to: the answers.
     pub fn subscriptions(&self) -> Vec<(KeyPattern, Qos)> {
-        vec![(
-            self.answers.clone(),
-            Qos::of(QosClass::Belief).with_depth(ANSWERS_DEPTH),
-        )]
+        vec![(self.answers.clone(), answers_qos())]
     }
 
     /// What it publishes under.
     pub fn publications(&self) -> Vec<(Key, Qos)> {
-        let qos = |key: &Key| Qos::of(QosClass::of_message_type(key.message_type()));
-        let publication = |key: &Key| (key.clone(), self.config.lossless.apply(qos(key)));
-        self.keys.iter().map(publication).collect()
+        self.announcer.publications()
+    }
+
+    /// The schemas that it answers for from `now` on, and under which keys.
+    ///
+    /// # Errors
+    /// [`ServeError`] where the names or the clock make no header.
+    pub fn services(&self, now: Stamp) -> Result<Vec<(Key, EncodedMessage)>, ServeError> {
+        self.announcer.services(now)
     }
 
     /// What it did so far.
@@ -238,10 +277,42 @@ impl<I: Iterator<Item = PlayItem>> Player<I> {
         }
     }
 
+    fn wait_or_play(&mut self, now: Stamp, outbox: &mut Outbox) -> NextTick {
+        if self.report.state == PlayState::Waiting {
+            if let Some(next) = self.wait_for_listener(now) {
+                return next;
+            }
+            self.report.state = PlayState::Playing;
+        }
+        self.play(now, outbox)
+    }
+
+    /// Says what is due of the manifest and of how it is, and a last word at the end.
+    fn announce(&mut self, now: Stamp, next: NextTick, outbox: &mut Outbox) {
+        let (state, detail) = match self.report.state {
+            PlayState::Waiting => (HealthState::Starting, "waits for a listener"),
+            PlayState::Playing => (HealthState::Running, ""),
+            PlayState::Played => (HealthState::Stopped, "everything was played"),
+            PlayState::Refused => (HealthState::Stopped, "no listener came"),
+        };
+        let condition = Condition {
+            state,
+            detail: detail.into(),
+            loss: &LossLedger::new(),
+            drops: &self.drops,
+        };
+        if next != NextTick::Finished && !self.announcer.is_due(now) {
+            return;
+        }
+        if self.announcer.announce(now, &condition, outbox).is_err() {
+            self.report.refused += 1;
+        }
+    }
+
     fn play(&mut self, now: Stamp, outbox: &mut Outbox) -> NextTick {
         let began = *self.began.get_or_insert(now);
         self.report.elapsed = now.saturating_since(began);
-        for _ in 0..PUTS_MAX.min(outbox.room()) {
+        for _ in 0..PUTS_MAX.min(outbox.room().saturating_sub(OWN_PUTS)) {
             let Some(item) = self.next.take().or_else(|| self.items.next()) else {
                 return self.end(now, outbox);
             };
@@ -327,6 +398,12 @@ impl<I: Iterator<Item = PlayItem>> Player<I> {
     }
 }
 
+fn answers_qos() -> Qos {
+    Qos::of(QosClass::Belief)
+        .with_depth(ANSWERS_DEPTH)
+        .with_history(0)
+}
+
 impl Pace {
     /// When an item is due; nothing is, by credit.
     fn time_of(self, began: Stamp, due: Duration) -> Option<Stamp> {
@@ -351,13 +428,12 @@ impl<I: Iterator<Item = PlayItem>> Node for Player<I> {
                 self.report.answered += self.credit.answered(message.envelope().capture.stamp);
             }
         }
-        if self.report.state == PlayState::Waiting {
-            if let Some(next) = self.wait_for_listener(now) {
-                return next;
-            }
-            self.report.state = PlayState::Playing;
+        let next = self.wait_or_play(now, outbox);
+        self.announce(now, next, outbox);
+        match (next, self.announcer.next_due()) {
+            (NextTick::At(next), Some(due)) => NextTick::At(next.min(due)),
+            (next, _) => next,
         }
-        self.play(now, outbox)
     }
 }
 
@@ -366,9 +442,14 @@ impl<I: Iterator<Item = PlayItem>> Driven for Player<I> {
         self.listened = links.publishers > 0 && links.listened == links.publishers;
     }
 
-    fn on_put(&mut self, _: &Outgoing, outcome: PutOutcome) {
+    fn on_drops(&mut self, drops: DropLedger) {
+        self.drops = drops;
+    }
+
+    fn on_put(&mut self, outgoing: &Outgoing, outcome: PutOutcome) {
         match outcome {
             _ if self.report.state == PlayState::Played => {}
+            _ if self.announcer.is_own(&outgoing.key) => {}
             PutOutcome::Sent => self.report.put += 1,
             PutOutcome::Shed | PutOutcome::Late | PutOutcome::Closed => self.report.shed += 1,
         }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use sedge_latency::{BudgetRow, LatencyReport};
 use sedge_oni::Key;
 use sedge_spacetime::AgentName;
-use sedge_transport::LossCounts;
+use sedge_transport::{DropRow, LossCounts};
 use serde::{Deserialize, Serialize};
 
 use crate::error_tally::Pooled;
 use crate::grader::Method;
+use crate::registry::ContactRow;
 
 /// The figures of one method at one horizon, pooled over every counted beam of every graded start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,20 @@ pub struct StreamRow {
     pub unplaced: u64,
 }
 
+/// Messages that were dropped on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropCountRow {
+    /// The key.
+    pub key: String,
+    /// Where: sender, link, queue or reader.
+    pub place: String,
+    /// Why, such as `expired`.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// Everything that an agent counts. `Display` prints the two tables and what was not as it should
 /// be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,6 +104,10 @@ pub struct AgentReport {
     pub budgets: Vec<BudgetRow>,
     /// What became of the messages.
     pub streams: Vec<StreamRow>,
+    /// Streams of another schema than the agent's own, and what became of them.
+    pub contacts: Vec<ContactRow>,
+    /// Messages that were dropped on purpose, by the agent or by its side of the network.
+    pub drops: Vec<DropCountRow>,
     /// Countable events by name.
     pub counters: BTreeMap<String, u64>,
 }
@@ -129,6 +148,17 @@ impl From<(&AgentName, &Key, LossCounts)> for StreamRow {
     }
 }
 
+impl From<DropRow> for DropCountRow {
+    fn from(row: DropRow) -> Self {
+        Self {
+            key: row.key.to_string(),
+            place: row.place.name().to_owned(),
+            reason: row.reason.name().to_owned(),
+            count: row.count,
+        }
+    }
+}
+
 impl fmt::Display for AgentReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hash = self.model_hash.get(..12).unwrap_or(&self.model_hash);
@@ -157,6 +187,18 @@ impl fmt::Display for AgentReport {
                 row.missed_at_start,
                 row.unplaced,
             )?;
+        }
+        for row in &self.contacts {
+            writeln!(f, "{row}: {} read, {} refused", row.read, row.refused)?;
+        }
+        for DropCountRow {
+            key,
+            place,
+            reason,
+            count,
+        } in &self.drops
+        {
+            writeln!(f, "{key}: {count} dropped at the {place}, {reason}")?;
         }
         let counters: Vec<String> = self
             .counters

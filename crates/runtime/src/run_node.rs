@@ -1,16 +1,20 @@
 //! The driver: waits for messages or for the node's own time, ticks, and sends what came out.
 
+mod questions;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sedge_oni::{Key, KeyPattern};
-use sedge_spacetime::Clock;
+use sedge_oni::{EncodedMessage, Key, KeyPattern};
+use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::{
-    Inbox, Network, NetworkError, NextTick, Node, Outbox, Outgoing, Publisher, PutOutcome, Qos,
-    Signal, Subscriber,
+    Delivery, DropLedger, Inbox, Network, NetworkError, NextTick, Node, Outbox, Outgoing,
+    Publisher, PutOutcome, Qos, QosClass, Served, Signal, Subscriber,
 };
 
 use crate::Shutdown;
+use crate::registry::FirstContact;
+use questions::Questions;
 
 /// Messages that one tick is given at most. The subscribers' rings hold what is beyond, and count
 /// what they drop.
@@ -20,8 +24,17 @@ const OUTBOX_DEPTH: usize = 64;
 /// A node that waits for messages only is looked at this often all the same: a backstop against a
 /// wake-up that a network lost, not a poll.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often a node is told what the network dropped.
+const DROPS_PERIOD: Duration = Duration::from_millis(500);
+/// A lossless message that the network has no room for is offered again after this, or as soon as
+/// anything happens.
+const OFFER_AGAIN: Duration = Duration::from_millis(5);
+/// How long one lossless message is offered. A reader that takes nothing for longer is taken for
+/// dead, and the message is counted as shed.
+const OFFER_MAX: Duration = Duration::from_secs(30);
 
-/// A node that a driver can also tell about its links. Both methods do nothing by default.
+/// A node that a driver can also tell about its links, and ask for. The methods do nothing by
+/// default.
 #[expect(unused_variables, reason = "the names document what a node is told")]
 pub trait Driven: Node {
     /// Says, before each tick, how many of the node's publishers have a listener.
@@ -29,9 +42,18 @@ pub trait Driven: Node {
 
     /// Says what became of a message.
     fn on_put(&mut self, outgoing: &Outgoing, outcome: PutOutcome) {}
+
+    /// Says what this side of the network has dropped so far: about twice a second, and at the end.
+    fn on_drops(&mut self, drops: DropLedger) {}
+
+    /// What the node wants to know of other programs' schemas; the driver asks the network.
+    fn contacts(&mut self) -> Option<&mut FirstContact> {
+        None
+    }
 }
 
-/// How many of a node's publishers have a listener.
+/// How many of a node's publishers have a listener. What a program says of itself (its telemetry
+/// and manifest, and parameters) does not count: it goes out whether or not somebody listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Links {
     /// All publishers.
@@ -40,20 +62,30 @@ pub struct Links {
     pub listened: usize,
 }
 
-/// A node's publishers and subscribers, and the signal that they share.
-pub struct Wiring {
+impl Links {
+    /// Whether publishers of this class count.
+    pub fn counts(class: QosClass) -> bool {
+        !matches!(class, QosClass::Log | QosClass::Parameter)
+    }
+}
+
+/// A node's publishers and subscribers, the schemas that it answers for, and the signal that they
+/// share.
+pub struct Wiring<'n> {
+    network: &'n dyn Network,
     subscribers: Vec<Box<dyn Subscriber>>,
-    publishers: BTreeMap<Key, Box<dyn Publisher>>,
+    publishers: BTreeMap<Key, (Qos, Box<dyn Publisher>)>,
+    served: Vec<Box<dyn Served>>,
     signal: Signal,
 }
 
-impl Wiring {
+impl<'n> Wiring<'n> {
     /// Declares everything on a network. Before each tick, subscriptions are read in this order.
     ///
     /// # Errors
     /// [`NetworkError`] when the network is closed or refuses a key.
     pub fn connect(
-        network: &dyn Network,
+        network: &'n dyn Network,
         subscriptions: &[(KeyPattern, Qos)],
         publications: &[(Key, Qos)],
     ) -> Result<Self, NetworkError> {
@@ -61,9 +93,11 @@ impl Wiring {
         let subscriber =
             |(pattern, qos): &(KeyPattern, Qos)| network.subscriber(pattern, *qos, signal.wake());
         let publisher = |(key, qos): &(Key, Qos)| {
-            Ok((key.clone(), network.publisher(key, *qos, signal.wake())?))
+            let publisher = network.publisher(key, *qos, signal.wake())?;
+            Ok((key.clone(), (*qos, publisher)))
         };
         Ok(Self {
+            network,
             subscribers: subscriptions
                 .iter()
                 .map(subscriber)
@@ -72,28 +106,63 @@ impl Wiring {
                 .iter()
                 .map(publisher)
                 .collect::<Result<_, NetworkError>>()?,
+            served: Vec::new(),
             signal,
         })
     }
 
+    /// Answers queries for these keys, each with its message, for as long as the wiring lives.
+    ///
+    /// # Errors
+    /// [`NetworkError`] when the network is closed or refuses a key.
+    pub fn serving(
+        mut self,
+        services: impl IntoIterator<Item = (Key, EncodedMessage)>,
+    ) -> Result<Self, NetworkError> {
+        for (key, message) in services {
+            self.served.push(self.network.serve(&key, message)?);
+        }
+        Ok(self)
+    }
+
     fn links(&self) -> Links {
-        let listened = self
-            .publishers
-            .values()
-            .filter(|publisher| publisher.has_subscribers());
+        let publishers = || {
+            let counted = |(qos, _): &&(Qos, Box<dyn Publisher>)| Links::counts(qos.class());
+            self.publishers.values().filter(counted)
+        };
+        let listened = publishers().filter(|(_, publisher)| publisher.has_subscribers());
         Links {
-            publishers: self.publishers.len(),
+            publishers: publishers().count(),
             listened: listened.count(),
         }
     }
 
-    fn put(&mut self, outgoing: &Outgoing) -> Option<PutOutcome> {
-        Some(
-            self.publishers
-                .get_mut(&outgoing.key)?
-                .put(&outgoing.message),
-        )
+    /// Puts a message; none where its key was not declared. A lossless one that there is no room
+    /// for is put again, for a while: its reader catches up, and whoever sends waits.
+    fn put(&mut self, outgoing: &Outgoing, driver: &Driver<'_>) -> Option<PutOutcome> {
+        let (qos, publisher) = self.publishers.get_mut(&outgoing.key)?;
+        let mut outcome = publisher.put(&outgoing.message);
+        if qos.delivery() == Delivery::Live || outcome != PutOutcome::Shed {
+            return Some(outcome);
+        }
+        let give_up = driver.clock.now() + OFFER_MAX;
+        while outcome == PutOutcome::Shed
+            && !driver.shutdown.is_requested()
+            && driver.clock.now() < give_up
+        {
+            self.signal.wait(OFFER_AGAIN);
+            outcome = publisher.put(&outgoing.message);
+        }
+        // Whatever the signal was set for meanwhile has yet to be looked at.
+        self.signal.wake()();
+        Some(outcome)
     }
+}
+
+/// What a driver goes by.
+struct Driver<'d> {
+    clock: &'d dyn Clock,
+    shutdown: &'d Shutdown,
 }
 
 /// Why a node no longer runs.
@@ -128,12 +197,15 @@ pub struct NodeRun {
 /// closes. Between messages and the node's own times it sleeps in the operating system.
 pub fn run_node(
     node: &mut dyn Driven,
-    wiring: &mut Wiring,
+    wiring: &mut Wiring<'_>,
     clock: &dyn Clock,
     shutdown: &Shutdown,
 ) -> NodeRun {
     let _guard = shutdown.wakes(wiring.signal.wake());
+    let driver = Driver { clock, shutdown };
+    let mut questions = Questions::new(wiring.network, wiring.signal.wake());
     let (mut inbox, mut outbox) = (Inbox::new(INBOX_DEPTH), Outbox::new(OUTBOX_DEPTH));
+    let mut next_drops = clock.now();
     let mut run = NodeRun {
         end: RunEnd::Finished,
         ticks: 0,
@@ -150,45 +222,65 @@ pub fn run_node(
         for subscriber in &mut wiring.subscribers {
             inbox.fill_from(subscriber.as_mut());
         }
+        let now = clock.now();
+        questions.hand_in(node, now);
+        if now >= next_drops {
+            node.on_drops(wiring.network.drops());
+            next_drops = now + DROPS_PERIOD;
+        }
         node.on_links(wiring.links());
-        let next = node.tick(clock.now(), &mut inbox, &mut outbox);
+        let next = node.tick(now, &mut inbox, &mut outbox);
         run.ticks += 1;
-        if send(node, wiring, &mut outbox, &mut run).is_err() {
+        if send(node, wiring, &mut outbox, (&driver, &mut run)).is_err() {
             run.end = RunEnd::NetworkClosed;
             break;
         }
-        let waits = !inbox.is_empty() || wiring.subscribers.iter().any(|each| each.waiting() > 0);
-        match next {
-            NextTick::Finished => break,
-            _ if waits => {}
-            NextTick::OnMessage => drop(wiring.signal.wait(WAIT_MAX)),
-            NextTick::At(then) => {
-                let left = then.saturating_since(clock.now());
-                if left > Duration::ZERO {
-                    wiring.signal.wait(left);
-                }
-            }
+        questions.ask(node, now);
+        if next == NextTick::Finished {
+            break;
+        }
+        let is_next_here =
+            !inbox.is_empty() || wiring.subscribers.iter().any(|each| each.waiting() > 0);
+        if !is_next_here {
+            let next_ask = node.contacts().and_then(|contacts| contacts.next_ask());
+            wait(sooner(next, next_ask), wiring, clock);
         }
     }
-    run.dropped = wiring
-        .subscribers
-        .iter()
-        .map(|each| each.dropped())
-        .sum::<u64>()
-        + inbox.dropped();
+    node.on_drops(wiring.network.drops());
+    let in_rings = wiring.subscribers.iter().map(|each| each.dropped());
+    run.dropped = in_rings.sum::<u64>() + inbox.dropped();
     run
+}
+
+fn sooner(next: NextTick, at: Option<Stamp>) -> NextTick {
+    match (next, at) {
+        (NextTick::At(then), Some(at)) => NextTick::At(then.min(at)),
+        (NextTick::OnMessage, Some(at)) => NextTick::At(at),
+        (next, _) => next,
+    }
+}
+
+/// Waits for a message or for the node's own time.
+fn wait(next: NextTick, wiring: &Wiring<'_>, clock: &dyn Clock) {
+    let left = match next {
+        NextTick::OnMessage | NextTick::Finished => WAIT_MAX,
+        NextTick::At(then) => then.saturating_since(clock.now()),
+    };
+    if left > Duration::ZERO {
+        wiring.signal.wait(left);
+    }
 }
 
 struct Closed;
 
 fn send(
     node: &mut dyn Driven,
-    wiring: &mut Wiring,
+    wiring: &mut Wiring<'_>,
     outbox: &mut Outbox,
-    run: &mut NodeRun,
+    (driver, run): (&Driver<'_>, &mut NodeRun),
 ) -> Result<(), Closed> {
     for outgoing in outbox.drain() {
-        let Some(outcome) = wiring.put(&outgoing) else {
+        let Some(outcome) = wiring.put(&outgoing, driver) else {
             run.undeclared += 1;
             tracing::error!(key = %outgoing.key, "message under a key that was not declared");
             continue;

@@ -10,7 +10,7 @@ use sedge_oni::{
 use sedge_spacetime::{AgentName, Covariance2, ManualClock, Pose2, Stamp, Twist2};
 use sedge_transport::{
     InProcessNetwork, Inbox, Network as _, NextTick, Outbox, Outgoing, Publisher, PutOutcome, Qos,
-    Received, no_wake,
+    QosClass, Received, no_wake,
 };
 use sedge_world_model::{
     Action, ActionSequence, Belief, Futures, ImagineError, Observation, ObserveError,
@@ -267,6 +267,27 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Asks the network what a node wants to know of schemas and hands the answers in, as a driver
+    /// does; how many answers came.
+    pub(crate) fn ask<N: Driven>(&self, bound: &mut Bound<N>) -> usize {
+        let now = sedge_spacetime::Clock::now(self.clock.as_ref());
+        let contacts = bound.node.contacts().unwrap();
+        let mut n_answers = 0;
+        while let Some(question) = contacts.ask(now) {
+            let pattern = sedge_oni::KeyPattern::from(&question.key);
+            let asked = self.network.query(&pattern, question.timeout, no_wake());
+            let mut replies = asked.unwrap();
+            while let Some(reply) = replies.try_next() {
+                contacts.answer(&question, &reply.message);
+                n_answers += 1;
+            }
+            contacts.unanswered(now, &question);
+        }
+        n_answers
+    }
+}
+
 impl<N: Driven> Bound<N> {
     /// One tick, and what it says about the next.
     pub(crate) fn step(&mut self, clock: &ManualClock) -> NextTick {
@@ -274,15 +295,16 @@ impl<N: Driven> Bound<N> {
         for subscriber in &mut self.subscribers {
             inbox.fill_from(subscriber.as_mut());
         }
-        let listened = self
-            .publishers
-            .iter()
-            .filter(|each| each.has_subscribers())
-            .count();
-        self.node.on_links(Links {
-            publishers: self.publishers.len(),
-            listened,
-        });
+        let class = |key: &Key| QosClass::of_message_type(key.message_type());
+        let publishers = || {
+            let publishers = self.publishers.iter();
+            publishers.filter(|each| Links::counts(class(each.key())))
+        };
+        let links = Links {
+            publishers: publishers().count(),
+            listened: publishers().filter(|each| each.has_subscribers()).count(),
+        };
+        self.node.on_links(links);
         self.next = self
             .node
             .tick(sedge_spacetime::Clock::now(clock), &mut inbox, &mut outbox);

@@ -6,7 +6,7 @@ use sedge_oni::{
     Command, Envelope, InvalidMessage, Key, Lidar, Message, Odometry, TypedMessage as _,
 };
 use sedge_spacetime::Stamp;
-use sedge_transport::Received;
+use sedge_transport::{DropPlace, DropReason, QosClass, Received};
 use sedge_world_model::{LidarScan, Observation, ScanGeometry, SensorEvent};
 
 use super::AgentNode;
@@ -14,6 +14,7 @@ use super::life::Silence;
 use crate::Severity;
 use crate::intake::{ArrivedEvent, NotTaken};
 use crate::put_time::{is_end, put_time};
+use crate::registry::Standing;
 use crate::restarts::Continuity;
 
 /// What a message says.
@@ -66,7 +67,7 @@ fn scan(lidar: &Lidar<'_>) -> LidarScan {
 
 impl AgentNode {
     /// Takes one message in; whatever is wrong with it is counted and goes no further.
-    pub(super) fn receive(&mut self, received: &Received) {
+    pub(super) fn receive(&mut self, received: &Received, now: Stamp) {
         if self.life.heard(received.arrival) == Silence::Long {
             self.say(
                 "gaps",
@@ -77,30 +78,32 @@ impl AgentNode {
         let message = match received.message.decode() {
             Ok(message) => message,
             Err(error) => {
+                self.dropped(&received.key, DropReason::Malformed);
                 let text = format!("{}: {error}", received.key);
                 return self.say("refused-undecodable", Severity::Warn, &text);
             }
         };
+        let standing = self.contacts.meet(now, received, message.header());
+        if standing == Standing::Waits {
+            return;
+        }
         let envelope = message.envelope();
         let arrival = self.loss.observe(&received.key, &envelope.source);
         if is_end(envelope) {
             return self.end(envelope, received.arrival);
         }
+        if standing == Standing::Refused {
+            // Which stream and why is said once, when it is decided.
+            self.counters.add("refused-schema");
+            return self.dropped(&received.key, DropReason::Refused);
+        }
+        if let Some(reason) = self.too_old(&received.key, envelope, now) {
+            self.dropped(&received.key, reason);
+            return self.say("refused-too-old", Severity::Warn, received.key.as_str());
+        }
         let input = match Input::read(&received.key, &message) {
             Ok(input) => input,
-            Err(Unreadable::OtherType) => {
-                return self.say("refused-other-type", Severity::Warn, received.key.as_str());
-            }
-            Err(Unreadable::Invalid(error)) => {
-                let text = format!("{}: {error}", received.key);
-                let is_schema = matches!(error, InvalidMessage::Schema(_));
-                let counter = if is_schema {
-                    "refused-schema"
-                } else {
-                    "refused-content"
-                };
-                return self.say(counter, Severity::Warn, &text);
-            }
+            Err(error) => return self.unreadable(&received.key, &error),
         };
         let newest = match &input {
             Input::Sensed(event) => self.intake.newest_of_kind(event),
@@ -114,11 +117,14 @@ impl AgentNode {
             Continuity::Continues => {}
             Continuity::Restarted => self.restart("restarts", "the sender began anew"),
             Continuity::Rewound => self.restart("rewinds", "the sender's stamps ran back"),
-            Continuity::Over => return self.counters.add("refused-old-epoch"),
+            Continuity::Over => {
+                self.dropped(&received.key, DropReason::Refused);
+                return self.counters.add("refused-old-epoch");
+            }
             Continuity::Stale => return self.counters.add("refused-duplicate"),
         }
         match input {
-            Input::Sensed(event) => self.queue(event, envelope, received.arrival),
+            Input::Sensed(event) => self.queue(event, envelope, received),
             Input::Commanded(command) => {
                 self.counters.add("commands");
                 self.plans.command(envelope.capture.stamp, &command);
@@ -126,7 +132,20 @@ impl AgentNode {
         }
     }
 
-    fn queue(&mut self, event: SensorEvent, envelope: &Envelope, arrived: Stamp) {
+    fn unreadable(&mut self, key: &Key, error: &Unreadable) {
+        self.dropped(key, DropReason::Refused);
+        let (counter, text) = match error {
+            Unreadable::OtherType => ("refused-other-type", key.to_string()),
+            Unreadable::Invalid(error @ InvalidMessage::Schema(_)) => {
+                ("refused-schema", format!("{key}: {error}"))
+            }
+            Unreadable::Invalid(error) => ("refused-content", format!("{key}: {error}")),
+        };
+        self.say(counter, Severity::Warn, &text);
+    }
+
+    fn queue(&mut self, event: SensorEvent, envelope: &Envelope, received: &Received) {
+        let arrived = received.arrival;
         let domain = self.config.clock_domain.as_deref();
         let is_scan = matches!(event.observation, Observation::Lidar(_));
         let queued = self.intake.push(ArrivedEvent {
@@ -138,12 +157,26 @@ impl AgentNode {
             clock: envelope.capture.clock.clone(),
             stamp_error: envelope.capture.error,
         });
-        match (queued, is_scan) {
-            (Ok(()), _) => {}
-            (Err(NotTaken::Late), true) => self.counters.add("refused-late-scan"),
-            (Err(NotTaken::Late), false) => self.counters.add("refused-late-odometry"),
-            (Err(NotTaken::Full), _) => self.counters.add("refused-full"),
-        }
+        let Err(not_taken) = queued else { return };
+        let (counter, reason) = match (not_taken, is_scan) {
+            (NotTaken::Late, true) => ("refused-late-scan", DropReason::Refused),
+            (NotTaken::Late, false) => ("refused-late-odometry", DropReason::Refused),
+            (NotTaken::Full, _) => ("refused-full", DropReason::Full),
+        };
+        self.counters.add(counter);
+        self.dropped(&received.key, reason);
+    }
+
+    /// Why a message is too old to be used, if it is. Stamps of another clock are not compared with
+    /// ours, so a log that is played is never too old.
+    fn too_old(&self, key: &Key, envelope: &Envelope, now: Stamp) -> Option<DropReason> {
+        let is_comparable = self.config.clock_domain.as_deref() == Some(&envelope.capture.clock);
+        let rule = QosClass::of_message_type(key.message_type()).profile().age;
+        (is_comparable && !rule.admits(envelope, now)).then(|| DropReason::too_old(rule))
+    }
+
+    fn dropped(&mut self, key: &Key, reason: DropReason) {
+        self.drops.add(key, DropPlace::Reader, reason, 1);
     }
 
     fn end(&mut self, envelope: &Envelope, arrived: Stamp) {

@@ -5,33 +5,16 @@ use std::time::Duration;
 
 use sedge_latency::{LatencyReport, Stage};
 use sedge_oni::{
-    BeliefReport, Capture, Envelope, Forecast, HeaderError, InvalidMessage, Key, KeyError,
-    LatencyReport as LatencyMessage, LedgerEntry, Message, ScanForecast, Sequence, StageLatency,
-    TraceContext, TypedMessage as _,
+    BeliefReport, Capture, Envelope, Forecast, Key, KeyError, LatencyReport as LatencyMessage,
+    LedgerEntry, ScanForecast, Sequence, StageLatency, TraceContext, TypedMessage as _,
 };
 use sedge_spacetime::{FrameName, Stamp};
-use sedge_transport::{LossCounts, Outbox, OutboxFull};
+use sedge_transport::{LossCounts, Outbox};
 use sedge_world_model::{Belief, Prediction, ScanGeometry};
 
 use crate::AgentConfig;
 use crate::intake::ArrivedEvent;
-
-/// Why a message was not put.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SpeakError {
-    #[error(transparent)]
-    Content(#[from] InvalidMessage),
-    #[error(transparent)]
-    Header(#[from] HeaderError),
-    #[error(transparent)]
-    Full(#[from] OutboxFull),
-}
-
-/// One of the agent's own streams.
-struct Voice {
-    key: Key,
-    sequence: Sequence,
-}
+use crate::voice::{SpeakError, Voice};
 
 pub(super) struct Speaker {
     epoch: u64,
@@ -42,18 +25,10 @@ pub(super) struct Speaker {
     telemetry: Voice,
 }
 
-impl Voice {
-    fn new(config: &AgentConfig, message_type: &str) -> Result<Self, KeyError> {
-        let key = Key::new(&config.fleet, &config.robot, message_type, &config.stream)?;
-        Ok(Self {
-            key,
-            sequence: Sequence::new(config.robot.clone(), config.epoch),
-        })
-    }
-
-    fn put(&self, message: &Message<'_>, outbox: &mut Outbox) -> Result<(), SpeakError> {
-        Ok(outbox.put(self.key.clone(), message.encode()?)?)
-    }
+fn voice(config: &AgentConfig, message_type: &str) -> Result<Voice, KeyError> {
+    let key = Key::new(&config.fleet, &config.robot, message_type, &config.stream)?;
+    let sequence = Sequence::new(config.robot.clone(), config.epoch);
+    Ok(Voice::new(key, sequence))
 }
 
 impl Speaker {
@@ -65,9 +40,9 @@ impl Speaker {
                 .clock_domain
                 .clone()
                 .unwrap_or_else(|| "agent".into()),
-            prediction: Voice::new(config, "model.prediction")?,
-            belief: Voice::new(config, "model.belief")?,
-            telemetry: Voice::new(config, "telemetry.latency")?,
+            prediction: voice(config, "model.prediction")?,
+            belief: voice(config, "model.belief")?,
+            telemetry: voice(config, "telemetry.latency")?,
         })
     }
 
@@ -81,7 +56,7 @@ impl Speaker {
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
         let (scan, geometry) = scan;
-        let mut envelope = Envelope::new(self.prediction.sequence.next_source(), capture(scan));
+        let mut envelope = Envelope::new(self.prediction.next_source(), capture(scan));
         envelope.frame = Some(frame("scanner"));
         envelope.model_hash = Some(self.model_hash);
         envelope.trace = Some(self.trace(scan, envelope.source.sequence));
@@ -105,7 +80,7 @@ impl Speaker {
         belief: &Belief,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
-        let mut envelope = Envelope::new(self.belief.sequence.next_source(), capture(scan));
+        let mut envelope = Envelope::new(self.belief.next_source(), capture(scan));
         envelope.frame = Some(frame("world"));
         envelope.model_hash = Some(self.model_hash);
         envelope.trace = Some(self.trace(scan, envelope.source.sequence));
@@ -126,7 +101,7 @@ impl Speaker {
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
         let capture = Capture::exact(now, self.clock.clone());
-        let envelope = Envelope::new(self.telemetry.sequence.next_source(), capture);
+        let envelope = Envelope::new(self.telemetry.next_source(), capture);
         let stage = |row: &sedge_latency::ReportRow| StageLatency {
             stage: row.stage.to_string(),
             count: row.n,

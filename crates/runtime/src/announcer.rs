@@ -1,0 +1,277 @@
+//! What a program says of itself: which streams it has, how it is, and what its schemas are.
+
+use std::time::Duration;
+
+use sedge_oni::{
+    Capture, Direction, DropCount, EncodedMessage, Envelope, Health, HealthState, Key, KeyCounts,
+    KeyError, KeyPattern, Manifest, SchemaId, Sequence, Stream, TypedMessage as _,
+    schema_documents, schemas,
+};
+use sedge_spacetime::{AgentName, Stamp};
+use sedge_transport::{DropLedger, LossLedger, Outbox, Qos, QosClass};
+
+use crate::registry::{ContactRow, ContactVerdict, ServeError, schema_key, schema_message};
+use crate::voice::{SpeakError, Voice};
+
+/// Time between two `telemetry.health`.
+const HEALTH_PERIOD: Duration = Duration::from_secs(1);
+/// Rows of each table of a health message; what is beyond is counted in one number.
+const ROWS_MAX: usize = 256;
+/// Bytes of the sentence that says why a program is not as it should be.
+const DETAIL_BYTES_MAX: usize = 1_000;
+/// For a program that does not know its machine's clock.
+const NO_CLOCK: &str = "agent";
+
+/// In whose name a program speaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Speaking {
+    pub(crate) fleet: AgentName,
+    pub(crate) robot: AgentName,
+    /// Last chunk of the keys under which it speaks of itself.
+    pub(crate) stream: String,
+    pub(crate) epoch: u64,
+    /// Which clock it runs on.
+    pub(crate) clock: Option<String>,
+}
+
+/// What a program knows of how it is.
+pub(crate) struct Condition<'c> {
+    pub(crate) state: HealthState,
+    /// Why it is so.
+    pub(crate) detail: String,
+    pub(crate) loss: &'c LossLedger,
+    pub(crate) drops: &'c DropLedger,
+}
+
+/// Says what a program is, once, and how it is, every second.
+pub(crate) struct Announcer {
+    speaking: Speaking,
+    manifest: Voice,
+    health: Voice,
+    subscriptions: Vec<(KeyPattern, Qos)>,
+    publications: Vec<(Key, Qos)>,
+    began: Option<Stamp>,
+    next_health: Option<Stamp>,
+}
+
+impl Announcer {
+    /// For a program with these streams; its own two are added to what it publishes.
+    pub(crate) fn new(
+        speaking: Speaking,
+        subscriptions: Vec<(KeyPattern, Qos)>,
+        mut publications: Vec<(Key, Qos)>,
+    ) -> Result<Self, KeyError> {
+        let voice = |message_type: &str| {
+            let Speaking {
+                fleet,
+                robot,
+                stream,
+                epoch,
+                ..
+            } = &speaking;
+            let key = Key::new(fleet, robot, message_type, stream)?;
+            Ok::<_, KeyError>(Voice::new(key, Sequence::new(robot.clone(), *epoch)))
+        };
+        let (manifest, health) = (voice(Manifest::NAME)?, voice(Health::NAME)?);
+        for own in [&manifest, &health] {
+            let class = QosClass::of_message_type(own.key().message_type());
+            publications.push((own.key().clone(), Qos::of(class)));
+        }
+        Ok(Self {
+            speaking,
+            manifest,
+            health,
+            subscriptions,
+            publications,
+            began: None,
+            next_health: None,
+        })
+    }
+
+    /// What the program publishes, and what is said here of it.
+    pub(crate) fn publications(&self) -> Vec<(Key, Qos)> {
+        self.publications.clone()
+    }
+
+    /// Whether a message is about the program and not of its work.
+    pub(crate) fn is_own(&self, key: &Key) -> bool {
+        key == self.manifest.key() || key == self.health.key()
+    }
+
+    /// The schema of everything that it publishes, and under which key each is served.
+    pub(crate) fn services(&self, now: Stamp) -> Result<Vec<(Key, EncodedMessage)>, ServeError> {
+        let documents = schema_documents();
+        let mut services: Vec<(Key, EncodedMessage)> = Vec::new();
+        for (stream, _) in &self.publications {
+            let key = schema_key(stream);
+            let name = stream.message_type();
+            let mut documents = documents.iter();
+            let Some(document) = documents.find(|document| document.schema().id.name == name)
+            else {
+                continue;
+            };
+            if services.iter().any(|(served, _)| *served == key) {
+                continue;
+            }
+            let (robot, epoch) = (self.speaking.robot.clone(), self.speaking.epoch);
+            let source = Sequence::new(robot, epoch).next_source();
+            services.push((key, schema_message(document, source, self.capture(now))?));
+        }
+        Ok(services)
+    }
+
+    /// Says what is due: the manifest at first, and how the program is every second.
+    pub(crate) fn announce(
+        &mut self,
+        now: Stamp,
+        condition: &Condition<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<(), SpeakError> {
+        if self.began.is_none() {
+            self.began = Some(now);
+            self.say_manifest(now, outbox)?;
+        }
+        self.next_health = Some(now + HEALTH_PERIOD);
+        self.say_health(now, condition, outbox)
+    }
+
+    /// Whether [`Self::announce`] has something to say.
+    pub(crate) fn is_due(&self, now: Stamp) -> bool {
+        self.next_health.is_none_or(|at| now >= at)
+    }
+
+    /// Says how the program is, whether that is due or not: its last word.
+    pub(crate) fn say_health(
+        &mut self,
+        now: Stamp,
+        condition: &Condition<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<(), SpeakError> {
+        let (drops, drops_unlisted) = drop_counts(condition.drops);
+        let health = Health {
+            state: condition.state,
+            detail: in_bounds(&condition.detail).into(),
+            uptime: now.saturating_since(self.began.unwrap_or(now)),
+            keys: key_counts(condition.loss),
+            drops,
+            drops_unlisted,
+        };
+        let envelope = Envelope::new(self.health.next_source(), self.capture(now));
+        self.health.put(&health.to_message(envelope)?, outbox)
+    }
+
+    /// When something is due next.
+    pub(crate) fn next_due(&self) -> Option<Stamp> {
+        self.next_health
+    }
+
+    fn say_manifest(&mut self, now: Stamp, outbox: &mut Outbox) -> Result<(), SpeakError> {
+        let read = |(pattern, qos): &(KeyPattern, Qos)| {
+            stream(pattern.clone(), Direction::Subscribe, *qos)
+        };
+        let published =
+            |(key, qos): &(Key, Qos)| stream(KeyPattern::from(key), Direction::Publish, *qos);
+        let publications = self.publications.iter().filter_map(published);
+        let manifest = Manifest {
+            software: concat!("sedge ", env!("CARGO_PKG_VERSION")).into(),
+            streams: publications
+                .chain(self.subscriptions.iter().filter_map(read))
+                .collect(),
+        };
+        let envelope = Envelope::new(self.manifest.next_source(), self.capture(now));
+        self.manifest.put(&manifest.to_message(envelope)?, outbox)
+    }
+
+    fn capture(&self, now: Stamp) -> Capture {
+        let clock = self.speaking.clock.as_deref().unwrap_or(NO_CLOCK);
+        Capture::exact(now, clock)
+    }
+}
+
+/// A row of the manifest; none for a message type that is not known here.
+fn stream(key: KeyPattern, direction: Direction, qos: Qos) -> Option<Stream> {
+    let message_type = key.as_str().split('/').nth(3)?;
+    let mut known = schemas().iter();
+    let schema: SchemaId = known
+        .find(|schema| schema.id.name == message_type)?
+        .id
+        .clone();
+    Some(Stream {
+        key,
+        direction,
+        schema,
+        qos_class: format!("{:?}", qos.class()).to_lowercase(),
+        rate_hz: 0.0,
+    })
+}
+
+fn key_counts(loss: &LossLedger) -> Vec<KeyCounts> {
+    let row = |(_, key, counts): (&AgentName, &Key, sedge_transport::LossCounts)| KeyCounts {
+        key: key.clone(),
+        received: counts.received,
+        lost: counts.lost,
+        duplicated: counts.duplicated,
+        reordered: counts.reordered,
+        restarts: counts.restarts,
+    };
+    loss.streams().take(ROWS_MAX).map(row).collect()
+}
+
+fn drop_counts(drops: &DropLedger) -> (Vec<DropCount>, u64) {
+    let row = |row: sedge_transport::DropRow| DropCount {
+        key: row.key,
+        place: row.place.name().to_owned(),
+        reason: row.reason.name().to_owned(),
+        count: row.count,
+    };
+    let listed: Vec<DropCount> = drops.rows().take(ROWS_MAX).map(row).collect();
+    let n_listed = listed
+        .iter()
+        .fold(0_u64, |sum, row| sum.saturating_add(row.count));
+    (listed, drops.total().saturating_sub(n_listed))
+}
+
+/// A sentence about each stream that is not read; none where all are.
+pub(crate) fn refusals(contacts: impl Iterator<Item = ContactRow>) -> Option<String> {
+    let sentence = |row: ContactRow| match row.verdict {
+        ContactVerdict::Waiting | ContactVerdict::Accepted => None,
+        ContactVerdict::Refused | ContactVerdict::Unknown => Some(format!("refuses {row}")),
+    };
+    let sentences: Vec<String> = contacts.filter_map(sentence).collect();
+    (!sentences.is_empty()).then(|| sentences.join("; "))
+}
+
+/// The text without control characters, cut to what a health message takes.
+fn in_bounds(text: &str) -> String {
+    let mut kept = String::new();
+    for letter in text.chars().filter(|letter| !letter.is_control()) {
+        if kept.len() + letter.len_utf8() > DETAIL_BYTES_MAX {
+            break;
+        }
+        kept.push(letter);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use sedge_transport::{DropPlace, DropReason};
+
+    use super::*;
+
+    #[test]
+    fn a_health_message_is_bounded_and_loses_no_count() {
+        let mut drops = DropLedger::new();
+        for n in 0..ROWS_MAX as u64 + 10 {
+            let key = Key::parse(&format!("oni/flock/c{n}/sensor.lidar/front")).unwrap();
+            drops.add(&key, DropPlace::Queue, DropReason::Full, 2);
+        }
+        drops.add_unplaced(5);
+        let (listed, unlisted) = drop_counts(&drops);
+        assert_eq!((listed.len(), unlisted), (ROWS_MAX, 25));
+
+        let long = "ä\n".repeat(DETAIL_BYTES_MAX);
+        let kept = in_bounds(&long);
+        assert_eq!((kept.len(), kept.contains('\n')), (DETAIL_BYTES_MAX, false));
+    }
+}
