@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use sedge_oni::limits::HEADER_BYTES_MAX;
 use sedge_oni::{
-    BeliefReport, Camera, Command, EncodedMessage, Encoding, Envelope, Goal, Imu, LatencyReport,
-    Message, MessageBuilder, Odometry, PixelFormat, RangeBearing, SchemaId, Severity, Stop,
-    TypedMessage,
+    BeliefReport, Camera, Command, EncodedMessage, Encoding, Envelope, Goal, Health, HealthState,
+    Imu, LatencyReport, Manifest, Message, MessageBuilder, Odometry, PixelFormat, RangeBearing,
+    SchemaId, Severity, Stop, TypedMessage,
 };
 
 use crate::craft::{Crafted, RawTensor, frame};
@@ -41,6 +42,7 @@ pub(crate) fn all() -> Vec<Valid> {
         .collect();
     all.extend(edges());
     all.extend(packed());
+    all.extend(limits());
     all.extend(unusual());
     all
 }
@@ -132,6 +134,73 @@ fn packed() -> Vec<Valid> {
         pack("sensor.depth.png16", depth(), &png16, Pinned::Content),
         pack("sensor.depth.zstd-int8", depth(), &mixed, Pinned::Content),
         pack("sensor.lidar.zstd", scan, &zstd, Pinned::Content),
+    ]
+}
+
+/// Just within the limits.
+fn limits() -> Vec<Valid> {
+    let longest = || "x".repeat(64);
+    let full = Crafted::of(&sample::odometry(), sample::envelope()).with(|h| {
+        (h.agent, h.clock_id, h.frame_id) = (longest(), longest(), longest());
+        h.ledger = vec![h.ledger[0].clone(); 64];
+        h.ledger[63].stage = longest();
+        h.ledger[63].nanos = u64::MAX;
+        (h.epoch, h.sequence, h.capture_nanos) = (u64::MAX, u64::MAX, i64::MAX);
+        let empty = |idx| RawTensor {
+            name: format!("{idx:0>64}"),
+            dtype: 1 + idx % 7,
+            shape: vec![1, 2, 3, 0, 5, 6, 7, 8],
+            offset: 64,
+            length: 0,
+            encoding: 1,
+            scale: 0.0,
+        };
+        h.tensors.extend((0..62).map(empty));
+    });
+    // Padded by an unknown field (number 100, a key of two bytes, a length of three).
+    let mut padded = Crafted::of(&sample::odometry(), sample::envelope()).header_bytes();
+    let n_padding = HEADER_BYTES_MAX - padded.len() - 5;
+    let length = [
+        n_padding as u8 | 0x80,
+        (n_padding >> 7) as u8 | 0x80,
+        (n_padding >> 14) as u8,
+    ];
+    padded.extend_from_slice(&[0xa2, 0x06]);
+    padded.extend_from_slice(&length);
+    padded.resize(HEADER_BYTES_MAX, b' ');
+    let payload = Crafted::of(&sample::odometry(), sample::envelope()).payload;
+    let reason = Stop {
+        reason: "é".repeat(512).into(),
+        ..sample::stop()
+    };
+    let certain = BeliefReport {
+        covariance: sedge_spacetime::Covariance2::zero(),
+        ..sample::belief()
+    };
+    // Of rank one, and not symmetric by a part in 10^10: rounding, not meaning.
+    let row = [1.0, 2.0 + 1e-10, 3.0, 2.0, 4.0, 6.0, 3.0, 6.0, 9.0f64];
+    let rounded = Crafted::of(&sample::belief(), sample::modelled());
+    let rounded = rounded.overwritten("covariance", 0, &row.map(f64::to_le_bytes).concat());
+    let silent = Manifest {
+        software: "".into(),
+        streams: Vec::new(),
+    };
+    let young = Health {
+        state: HealthState::Starting,
+        detail: "".into(),
+        uptime: std::time::Duration::ZERO,
+        keys: Vec::new(),
+        drops: Vec::new(),
+        drops_unlisted: u64::MAX,
+    };
+    vec![
+        valid("header.limits", full.frame()),
+        valid("header.longest", frame(&padded, &payload)),
+        typed("event.stop.longest", &reason, sample::envelope()),
+        typed("model.belief.certain", &certain, sample::modelled()),
+        valid("model.belief.rounded", rounded.frame()),
+        typed("agent.manifest.none", &silent, sample::envelope()),
+        typed("telemetry.health.starting", &young, sample::envelope()),
     ]
 }
 
