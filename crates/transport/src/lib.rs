@@ -68,5 +68,5 @@ pub use node::{Inbox, NextTick, Node, Outbox, OutboxFull, Outgoing};
 pub use qos::{
     AgeRule, Batching, Congestion, Delivery, HISTORY_MAX, Priority, Qos, QosClass, QosProfile,
 };
-pub use ring::{Offer, Queued, RingReader, RingWriter, accounted_ring, ring};
+pub use ring::{Offer, Queued, RingReader, RingWriter, accounted_ring};
 pub use signal::{Signal, Wake, no_wake};

@@ -120,12 +120,6 @@ pub enum NetworkError {
         /// What the network says.
         reason: String,
     },
-    /// The network cannot do that at all.
-    #[error("expected a network that can {what}, got one that cannot")]
-    Unsupported {
-        /// What was asked of it.
-        what: &'static str,
-    },
 }
 
 /// Where publishers and subscribers come from.
@@ -169,9 +163,7 @@ pub trait Network: Send + Sync {
     ///
     /// # Errors
     /// [`NetworkError`] when the network is closed or refuses.
-    fn serve(&self, _key: &Key, _message: EncodedMessage) -> Result<Box<dyn Served>, NetworkError> {
-        Err(NetworkError::Unsupported { what: "serve" })
-    }
+    fn serve(&self, key: &Key, message: EncodedMessage) -> Result<Box<dyn Served>, NetworkError>;
 
     /// Asks whoever serves a key that `pattern` matches, this network's own served keys included.
     /// `wake` is called after each answer that came, and at the end.
@@ -180,16 +172,12 @@ pub trait Network: Send + Sync {
     /// [`NetworkError`] when the network is closed or refuses.
     fn query(
         &self,
-        _pattern: &KeyPattern,
-        _timeout: Duration,
-        _wake: Wake,
-    ) -> Result<Box<dyn Replies>, NetworkError> {
-        Err(NetworkError::Unsupported { what: "query" })
-    }
+        pattern: &KeyPattern,
+        timeout: Duration,
+        wake: Wake,
+    ) -> Result<Box<dyn Replies>, NetworkError>;
 
     /// What this side of the network dropped since it was made: at its publishers, in its
     /// subscribers' rings, and of what came and was no message.
-    fn drops(&self) -> DropLedger {
-        DropLedger::new()
-    }
+    fn drops(&self) -> DropLedger;
 }

@@ -1,7 +1,7 @@
 //! The bounded ring between a network and a reader.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sedge_oni::Key;
 use sedge_spacetime::{Clock, Stamp};
@@ -36,11 +36,9 @@ struct State {
 
 struct Shared {
     state: Mutex<State>,
-    room: Condvar,
     qos: Qos,
     wake: Wake,
-    /// Without one, nothing expires here.
-    clock: Option<Arc<dyn Clock>>,
+    clock: Arc<dyn Clock>,
     drops: SharedDrops,
 }
 
@@ -51,10 +49,10 @@ impl Shared {
     }
 
     fn is_expired(&self, queued: &Queued) -> bool {
-        match (queued.expiry, &self.clock) {
-            (Some(expiry), Some(clock)) => clock.now() > expiry,
-            _ => false,
-        }
+        // The clock is only asked where there is something to compare.
+        queued
+            .expiry
+            .is_some_and(|expiry| self.clock.now() > expiry)
     }
 
     fn count(&self, queued: &Queued, reason: DropReason) {
@@ -119,11 +117,6 @@ pub struct RingWriter(Arc<Shared>);
 /// The reader's end of a ring; dropping it closes the ring.
 pub struct RingReader(Arc<Shared>);
 
-/// An [`accounted_ring`] without a clock, in which nothing expires, and with a ledger of its own.
-pub fn ring(qos: Qos, wake: Wake) -> (RingWriter, RingReader) {
-    new_ring(qos, wake, None, SharedDrops::new())
-}
-
 /// A ring of the stream's depth.
 ///
 /// When it is full, what is past its expiry goes first; then a live ring drops its oldest message,
@@ -136,15 +129,6 @@ pub fn accounted_ring(
     clock: Arc<dyn Clock>,
     drops: SharedDrops,
 ) -> (RingWriter, RingReader) {
-    new_ring(qos, wake, Some(clock), drops)
-}
-
-fn new_ring(
-    qos: Qos,
-    wake: Wake,
-    clock: Option<Arc<dyn Clock>>,
-    drops: SharedDrops,
-) -> (RingWriter, RingReader) {
     let state = State {
         queue: VecDeque::new(),
         dropped: 0,
@@ -152,7 +136,6 @@ fn new_ring(
     };
     let shared = Arc::new(Shared {
         state: Mutex::new(state),
-        room: Condvar::new(),
         qos,
         wake,
         clock,
@@ -165,22 +148,6 @@ impl RingWriter {
     /// Hands a message to the reader; never waits.
     pub fn offer(&self, message: impl Into<Queued>) -> Offer {
         let offer = self.offer_quietly(message.into());
-        if offer.is_kept() {
-            (self.0.wake)();
-        }
-        offer
-    }
-
-    /// Hands a message to the reader; a full lossless ring holds the caller until there is room
-    /// or the reader is gone. Only for a network's own receiving thread.
-    pub fn offer_or_wait(&self, message: impl Into<Queued>) -> Offer {
-        let mut state = self.0.lock();
-        if self.0.is_lossless() {
-            let is_full = |state: &mut State| !state.is_closed && self.0.is_full(state);
-            let waited = self.0.room.wait_while(state, is_full);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        let offer = self.push(state, message.into());
         if offer.is_kept() {
             (self.0.wake)();
         }
@@ -244,31 +211,18 @@ impl RingWriter {
     pub(crate) fn qos(&self) -> Qos {
         self.0.qos
     }
-
-    /// Whether the reader is gone.
-    pub fn is_closed(&self) -> bool {
-        self.0.lock().is_closed
-    }
 }
 
 impl Subscriber for RingReader {
     fn try_next(&mut self) -> Option<Received> {
         let mut state = self.0.lock();
-        let had = state.queue.len();
-        let next = loop {
-            let Some(queued) = state.queue.pop_front() else {
-                break None;
-            };
+        while let Some(queued) = state.queue.pop_front() {
             if !self.0.is_expired(&queued) {
-                break Some(queued.received);
+                return Some(queued.received);
             }
             self.0.count(&queued, self.0.too_old());
-        };
-        if had > state.queue.len() {
-            drop(state);
-            self.0.room.notify_all();
         }
-        next
+        None
     }
 
     fn waiting(&self) -> usize {
@@ -281,10 +235,9 @@ impl Subscriber for RingReader {
 }
 
 impl RingReader {
-    /// Takes no more messages and lets go of whoever waits for room; those in it can be read.
+    /// Takes no more messages; those in it can be read.
     pub fn close(&self) {
         self.0.lock().is_closed = true;
-        self.0.room.notify_all();
     }
 }
 
