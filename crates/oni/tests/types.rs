@@ -89,7 +89,7 @@ fn sensor_refusal<'a>(content: &impl TypedMessage<'a>) -> ErrorCode {
 }
 
 #[test]
-fn a_writer_refuses_what_a_reader_would() {
+fn a_writer_of_measurements_refuses_what_a_reader_would() {
     let mut imu = sample::imu();
     imu.offsets_nanos = vec![5, 4].into();
     assert_eq!(sensor_refusal(&imu), ErrorCode::OUT_OF_RANGE);
@@ -126,7 +126,10 @@ fn a_writer_refuses_what_a_reader_would() {
         ErrorCode::BAD_TEXT,
         "each of them twice"
     );
+}
 
+#[test]
+fn a_writer_of_thoughts_and_orders_refuses_what_a_reader_would() {
     let mut latent = sample::latent_state();
     latent.steps.reverse();
     assert_eq!(refusal(&latent), ErrorCode::OUT_OF_RANGE);

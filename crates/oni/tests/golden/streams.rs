@@ -1,7 +1,5 @@
 //! Streams of frames, with damage between them.
 
-use sedge_oni::Message;
-
 use crate::sample;
 
 pub(crate) struct Stream {
@@ -15,34 +13,40 @@ pub(crate) struct Stream {
     pub(crate) skipped_bytes: usize,
 }
 
-fn frame(message: &Message<'_>) -> Vec<u8> {
-    message.encode().unwrap().to_frame()
+/// The frame of the sample of a type.
+fn of(name: &str) -> Vec<u8> {
+    let samples = sample::all();
+    let mut samples = samples.iter();
+    let message = samples.find(|it| it.header().schema.name == name);
+    message.unwrap().encode().unwrap().to_frame()
+}
+
+fn stream(
+    name: &'static str,
+    why: &'static str,
+    parts: &[&[u8]],
+    frames: &[&'static str],
+    broken: u64,
+) -> Stream {
+    let bytes = parts.concat();
+    let whole: usize = frames.iter().map(|frame| of(frame).len()).sum();
+    Stream {
+        name,
+        why,
+        skipped_bytes: bytes.len() - whole,
+        bytes,
+        frames: frames.to_vec(),
+        broken,
+    }
 }
 
 pub(crate) fn all() -> Vec<Stream> {
-    let samples = sample::all();
-    let of = |name: &str| {
-        let mut samples = samples.iter();
-        frame(samples.find(|it| it.header().schema.name == name).unwrap())
-    };
     let (first, second) = ("sensor.odometry", "sensor.lidar");
     let (odometry, lidar) = (of(first), of(second));
     let with_bit = |at: usize| {
         let mut damaged = odometry.clone();
         damaged[at] ^= 1;
         damaged
-    };
-    let stream = |name, why, parts: &[&[u8]], frames: &[&'static str], broken| {
-        let bytes = parts.concat();
-        let whole: usize = frames.iter().map(|frame| of(frame).len()).sum();
-        Stream {
-            name,
-            why,
-            skipped_bytes: bytes.len() - whole,
-            bytes,
-            frames: frames.to_vec(),
-            broken,
-        }
     };
     let damaged = with_bit(odometry.len() - 20);
     let too_long = with_bit(15);
