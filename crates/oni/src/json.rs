@@ -65,7 +65,8 @@ fn tensor_to_json(tensor: TensorView<'_>) -> Value {
         Dtype::U16 => integers::<u16>(tensor),
         Dtype::U32 => integers::<u32>(tensor),
     };
-    json!({ "dtype": tensor.entry().dtype.name(), "shape": tensor.entry().shape.to_vec(), "data": data })
+    let (dtype, shape) = (tensor.entry().dtype.name(), tensor.entry().shape.to_vec());
+    json!({ "dtype": dtype, "shape": shape, "data": data })
 }
 
 fn floats<T: Element>(tensor: TensorView<'_>) -> Vec<Value> {
