@@ -150,6 +150,12 @@ fn protobufs(vectors: &mut Vectors) {
         "clock_id is not UTF-8",
         b"\x4a\x02\xc3\x28",
     );
+    let why = "a tensor's name is not UTF-8";
+    add(
+        "protobuf-tensor-not-utf8",
+        why,
+        b"\x92\x01\x08\x0a\x02\xc3\x28\x10\x01\x30\x01",
+    );
     add(
         "protobuf-cut-tensor",
         "a tensor that is cut",
