@@ -5,7 +5,7 @@ mod png16;
 mod zstandard;
 
 use crate::limits::{ALIGNMENT_BYTES, PAYLOAD_BYTES_MAX};
-use crate::{AlignedBytes, Dtype, Element, TensorEntry, TensorError};
+use crate::{AlignedBytes, Dtype, Element, TensorEntry, TensorError, TensorName};
 
 /// How a tensor's bytes are packed.
 ///
@@ -55,7 +55,12 @@ impl Encoding {
         }
     }
 
-    pub(crate) fn from_wire(tensor: &str, number: i32, scale: f64) -> Result<Self, TensorError> {
+    #[inline]
+    pub(crate) fn from_wire(
+        tensor: &TensorName,
+        number: i32,
+        scale: f64,
+    ) -> Result<Self, TensorError> {
         let name = || tensor.to_string();
         let encoding = match number {
             1 => Self::Raw,

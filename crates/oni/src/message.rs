@@ -15,7 +15,8 @@ use crate::{
 /// reading it cannot fail. What its numbers mean is checked by [`crate::TypedMessage`].
 #[derive(Debug, Clone)]
 pub struct Message<'a> {
-    header: Header,
+    /// In a box, as messages are moved more often than they are made.
+    header: Box<Header>,
     payload: Payload<'a>,
     /// How each tensor will be packed: empty, or one for each row of the table.
     packing: Vec<Encoding>,
@@ -56,7 +57,7 @@ impl<'a> Message<'a> {
         bytes: &'a [u8],
         read: impl FnOnce(&'a [u8]) -> Payload<'a>,
     ) -> Result<Self, DecodeError> {
-        let mut header = Header::decode(header)?;
+        let mut header = Box::new(Header::decode(header)?);
         check_layout(&header.tensors, bytes.len()).map_err(HeaderError::Tensor)?;
         let is_raw = |tensor: &TensorEntry| tensor.encoding == Encoding::Raw;
         let payload = if header.tensors.iter().all(is_raw) {
@@ -163,21 +164,21 @@ impl<'a> Message<'a> {
 /// Lays out tensors, one after the other.
 #[derive(Debug)]
 pub struct MessageBuilder {
-    header: Header,
+    header: Box<Header>,
     payload: AlignedBytes,
 }
 
 impl MessageBuilder {
     /// A message without tensors yet.
     pub fn new(schema: SchemaId, envelope: Envelope) -> Self {
-        let header = Header {
+        let header = Box::new(Header {
             schema,
             envelope,
             tensors: Vec::new(),
-        };
+        });
         Self {
             header,
-            payload: AlignedBytes::default(),
+            payload: AlignedBytes::with_room(),
         }
     }
 

@@ -8,6 +8,9 @@ use crate::limits::ALIGNMENT_BYTES;
 /// The largest alignment that any dtype asks of memory.
 const WORD_BYTES: usize = size_of::<u64>();
 
+/// 2 KiB: a planar scan and what belongs to it.
+const TYPICAL_WORDS: usize = 256;
+
 /// Bytes whose first one is aligned for every dtype.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct AlignedBytes {
@@ -23,6 +26,14 @@ impl AlignedBytes {
         copy
     }
 
+    /// Empty, with room for the tensors of a typical sensor message.
+    pub(crate) fn with_room() -> Self {
+        Self {
+            words: Vec::with_capacity(TYPICAL_WORDS),
+            len: 0,
+        }
+    }
+
     pub(crate) fn zeroed(len: usize) -> Self {
         Self {
             words: vec![0; len.div_ceil(WORD_BYTES)],
@@ -31,6 +42,7 @@ impl AlignedBytes {
     }
 
     /// The bytes.
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         &bytemuck::cast_slice(&self.words)[..self.len]
     }
@@ -102,6 +114,7 @@ impl PayloadBytes {
     }
 
     /// The bytes, aligned for every dtype.
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Owned(bytes) => bytes.as_slice(),
@@ -162,6 +175,7 @@ impl<'a> Payload<'a> {
         Self::Shared(Arc::new(PayloadBytes::Owned(bytes)), origin)
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Borrowed(bytes, _) => bytes,

@@ -109,18 +109,44 @@ pub struct TensorEntry {
     pub encoding: Encoding,
 }
 
+/// Why a row is refused: for its bytes, or for what they say.
+pub(crate) enum RowError {
+    Protobuf(ProtobufError),
+    Tensor(TensorError),
+}
+
+impl From<ProtobufError> for RowError {
+    fn from(error: ProtobufError) -> Self {
+        Self::Protobuf(error)
+    }
+}
+
+impl From<TensorError> for RowError {
+    fn from(error: TensorError) -> Self {
+        Self::Tensor(error)
+    }
+}
+
 /// Whether a text may name a tensor.
 pub(crate) fn is_tensor_name(name: &str) -> bool {
     TensorName::new(name).is_some()
 }
 
 impl TensorEntry {
-    /// Reads one row; offsets are checked against the payload by [`check_layout`]. The outer error
-    /// is about the bytes, the inner one about what they say.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Result<Self, TensorError>, ProtobufError> {
-        let (mut name, mut dtype, mut encoding, mut scale) = ("", 0, 0, 0.0);
-        let (mut offset, mut length) = (0, 0);
-        let mut shape = Shape::default();
+    /// What a row without a field says: nothing that would be accepted.
+    pub(crate) const UNREAD: Self = Self {
+        name: TensorName::EMPTY,
+        dtype: Dtype::U8,
+        shape: Shape::SCALAR,
+        offset: 0,
+        length: 0,
+        encoding: Encoding::Raw,
+    };
+
+    /// Reads one row into an unread entry, in place: tables are most of a header. Offsets are
+    /// checked against the payload by [`check_layout`].
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), RowError> {
+        let (mut name, mut dtype, mut encoding, mut scale) = (&[][..], 0, 0, 0.0);
         let mut rank = 0;
         let mut fields = Fields::new(bytes);
         while !fields.is_empty() {
@@ -131,39 +157,30 @@ impl TensorEntry {
                 2 => dtype = fields.varint(key)? as i32,
                 3 => fields.each_varint(key, |dim| {
                     rank += 1;
-                    shape.push(dim);
+                    self.shape.push(dim);
                 })?,
-                4 => offset = fields.varint(key)?,
-                5 => length = fields.varint(key)?,
+                4 => self.offset = fields.varint(key)?,
+                5 => self.length = fields.varint(key)?,
                 6 => encoding = fields.varint(key)? as i32,
                 7 => scale = f64::from_le_bytes(fields.fixed64(key)?),
                 _ => fields.skip(key)?,
             }
         }
-        let Some(name) = TensorName::new(name) else {
-            return Ok(Err(TensorError::Name { got: cut(name) }));
-        };
+        self.name = TensorName::of_bytes(name).ok_or_else(|| TensorError::Name {
+            got: cut(&String::from_utf8_lossy(name)),
+        })?;
+        let name = || self.name.to_string();
         let Some(dtype) = Dtype::from_number(dtype) else {
-            let (name, number) = (name.to_string(), dtype);
-            return Ok(Err(TensorError::UnknownDtype { name, number }));
+            let (name, number) = (name(), dtype);
+            return Err(TensorError::UnknownDtype { name, number }.into());
         };
+        self.dtype = dtype;
         if rank > RANK_MAX {
-            let (name, got) = (name.to_string(), rank);
-            return Ok(Err(TensorError::Rank { name, got }));
+            let (name, got) = (name(), rank);
+            return Err(TensorError::Rank { name, got }.into());
         }
-        let encoding = match Encoding::from_wire(&name, encoding, scale) {
-            Ok(encoding) => encoding,
-            Err(error) => return Ok(Err(error)),
-        };
-        let entry = Self {
-            name,
-            dtype,
-            shape,
-            offset,
-            length,
-            encoding,
-        };
-        Ok(entry.check_length().map(|()| entry))
+        self.encoding = Encoding::from_wire(&self.name, encoding, scale)?;
+        Ok(self.check_length()?)
     }
 
     /// Writes the row.
@@ -247,7 +264,11 @@ pub(crate) fn check_layout(
 /// There are few names, mostly of different lengths: comparing each with each is the fastest.
 fn check_names(tensors: &[TensorEntry]) -> Result<(), TensorError> {
     for (idx, tensor) in tensors.iter().enumerate() {
-        if tensors[..idx].iter().any(|other| other.name == tensor.name) {
+        let name = tensor.name.as_bytes();
+        if tensors[..idx]
+            .iter()
+            .any(|other| other.name.as_bytes() == name)
+        {
             return Err(TensorError::SameName {
                 name: tensor.name.to_string(),
             });
@@ -360,7 +381,8 @@ mod elements {
         const SMALLEST: Self = Self::MIN;
         fn exactly(limit: f64) -> Option<Self> {
             let float = limit as Self;
-            (float.is_finite() && float as f64 == limit).then_some(float)
+            let is_exact = (float as f64).to_bits() == limit.to_bits();
+            (float.is_finite() && is_exact).then_some(float)
         }
     }
 

@@ -51,16 +51,21 @@ pub(crate) struct Fields<'b> {
     rest: &'b [u8],
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "results returned through memory cost more than reading what is in them"
+)]
 impl<'b> Fields<'b> {
     pub(crate) fn new(bytes: &'b [u8]) -> Self {
         Self { rest: bytes }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key(&mut self) -> Result<Key, ProtobufError> {
         let key = self.read_varint()?;
         let (number, wire_type) = ((key >> 3) as u32, (key & 7) as u32);
@@ -71,7 +76,7 @@ impl<'b> Fields<'b> {
         Ok(Key { number, wire_type })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn varint(&mut self, key: Key) -> Result<u64, ProtobufError> {
         key.must_be(VARINT)?;
         self.read_varint()
@@ -86,15 +91,21 @@ impl<'b> Fields<'b> {
         Ok(*taken)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&mut self, key: Key) -> Result<&'b [u8], ProtobufError> {
         key.must_be(BYTES)?;
         self.read_bytes()
     }
 
-    pub(crate) fn text(&mut self, key: Key) -> Result<&'b str, ProtobufError> {
-        let number = key.number;
-        std::str::from_utf8(self.bytes(key)?).or(Err(ProtobufError::Utf8 { number }))
+    /// The bytes of a text, which are UTF-8.
+    #[inline(always)]
+    pub(crate) fn text(&mut self, key: Key) -> Result<&'b [u8], ProtobufError> {
+        let bytes = self.bytes(key)?;
+        if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
+            let number = key.number;
+            return Err(ProtobufError::Utf8 { number });
+        }
+        Ok(bytes)
     }
 
     /// The numbers of a repeated field: packed, or one of them.
@@ -116,6 +127,7 @@ impl<'b> Fields<'b> {
     }
 
     /// Passes over a field that is not known.
+    #[inline]
     pub(crate) fn skip(&mut self, key: Key) -> Result<(), ProtobufError> {
         match key.wire_type {
             VARINT => self.read_varint().map(drop),
@@ -125,6 +137,7 @@ impl<'b> Fields<'b> {
         }
     }
 
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'b [u8], ProtobufError> {
         let split = self.rest.split_at_checked(length);
         let (taken, rest) = split.ok_or(ProtobufError::Truncated)?;
@@ -132,13 +145,13 @@ impl<'b> Fields<'b> {
         Ok(taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_bytes(&mut self) -> Result<&'b [u8], ProtobufError> {
         let length = self.read_varint()?;
         self.take(usize::try_from(length).or(Err(ProtobufError::Truncated))?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_varint(&mut self) -> Result<u64, ProtobufError> {
         // Most are keys, lengths and small numbers, of one or two bytes.
         match self.rest {
@@ -182,10 +195,12 @@ impl Key {
     }
 }
 
+#[inline]
 fn put_key(out: &mut Vec<u8>, number: u32, wire_type: u32) {
     push_varint(out, u64::from(number << 3 | wire_type));
 }
 
+#[inline]
 fn push_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -195,6 +210,7 @@ fn push_varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// A number; zero is the default and left out, as proto3 wants it.
+#[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
         put_key(out, number, VARINT);
@@ -211,6 +227,7 @@ pub(crate) fn put_fixed64(out: &mut Vec<u8>, number: u32, value: [u8; 8]) {
 }
 
 /// Bytes or a text; nothing where there are none.
+#[inline]
 pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u32, value: &[u8]) {
     if !value.is_empty() {
         put_key(out, number, BYTES);

@@ -5,7 +5,7 @@ use super::*;
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::{
     Capture, DecodeError, Envelope, Header, HeaderError, Message, MessageBuilder, PayloadOrigin,
-    SchemaId, Sequence, Shape, TensorName,
+    SchemaId, Sequence, Shape,
 };
 
 fn builder() -> MessageBuilder {
@@ -105,9 +105,10 @@ proptest! {
         number in 2_i32..=4,
     ) {
         let scale = if number == 3 { 0.5 } else { 0.0 };
-        let encoding = Encoding::from_wire("packed", number, scale).unwrap();
+        let name = TensorName::new("packed").unwrap();
+        let encoding = Encoding::from_wire(&name, number, scale).unwrap();
         let entry = TensorEntry {
-            name: TensorName::new("packed").unwrap(),
+            name,
             dtype: if number == 4 { Dtype::U16 } else { Dtype::F32 },
             shape: Shape::new(&[4, 5]).unwrap(),
             offset: 0,

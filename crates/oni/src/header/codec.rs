@@ -7,7 +7,7 @@ use sedge_spacetime::{AgentName, FrameName, Stamp};
 
 use super::{Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Source, TraceContext};
 use crate::limits::{HEADER_BYTES_MAX, LEDGER_ENTRIES_MAX, NAME_BYTES_MAX, TENSORS_MAX};
-use crate::tensor::cut;
+use crate::tensor::{RowError, cut};
 use crate::wire::{self, Fields};
 use crate::{ProtobufError, TensorEntry, TensorError};
 
@@ -107,17 +107,17 @@ impl Header {
 /// counts, so that nothing is judged before the end; rows beyond the limits are only counted.
 #[derive(Default)]
 struct Parts<'b> {
-    schema_name: &'b str,
+    schema_name: &'b [u8],
     schema_major: u32,
     schema_minor: u32,
     schema_hash: &'b [u8],
-    agent: &'b str,
+    agent: &'b [u8],
     epoch: u64,
     sequence: u64,
     capture_nanos: i64,
-    clock_id: &'b str,
+    clock_id: &'b [u8],
     capture_error_nanos: u64,
-    frame_id: &'b str,
+    frame_id: &'b [u8],
     trace_id: &'b [u8],
     span_id: &'b [u8],
     deadline_nanos: u64,
@@ -159,7 +159,7 @@ impl<'b> Parts<'b> {
     }
 
     fn take_ledger_entry(&mut self, bytes: &'b [u8]) -> Result<(), ProtobufError> {
-        let (mut stage, mut nanos) = ("", 0);
+        let (mut stage, mut nanos) = (&[][..], 0);
         let mut fields = Fields::new(bytes);
         while !fields.is_empty() {
             let key = fields.key()?;
@@ -178,12 +178,18 @@ impl<'b> Parts<'b> {
     }
 
     fn take_tensor(&mut self, bytes: &'b [u8]) -> Result<(), ProtobufError> {
-        let row = TensorEntry::read(bytes)?;
         self.n_tensors += 1;
-        if self.n_tensors <= TENSORS_MAX && self.refused_tensor.is_none() {
-            match row {
-                Ok(tensor) => self.tensors.push(tensor),
-                Err(error) => self.refused_tensor = Some(error),
+        let is_kept = self.n_tensors <= TENSORS_MAX && self.refused_tensor.is_none();
+        if !is_kept {
+            self.tensors.pop();
+        }
+        self.tensors.push(TensorEntry::UNREAD);
+        let entry = self.tensors.last_mut().expect("one was pushed");
+        match entry.read(bytes) {
+            Ok(()) => {}
+            Err(RowError::Protobuf(error)) => return Err(error),
+            Err(RowError::Tensor(error)) => {
+                self.refused_tensor.get_or_insert(error);
             }
         }
         Ok(())
@@ -193,7 +199,7 @@ impl<'b> Parts<'b> {
         check_count("ledger", self.n_ledger, LEDGER_ENTRIES_MAX)?;
         check_count("tensors", self.n_tensors, TENSORS_MAX)?;
         let frame = match self.frame_id {
-            "" => None,
+            [] => None,
             frame => Some(FrameName::new(short(frame))?),
         };
         let trace = match (self.trace_id, self.span_id) {
@@ -243,12 +249,12 @@ impl<'b> Parts<'b> {
     }
 }
 
-/// A text to be checked, cut where it is too long anyway.
-fn short(text: &str) -> Cow<'_, str> {
-    if text.len() <= NAME_BYTES_MAX {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(cut(text))
+/// A text to be checked, cut where it is too long anyway. That it is UTF-8 was seen to.
+fn short(text: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(text) {
+        Ok(text) if text.len() <= NAME_BYTES_MAX => Cow::Borrowed(text),
+        Ok(text) => Cow::Owned(cut(text)),
+        Err(_) => Cow::Owned(cut(&String::from_utf8_lossy(text))),
     }
 }
 
@@ -275,6 +281,7 @@ fn nanos(field: &'static str, time: Duration) -> Result<u64, HeaderError> {
         .ok_or(HeaderError::Duration { field, got: time })
 }
 
+#[inline]
 fn check_count(field: &'static str, got: usize, max: usize) -> Result<(), HeaderError> {
     if got <= max {
         Ok(())
@@ -283,6 +290,7 @@ fn check_count(field: &'static str, got: usize, max: usize) -> Result<(), Header
     }
 }
 
+#[inline]
 fn check_text(field: &'static str, text: &str) -> Result<(), HeaderError> {
     let fits = (1..=NAME_BYTES_MAX).contains(&text.len());
     if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -15,18 +15,28 @@ pub struct TensorName {
 impl TensorName {
     /// From a text; `None` where it cannot name a tensor.
     pub fn new(name: &str) -> Option<Self> {
+        Self::of_bytes(name.as_bytes())
+    }
+
+    #[inline]
+    pub(crate) fn of_bytes(name: &[u8]) -> Option<Self> {
         let plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        if name.is_empty() || !name.as_bytes().iter().all(plain) {
+        if name.is_empty() || !name.iter().all(plain) {
             return None;
         }
         let mut bytes = [0; NAME_BYTES_MAX];
-        bytes
-            .get_mut(..name.len())?
-            .copy_from_slice(name.as_bytes());
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
         let len = name.len() as u8;
         Some(Self { bytes, len })
     }
 
+    /// No name yet.
+    pub(super) const EMPTY: Self = Self {
+        bytes: [0; NAME_BYTES_MAX],
+        len: 0,
+    };
+
+    #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
@@ -53,6 +63,7 @@ impl fmt::Debug for TensorName {
 }
 
 impl<T: AsRef<str> + ?Sized> PartialEq<T> for TensorName {
+    #[inline]
     fn eq(&self, other: &T) -> bool {
         self.as_bytes() == other.as_ref().as_bytes()
     }

@@ -13,6 +13,12 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// No dimension: one number.
+    pub const SCALAR: Self = Self {
+        dims: [0; RANK_MAX],
+        rank: 0,
+    };
+
     /// From dimensions; `None` where there are more than [`RANK_MAX`].
     pub fn new(dims: &[u64]) -> Option<Self> {
         let mut shape = Self::default();
@@ -20,6 +26,7 @@ impl Shape {
     }
 
     /// Adds the fastest dimension; `false` where there is no room for it.
+    #[inline]
     pub(crate) fn push(&mut self, dim: u64) -> bool {
         let Some(last) = self.dims.get_mut(usize::from(self.rank)) else {
             return false;
@@ -33,6 +40,7 @@ impl Shape {
 impl Deref for Shape {
     type Target = [u64];
 
+    #[inline]
     fn deref(&self) -> &[u64] {
         &self.dims[..usize::from(self.rank)]
     }
