@@ -82,7 +82,7 @@ pub fn show_json(received: &Received, detail: Detail) -> Value {
         let packed = Header::decode(encoded.header()).map(|header| header.tensors);
         let packed = packed.unwrap_or_default();
         for tensor in packed.iter().filter(|each| each.encoding != Encoding::Raw) {
-            json["packed"][&tensor.name] = json!({
+            json["packed"][&*tensor.name] = json!({
                 "encoding": tensor.encoding.name(),
                 "bytes": tensor.length,
             });
