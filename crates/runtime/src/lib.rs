@@ -60,8 +60,9 @@ pub use player::{
     Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, PlayerError, WithoutListener,
 };
 pub use registry::{
-    AnswerError, ContactRow, ContactVerdict, FirstContact, SchemaQuestion, ServeError, Standing,
-    schema_key, schema_message, schema_of_message,
+    AnswerError, CheckedFrame, CheckedFrames, ContactRow, ContactVerdict, FirstContact,
+    SchemaQuestion, ServeError, Standing, check_message, schema_key, schema_message,
+    schema_of_message,
 };
 pub use report::{AgentReport, DropCountRow, PredictionRow, StreamRow};
 pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node};
