@@ -3,9 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent::AgentArgs, calibrate::CalibrateArgs, completion::CompletionArgs, dataset::DatasetArgs,
-    demo::DemoArgs, devices::DevicesArgs, eval::EvalArgs, inspect::InspectArgs, play::PlayArgs,
-    screenshot::ScreenshotArgs, train::TrainArgs,
+    agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, completion::CompletionArgs,
+    dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs, doctor::DoctorArgs, echo::EchoArgs,
+    eval::EvalArgs, graph::GraphArgs, hz::HzArgs, inspect::InspectArgs, list::ListArgs,
+    play::PlayArgs, screenshot::ScreenshotArgs, train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -22,8 +23,9 @@ Examples:
   sedge eval --log a.log.gz --run runs/a
   sedge play a.log.gz                            and, in another terminal:
   sedge agent --run runs/a --rerun file a.rrd
+  sedge list                                     who is there, and with which streams
 
-Exit codes: 0 done, 1 failed, 2 the request makes no sense."
+Exit codes: 0 done, 1 failed, 2 the request makes no sense (of `sedge doctor`: see its help)."
 )]
 pub struct Cli {
     /// What to log to standard error, as in `RUST_LOG`, such as `debug` or `sedge_runtime=trace`.
@@ -53,6 +55,18 @@ pub enum Command {
     Play(PlayArgs),
     /// Sense over Zenoh, believe, predict, and grade when the future arrives.
     Agent(AgentArgs),
+    /// List who is on the network and with which streams.
+    List(ListArgs),
+    /// Print messages as they come.
+    Echo(EchoArgs),
+    /// Measure how often and how regularly messages come, and what is lost.
+    Hz(HzArgs),
+    /// Measure how many bytes a second each stream takes.
+    Bw(BwArgs),
+    /// Draw who sends what to whom.
+    Graph(GraphArgs),
+    /// Look for what is wrong with this machine, the network and who is on it.
+    Doctor(DoctorArgs),
     /// Do all of it at once, with nothing else installed.
     Demo(DemoArgs),
     /// Draw a recording's first screen as a picture.

@@ -1,13 +1,19 @@
 //! One file a command.
 
 pub mod agent;
+pub mod bw;
 pub mod calibrate;
 pub mod completion;
 pub mod dataset;
 pub mod demo;
 pub mod devices;
+pub mod doctor;
+pub mod echo;
 pub mod eval;
+pub mod graph;
+pub mod hz;
 pub mod inspect;
+pub mod list;
 pub mod play;
 pub mod screenshot;
 pub mod train;
@@ -30,6 +36,12 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Dataset(args) => dataset::run(args, out),
         Command::Play(args) => play::run(args, out),
         Command::Agent(args) => agent::run(args, out),
+        Command::List(args) => list::run(args, out),
+        Command::Echo(args) => echo::run(args, out),
+        Command::Hz(args) => hz::run(args, out),
+        Command::Bw(args) => bw::run(args, out),
+        Command::Graph(args) => graph::run(args, out),
+        Command::Doctor(args) => doctor::run(args, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Screenshot(args) => screenshot::run(args, out),
         Command::Completion(args) => completion::run(args, out),
@@ -37,7 +49,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 /// Writes a value as indented JSON and a line end.
-fn write_json(value: &impl serde::Serialize, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(crate) fn write_json(value: &impl serde::Serialize, out: &mut dyn Write) -> anyhow::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     Ok(writeln!(out)?)
 }

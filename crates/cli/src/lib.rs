@@ -14,6 +14,7 @@
 
 mod agent_process;
 mod arguments;
+mod bus_session;
 mod chosen_model;
 pub mod commands;
 mod endpoint;
@@ -29,6 +30,7 @@ mod run_folder;
 mod table;
 mod training;
 mod viewer_observer;
+mod watching;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -59,6 +61,11 @@ const EXIT_USAGE: u8 = 2;
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+/// The command did its work and has said what it found; this is what the process says to scripts.
+#[derive(Debug, thiserror::Error)]
+#[error("exit code {0}")]
+pub struct ExitWith(pub u8);
+
 /// Parses and runs; the exit code is 0 when done, 1 when it failed, 2 when the request made no
 /// sense.
 pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -76,6 +83,9 @@ pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(match result {
         Ok(()) => EXIT_DONE,
         Err(error) if is_closed_pipe(&error) => EXIT_DONE,
+        Err(error) if error.is::<ExitWith>() => error
+            .downcast_ref()
+            .map_or(EXIT_FAILED, |ExitWith(code)| *code),
         Err(error) => {
             eprintln!("error: {error:#}");
             if is_usage(&error) {

@@ -36,6 +36,7 @@ mod tally;
 mod target;
 mod text;
 mod trajectory;
+mod version;
 mod viewer;
 
 pub use canvas::Canvas;
@@ -43,4 +44,5 @@ pub use drawing::{Forecaster, ScanError, TextLevel};
 pub use screenshot::{ScreenshotConfig, ScreenshotOutcome, screenshot};
 pub use tally::ViewerCounts;
 pub use target::{TargetError, ViewerTarget};
+pub use version::viewer_version;
 pub use viewer::{FlushOutcome, QueueFull, Viewer, ViewerConfig, ViewerError};

@@ -117,6 +117,15 @@ pub fn end_point(end_point: &str, dialled: &Dialled) -> Check {
     }
 }
 
+/// A session that could not be opened, and why.
+pub fn no_session(error: &str) -> Check {
+    Check::ok("session", error).but(
+        Verdict::Fail,
+        "mend what it names: an address in use, a host that does not exist, an end point that is \
+         none",
+    )
+}
+
 /// A session at the other end of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PeerFact {
@@ -142,7 +151,7 @@ pub fn peers(dialled: usize, peers: &[PeerFact]) -> Check {
     if peers.is_empty() {
         return check.but(
             Verdict::Fail,
-            "nobody completed the handshake: is what listens there a Sedge or Zenoh 1.x program?",
+            "see the end points; where one accepts connections, is it a Sedge or Zenoh 1.x program?",
         );
     }
     if peers.len() < dialled {

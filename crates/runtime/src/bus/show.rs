@@ -185,20 +185,20 @@ fn numbers<T: Element + ToString>(tensor: TensorView<'_>, detail: Detail) -> Str
         return texts(values);
     }
     let last = &values[values.len() - 1..];
-    let ends = range(values).map(|(least, most)| format!(" (from {least} to {most})"));
+    let ends = range(values);
+    let ends =
+        ends.map(|(least, most)| format!(" (from {} to {})", texts(&[least]), texts(&[most])));
     let first = texts(&values[..VALUES_FIRST]);
     format!("{first} .. {}{}", texts(last), ends.unwrap_or_default())
 }
 
 /// The least and the greatest number, or `None` where all are NaN.
-fn range<T: Element>(values: &[T]) -> Option<(f64, f64)> {
-    let numbers = values.iter().map(|value| value.as_f64());
-    let numbers = numbers.filter(|number| !number.is_nan());
-    let ends = (f64::INFINITY, f64::NEG_INFINITY);
-    let (least, most) = numbers.fold(ends, |(least, most), number| {
-        (least.min(number), most.max(number))
-    });
-    (least <= most).then_some((least, most))
+fn range<T: Element>(values: &[T]) -> Option<(T, T)> {
+    let is_number = |value: &&T| !value.as_f64().is_nan();
+    let by_size = |one: &&T, other: &&T| one.as_f64().total_cmp(&other.as_f64());
+    let least = values.iter().filter(is_number).min_by(by_size)?;
+    let most = values.iter().filter(is_number).max_by(by_size)?;
+    Some((*least, *most))
 }
 
 fn show_bytes(text: &mut String, received: &Received, detail: Detail) {

@@ -3,6 +3,8 @@
 use super::RealTime;
 
 const KIB: u64 = 1 << 10;
+/// The capability's bit, from `linux/capability.h`.
+const CAP_IPC_LOCK: u32 = 14;
 
 /// Room of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +28,13 @@ pub fn disk_space(df: &str) -> Option<Bytes> {
     })
 }
 
-/// Bytes that may be locked in memory, from `/proc/self/limits`: the soft limit; the inner `None`
-/// is no limit. The outer one is for texts that do not say.
-pub fn locked_bytes_max(limits: &str) -> Option<Option<u64>> {
+/// Bytes that may be locked in memory, from `/proc/self/limits` (the soft limit) and the
+/// capabilities in `/proc/self/status`; the inner `None` is no limit. The outer one is for texts
+/// that do not say.
+pub fn locked_bytes_max(limits: &str, status: &str) -> Option<Option<u64>> {
+    if may_lock_all(status) {
+        return Some(None);
+    }
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max locked memory"))?;
@@ -36,6 +42,13 @@ pub fn locked_bytes_max(limits: &str) -> Option<Option<u64>> {
         "unlimited" => Some(None),
         bytes => bytes.parse().ok().map(Some),
     }
+}
+
+/// Whether the process has `CAP_IPC_LOCK`, which no limit binds.
+fn may_lock_all(status: &str) -> bool {
+    let bits = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    bits.is_some_and(|bits| bits >> CAP_IPC_LOCK & 1 == 1)
 }
 
 /// The first version (digits, dots) in what a program says about itself.

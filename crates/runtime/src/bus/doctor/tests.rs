@@ -19,6 +19,7 @@ fn whatever_is_not_well_says_what_to_do() {
         end_point("tcp/a:1", &silent),
         end_point("tcp/a:1", &Dialled::Error("no such host".into())),
         peers(1, &[]),
+        no_session("address in use"),
         traffic(&[], Duration::from_secs(2)),
         shared_memory(None),
         shared_memory(Some(Bytes { size: 64, free: 0 })),
@@ -135,10 +136,14 @@ fn facts_are_read_from_what_programs_print() {
     }
     let limits = "Limit  Soft Limit  Hard Limit  Units\n\
                   Max locked memory         8388608              8388608              bytes\n";
-    assert_eq!(locked_bytes_max(limits), Some(Some(8_388_608)));
+    let bound = "CapPrm:\tffff\nCapEff:\t000001ff00003fff\n";
+    assert_eq!(locked_bytes_max(limits, bound), Some(Some(8_388_608)));
+    assert_eq!(locked_bytes_max(limits, ""), Some(Some(8_388_608)));
+    let privileged = "CapEff:\t000001ffffffffff\n";
+    assert_eq!(locked_bytes_max(limits, privileged), Some(None));
     let unlimited = limits.replace("8388608", "unlimited");
-    assert_eq!(locked_bytes_max(&unlimited), Some(None));
-    assert_eq!(locked_bytes_max("Max open files 3 3 files"), None);
+    assert_eq!(locked_bytes_max(&unlimited, bound), Some(None));
+    assert_eq!(locked_bytes_max("Max open files 3 3 files", bound), None);
     let said = "rerun-cli 0.36.3 (release) [rustc 1.92.0, LLVM 21] x86_64";
     assert_eq!(version_in(said), Some("0.36.3"));
     assert_eq!(version_in("no version at all."), None);
