@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use sedge_oni::{
     BeliefReport, Camera, Command, Depth, EncodedMessage, ErrorCode, Forecast, FrameReader, Goal,
     Health, Imu, InvalidMessage, LatencyReport, LatentState, Lidar, Manifest, Message, Odometry,
-    RangeBearing, SchemaDocument, Stop, TypedMessage, schemas,
+    RangeBearing, SchemaDocument, Stop, TypedMessage, limits, schemas,
 };
 use serde_json::{Value, json};
 
@@ -282,4 +282,55 @@ fn the_specification_lists_every_message_type_with_its_hash() {
             "{link} with {hash}"
         );
     }
+}
+
+/// A number as the specification writes it: `65,536`.
+fn written(number: usize) -> String {
+    let digits = number.to_string();
+    let first = (digits.len() - 1) % 3 + 1;
+    let (first, rest) = digits.split_at(first);
+    let groups = rest.as_bytes().chunks(3).map(str::from_utf8);
+    let groups = groups.map(|group| format!(",{}", group.unwrap()));
+    first.to_string() + &groups.collect::<String>()
+}
+
+#[test]
+fn the_specification_states_the_limits() {
+    let page = fs::read_to_string(PathBuf::from(GOLDEN).join("../README.md")).unwrap();
+    let section = page
+        .split("\n## ")
+        .find(|it| it.starts_with("Limits"))
+        .unwrap();
+    let check = |of: &str, limits: &[usize]| {
+        let row = section
+            .lines()
+            .find(|row| row.starts_with(&format!("| {of}")));
+        let row = row.unwrap_or_else(|| panic!("no row of {of:?}"));
+        let stated: Vec<&str> = row
+            .split(|symbol: char| !symbol.is_ascii_digit() && symbol != ',')
+            .map(|number| number.trim_matches(','))
+            .filter(|number| !number.is_empty())
+            .collect();
+        let expected: Vec<String> = limits.iter().map(|limit| written(*limit)).collect();
+        assert_eq!(stated, expected, "{row}");
+    };
+    assert_eq!(
+        limits::TENSORS_MAX,
+        limits::LEDGER_ENTRIES_MAX,
+        "one row says both"
+    );
+    check("a header", &[limits::HEADER_BYTES_MAX]);
+    check("a payload", &[limits::PAYLOAD_BYTES_MAX]);
+    check("tensors in a message", &[limits::TENSORS_MAX]);
+    check("dimensions", &[limits::RANK_MAX]);
+    check("names and parts", &[limits::NAME_BYTES_MAX]);
+    check("a key", &[limits::KEY_BYTES_MAX]);
+    check("a text", &[limits::TEXT_BYTES_MAX]);
+    check("lines of a list", &[limits::LINES_MAX]);
+    let document = [
+        limits::SCHEMA_BYTES_MAX,
+        limits::SCHEMA_DEPTH_MAX,
+        limits::TENSORS_MAX,
+    ];
+    check("a schema document", &document);
 }
