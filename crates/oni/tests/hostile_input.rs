@@ -6,10 +6,14 @@ mod sample;
 
 use prost::Message as _;
 use sedge_oni::{
-    BeliefReport, Command, DecodeError, Forecast, FrameError, Header, HeaderError, Key, KeyPattern,
-    LatencyReport, Lidar, Message, Odometry, Schema, TensorError, TypedMessage as _, limits,
+    AlignedBytes, BeliefReport, Camera, Command, DecodeError, Depth, EncodedMessage, Encoding,
+    Forecast, FrameError, FrameReader, Goal, Header, HeaderError, Health, Imu, InvalidMessage, Key,
+    KeyPattern, LatencyReport, LatentState, Lidar, Manifest, Message, Odometry, RangeBearing,
+    Schema, SchemaDocument, Stop, TensorError, TypedMessage as _, limits,
 };
 
+/// Always run, with the development profile: about a minute of one core.
+const N_MUTATED_FRAMES: usize = 1_000_000;
 const N_MUTANTS: usize = 20_000;
 
 /// `SplitMix64` (Steele, Lea and Flood 2014): a few lines of seeded numbers.
@@ -50,74 +54,133 @@ fn mutate(bytes: &mut Vec<u8>, numbers: &mut Numbers) {
     }
 }
 
+/// A message of each type as it is sent, and again with every encoding that fits its tensors.
+fn subjects() -> Vec<EncodedMessage> {
+    let encodings = [
+        Encoding::Raw,
+        Encoding::Zstd,
+        Encoding::Int8 { scale: 0.125 },
+        Encoding::Png16,
+    ];
+    let mut subjects = Vec::new();
+    for message in sample::all() {
+        let names: Vec<_> = message.header().tensors.iter().map(|it| it.name).collect();
+        for encoding in encodings {
+            let mut packed = message.clone();
+            let fits: Vec<_> = names
+                .iter()
+                .map(|name| packed.pack(name, encoding).is_ok())
+                .collect();
+            // A number of the sample that int8 cannot say is no reason to leave its type out.
+            if let (true, Ok(encoded)) = (fits.contains(&true), packed.encode()) {
+                subjects.push(encoded);
+            }
+        }
+    }
+    subjects
+}
+
 /// Reads everything that can be read; what is kept must be within the limits.
-fn read_all(message: &Message<'_>, payload_bytes: usize) {
+fn read_all(message: &Message<'_>) {
     let header = message.header();
     assert!(header.tensors.len() <= limits::TENSORS_MAX);
     assert!(header.envelope.ledger.len() <= limits::LEDGER_ENTRIES_MAX);
-    assert!(message.payload().len() <= payload_bytes);
+    assert!(message.payload().len() <= limits::PAYLOAD_BYTES_MAX);
     let total: usize = message.tensors().map(|tensor| tensor.bytes().len()).sum();
-    assert!(total <= payload_bytes, "tensors share bytes");
+    assert!(total <= message.payload().len(), "tensors share bytes");
     let read = [
         Lidar::from_message(message).is_ok(),
+        Imu::from_message(message).is_ok(),
         Odometry::from_message(message).is_ok(),
-        Command::from_message(message).is_ok(),
+        Depth::from_message(message).is_ok(),
+        Camera::from_message(message).is_ok(),
+        RangeBearing::from_message(message).is_ok(),
+        LatentState::from_message(message).is_ok(),
         BeliefReport::from_message(message).is_ok(),
         Forecast::from_message(message).is_ok(),
+        Command::from_message(message).is_ok(),
+        Goal::from_message(message).is_ok(),
+        Stop::from_message(message).is_ok(),
         LatencyReport::from_message(message).is_ok(),
+        Health::from_message(message).is_ok(),
+        Manifest::from_message(message).is_ok(),
+        SchemaDocument::from_message(message).is_ok(),
     ];
     assert!(
         read.iter().filter(|ok| **ok).count() <= 1,
         "a message is of one type"
     );
-    assert!(message.to_json().is_object());
+}
+
+/// The most memory that this process has had, where the system tells.
+fn peak_bytes() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kibibytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 #[test]
-fn mutated_headers_and_payloads_never_panic() {
+fn a_million_mutated_frames_never_panic_and_take_bounded_memory() {
     let mut numbers = Numbers(1);
-    let samples: Vec<_> = sample::all()
-        .iter()
-        .map(|message| message.encode().expect("a sample"))
-        .collect();
+    let subjects = subjects();
+    assert!(subjects.len() > 40, "{} subjects", subjects.len());
     let (mut refused, mut read) = (0, 0);
-    for mutant in 0..N_MUTANTS {
-        let sample = &samples[mutant % samples.len()];
-        let (mut header, mut payload) = (sample.header().to_vec(), sample.payload().to_vec());
+    for mutant in 0..N_MUTATED_FRAMES {
+        let subject = &subjects[mutant % subjects.len()];
+        let (mut header, mut payload) = (subject.header().to_vec(), subject.payload().to_vec());
         for _ in 0..=numbers.below(3) {
             match numbers.below(2) {
                 0 => mutate(&mut header, &mut numbers),
                 _ => mutate(&mut payload, &mut numbers),
             }
         }
-        match Message::decode(&header, &payload) {
-            Ok(message) => {
-                read_all(&message, payload.len());
+        // With the right checksum, or all of them would be refused for the same reason.
+        let payload = AlignedBytes::copy_of(&payload);
+        let frame = EncodedMessage::new(header, payload).to_frame();
+        match Message::from_frame(&frame) {
+            Ok((message, used)) => {
+                assert_eq!(used, frame.len());
+                assert!(message.payload().len() <= limits::PAYLOAD_BYTES_MAX);
+                // Every rule of its schema; now and then as every type there is.
+                let schema = sedge_oni::schemas()
+                    .iter()
+                    .find(|it| it.id.name == message.header().schema.name);
+                if let Some(schema) = schema {
+                    let valid = schema.validate(&message);
+                    let is_line = |error: &InvalidMessage| error.to_string().len() < 4_000;
+                    assert!(valid.as_ref().err().is_none_or(is_line), "{valid:?}");
+                }
+                if read % 64 == 0 {
+                    read_all(&message);
+                    assert!(message.to_json().is_object());
+                }
                 read += 1;
             }
             Err(error) => {
-                assert!(
-                    error.to_string().len() < 1_000,
-                    "an error is a line: {error}"
-                );
+                let text = error.to_string();
+                assert!(text.len() < 1_000, "an error is a line: {text}");
                 refused += 1;
             }
         }
     }
+    assert_eq!(refused + read, N_MUTATED_FRAMES);
+    const { assert!(N_MUTATED_FRAMES >= 1_000_000) };
     // Neither all noise nor all harmless: both ways through the decoder were taken often.
     assert!(
-        refused > N_MUTANTS / 10 && read > N_MUTANTS / 10,
+        refused > N_MUTATED_FRAMES / 10 && read > N_MUTATED_FRAMES / 10,
         "{refused} refused, {read} read"
     );
+    // A few payloads of the largest size, whatever the mutants asked for.
+    if let Some(bytes) = peak_bytes() {
+        assert!(bytes < 8 * limits::PAYLOAD_BYTES_MAX, "{bytes} bytes");
+    }
 }
 
 #[test]
-fn mutated_frames_never_panic_and_are_all_refused() {
+fn frames_with_a_damaged_byte_are_all_refused() {
     let mut numbers = Numbers(2);
-    let frames: Vec<_> = sample::all()
-        .iter()
-        .map(|message| message.encode().expect("a sample").to_frame())
-        .collect();
+    let frames: Vec<_> = subjects().iter().map(EncodedMessage::to_frame).collect();
     for mutant in 0..N_MUTANTS {
         let original = &frames[mutant % frames.len()];
         let mut frame = original.clone();
@@ -129,6 +192,39 @@ fn mutated_frames_never_panic_and_are_all_refused() {
             );
         }
     }
+}
+
+#[test]
+fn a_stream_of_mutated_frames_is_read_to_its_end() {
+    let mut numbers = Numbers(4);
+    let frames: Vec<_> = subjects().iter().map(EncodedMessage::to_frame).collect();
+    let mut reader = FrameReader::with_limit(16 * 1024);
+    let (mut n_pushed, mut n_in_frames, mut n_whole) = (0, 0, 0);
+    for mutant in 0..N_MUTANTS {
+        let original = &frames[mutant % frames.len()];
+        let mut frame = original.clone();
+        if numbers.below(2) == 0 {
+            mutate(&mut frame, &mut numbers);
+        }
+        n_whole += u64::from(frame == *original);
+        let mut rest = frame.as_slice();
+        while !rest.is_empty() {
+            let taken = reader.push(rest);
+            rest = &rest[taken..];
+            n_pushed += taken as u64;
+            while let Some(message) = reader.next_message() {
+                n_in_frames += message.to_frame().len() as u64;
+            }
+        }
+    }
+    reader.end();
+    while let Some(message) = reader.next_message() {
+        n_in_frames += message.to_frame().len() as u64;
+    }
+    let counts = reader.counts();
+    assert_eq!(n_in_frames + counts.skipped_bytes, n_pushed);
+    assert!(counts.frames >= n_whole, "{counts:?} of {n_whole}");
+    assert!(counts.broken > N_MUTANTS as u64 / 8, "{counts:?}");
 }
 
 #[test]
