@@ -220,8 +220,8 @@ struct InProcessPublisher {
 }
 
 impl InProcessPublisher {
-    /// A lossless publisher's message is shed, before anybody got it, where a lossless ring is full;
-    /// a live publisher is held up by nobody.
+    /// A lossless publisher's message is shed, before anybody got it, where a lossless ring is
+    /// full; a live publisher is held up by nobody.
     fn put_until(&self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
         let arrival = self.network.clock.now();
         let mut state = self.network.lock();

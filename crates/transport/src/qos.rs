@@ -205,9 +205,10 @@ pub enum Delivery {
     /// its oldest. The loss ledger counts both.
     Live,
     /// Nothing is lost between two that both ask for it, while the connection holds: a publisher
-    /// waits for its link and its readers, or sheds before anybody got the message, and tries again.
-    /// For replay, never for control; and where both ends are in one session, never on one thread.
-    /// A live publisher does not wait for a lossless reader, whose full ring then takes no more.
+    /// waits for its link and its readers, or sheds before anybody got the message, and tries
+    /// again. For replay, never for control; and where both ends are in one session, never on one
+    /// thread. A live publisher does not wait for a lossless reader, whose full ring then takes no
+    /// more.
     Lossless,
 }
 
