@@ -31,7 +31,7 @@ class LiveFleet:
 
     Attributes:
         endpoint: where the processes dial, and a Python process listens.
-        folder: their log and their outputs, `agent.txt` and `play.txt`.
+        folder: their log and their outputs, such as `agent.txt`, and `agent.err` for errors.
     """
 
     def __init__(self, sedge: Path, folder: Path) -> None:
@@ -51,7 +51,7 @@ class LiveFleet:
     def agent(self, robot: str) -> None:
         """Starts an agent that believes for a robot."""
         # It ends with its standard input, so it dies with this process whatever happens to that.
-        self._start(
+        self.start(
             "agent",
             *("agent", "--model", "geometric", "--robot", robot, "--until-stdin-ends"),
             *("--connect", self.endpoint, "--listen", self._agent_endpoint),
@@ -62,15 +62,27 @@ class LiveFleet:
         log = self.folder / "corridor.log"
         make = [self.sedge, "dataset", "make", "--seed", "1", "--secs", str(_LOG_SECS)]
         subprocess.run([*make, "--out", log], check=True, capture_output=True, timeout=60)
-        self._start(
+        self.start(
             "play",
             *("play", str(log), "--robot", robot),
             *("--connect", self.endpoint, "--connect", self._agent_endpoint),
         )
 
+    def start(self, name: str, *arguments: str) -> None:
+        """Starts the program with these arguments, as `name`."""
+        files: list[IO[Any]] = [
+            self._files.enter_context((self.folder / f"{name}.{ending}").open("wb"))
+            for ending in ("txt", "err")
+        ]
+        process = subprocess.Popen(
+            [self.sedge, *arguments], stdin=subprocess.PIPE, stdout=files[0], stderr=files[1]
+        )
+        self._processes.append(process)
+
     def output(self, name: str) -> str:
-        """What `agent` or `play` has printed so far."""
-        return (self.folder / f"{name}.txt").read_text(encoding="utf-8", errors="replace")
+        """What a process has printed so far, its errors behind it."""
+        paths = [self.folder / f"{name}.{ending}" for ending in ("txt", "err")]
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)
 
     def stop(self) -> None:
         """Ends all processes: politely, and after ten seconds not."""
@@ -87,14 +99,6 @@ class LiveFleet:
         self._processes.clear()
         self._files.close()
 
-    def _start(self, name: str, *arguments: str) -> None:
-        path = self.folder / f"{name}.txt"
-        file: IO[Any] = self._files.enter_context(path.open("wb"))
-        process = subprocess.Popen(
-            [self.sedge, *arguments], stdin=subprocess.PIPE, stdout=file, stderr=file
-        )
-        self._processes.append(process)
-
 
 @contextlib.contextmanager
 def live_fleet(sedge: Path) -> Iterator[LiveFleet]:
@@ -103,7 +107,7 @@ def live_fleet(sedge: Path) -> Iterator[LiveFleet]:
         try:
             yield fleet
         except BaseException:
-            for path in sorted(Path(folder).glob("*.txt")):
+            for path in sorted([*Path(folder).glob("*.txt"), *Path(folder).glob("*.err")]):
                 print(f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}")
             raise
 
