@@ -93,7 +93,8 @@ def unpack(data: memoryview, packing: Packing, dtype: Dtype, shape: tuple[int, .
         return np.frombuffer(raw, dtype.numpy).reshape(shape)
     if packing.encoding == Encoding.INT8:
         steps = np.frombuffer(data, "i1").reshape(shape)
-        return (steps * np.float64(packing.scale)).astype(dtype.numpy)
+        # Of no dimension, numpy would make a scalar of the product.
+        return np.asarray(steps * np.float64(packing.scale)).astype(dtype.numpy)
     return png16.decode(data, shape)
 
 

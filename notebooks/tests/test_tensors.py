@@ -86,6 +86,13 @@ def test_int8_is_off_by_half_a_step_at_most() -> None:
     assert (sent({"a": np.zeros(3)}, {"a": Packing(Encoding.INT8)}).tensors["a"] == 0).all()
 
 
+def test_int8_holds_a_single_number() -> None:
+    for dtype in (np.float32, np.float64):
+        got = sent({"a": np.array(-2.5, dtype)}, {"a": Packing(Encoding.INT8)}).tensors["a"]
+        assert (got.dtype, got.shape) == (dtype, ())
+        assert got == pytest.approx(-2.5)
+
+
 def test_int8_takes_a_scale_of_the_writers() -> None:
     array = np.array([-1.28, 0.0, 1.27])
     message = sent({"a": array}, {"a": Packing(Encoding.INT8, 0.01)})
