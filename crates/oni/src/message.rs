@@ -148,17 +148,25 @@ impl<'a> Message<'a> {
 
     /// The tensor of this name.
     pub fn tensor(&self, name: &str) -> Option<TensorView<'_>> {
-        self.tensors().find(|tensor| tensor.entry().name == name)
+        let mut entries = self.header.tensors.iter();
+        let entry = entries.find(|entry| entry.name.as_bytes() == name.as_bytes())?;
+        Some(view(entry, self.payload()))
     }
 
     /// Every tensor, in the table's order.
     pub fn tensors(&self) -> impl Iterator<Item = TensorView<'_>> {
         let payload = self.payload();
-        self.header.tensors.iter().map(move |entry| {
-            let begin = entry.offset as usize;
-            TensorView::new(entry, &payload[begin..begin + entry.length as usize])
-        })
+        let entries = self.header.tensors.iter();
+        entries.map(move |entry| view(entry, payload))
     }
+}
+
+/// The layout was checked: every tensor lies within the payload.
+fn view<'m>(entry: &'m TensorEntry, payload: &'m [u8]) -> TensorView<'m> {
+    TensorView::new(
+        entry,
+        &payload[entry.offset as usize..][..entry.length as usize],
+    )
 }
 
 /// Lays out tensors, one after the other.

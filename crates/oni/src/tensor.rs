@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::limits::{ALIGNMENT_BYTES, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, RANK_MAX};
-use crate::wire::{self, Fields};
+use crate::wire::{self, Fields, Key, bytes, fixed64, varint};
 use crate::{Encoding, ProtobufError};
 
 mod error;
@@ -145,25 +145,35 @@ impl TensorEntry {
 
     /// Reads one row into an unread entry, in place: tables are most of a header. Offsets are
     /// checked against the payload by [`check_layout`].
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), RowError> {
+    pub(crate) fn read(&mut self, row: &[u8]) -> Result<(), RowError> {
+        const NAME: Key = bytes(1);
+        const DTYPE: Key = varint(2);
+        const DIM: Key = varint(3);
+        const SHAPE: Key = bytes(3);
+        const OFFSET: Key = varint(4);
+        const LENGTH: Key = varint(5);
+        const ENCODING: Key = varint(6);
+        const SCALE: Key = fixed64(7);
         let (mut name, mut dtype, mut encoding, mut scale) = (&[][..], 0, 0, 0.0);
         let mut rank = 0;
-        let mut fields = Fields::new(bytes);
+        let mut fields = Fields::new(row);
         while !fields.is_empty() {
-            let key = fields.key()?;
-            match key.number {
-                1 => name = fields.text(key)?,
+            let mut push = |dim| {
+                rank += 1;
+                self.shape.push(dim);
+            };
+            match fields.key()? {
+                NAME => name = fields.text(1)?,
                 // 32-bit numbers are cut to 32 bits, as protobuf says.
-                2 => dtype = fields.varint(key)? as i32,
-                3 => fields.each_varint(key, |dim| {
-                    rank += 1;
-                    self.shape.push(dim);
-                })?,
-                4 => self.offset = fields.varint(key)?,
-                5 => self.length = fields.varint(key)?,
-                6 => encoding = fields.varint(key)? as i32,
-                7 => scale = f64::from_le_bytes(fields.fixed64(key)?),
-                _ => fields.skip(key)?,
+                DTYPE => dtype = fields.varint()? as i32,
+                // Repeated numbers come packed, or one by one.
+                SHAPE => fields.each_varint(push)?,
+                DIM => push(fields.varint()?),
+                OFFSET => self.offset = fields.varint()?,
+                LENGTH => self.length = fields.varint()?,
+                ENCODING => encoding = fields.varint()? as i32,
+                SCALE => scale = f64::from_le_bytes(fields.fixed64()?),
+                key => fields.skip(key, 7)?,
             }
         }
         self.name = TensorName::of_bytes(name).ok_or_else(|| TensorError::Name {

@@ -32,12 +32,8 @@ pub enum ProtobufError {
     },
 }
 
-/// What begins a field: its number, and how its value is written.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Key {
-    pub(crate) number: u32,
-    wire_type: u32,
-}
+/// What begins a field: its number times eight, and its wire type.
+pub(crate) type Key = u32;
 
 /// The wire types. Groups (3 and 4), long deprecated, are refused.
 const VARINT: u32 = 0;
@@ -45,8 +41,22 @@ const FIXED64: u32 = 1;
 const BYTES: u32 = 2;
 const FIXED32: u32 = 5;
 
-/// The fields of a message, one after the other: a key, then its value by one of the methods that
-/// take the key.
+/// The key of a field that is a number of variable length.
+pub(crate) const fn varint(number: u32) -> Key {
+    number << 3 | VARINT
+}
+
+/// The key of a field of eight bytes.
+pub(crate) const fn fixed64(number: u32) -> Key {
+    number << 3 | FIXED64
+}
+
+/// The key of a field of bytes: a text, a message, packed numbers.
+pub(crate) const fn bytes(number: u32) -> Key {
+    number << 3 | BYTES
+}
+
+/// The fields of a message, one after the other: a key, then the value that the key says.
 pub(crate) struct Fields<'b> {
     rest: &'b [u8],
 }
@@ -67,24 +77,12 @@ impl<'b> Fields<'b> {
 
     #[inline(always)]
     pub(crate) fn key(&mut self) -> Result<Key, ProtobufError> {
-        let key = self.read_varint()?;
-        let (number, wire_type) = ((key >> 3) as u32, (key & 7) as u32);
-        // Keys have 32 bits.
-        if number == 0 || key > u64::from(u32::MAX) || matches!(wire_type, 3 | 4 | 6 | 7) {
-            return Err(ProtobufError::Key { key });
-        }
-        Ok(Key { number, wire_type })
+        let key = self.varint()?;
+        u32::try_from(key).or(Err(ProtobufError::Key { key }))
     }
 
     #[inline(always)]
-    pub(crate) fn varint(&mut self, key: Key) -> Result<u64, ProtobufError> {
-        key.must_be(VARINT)?;
-        self.read_varint()
-    }
-
-    #[inline]
-    pub(crate) fn fixed64(&mut self, key: Key) -> Result<[u8; 8], ProtobufError> {
-        key.must_be(FIXED64)?;
+    pub(crate) fn fixed64(&mut self) -> Result<[u8; 8], ProtobufError> {
         let split = self.rest.split_first_chunk();
         let (taken, rest) = split.ok_or(ProtobufError::Truncated)?;
         self.rest = rest;
@@ -92,48 +90,47 @@ impl<'b> Fields<'b> {
     }
 
     #[inline(always)]
-    pub(crate) fn bytes(&mut self, key: Key) -> Result<&'b [u8], ProtobufError> {
-        key.must_be(BYTES)?;
-        self.read_bytes()
+    pub(crate) fn bytes(&mut self) -> Result<&'b [u8], ProtobufError> {
+        let length = self.varint()?;
+        self.take(usize::try_from(length).or(Err(ProtobufError::Truncated))?)
     }
 
     /// The bytes of a text, which are UTF-8.
     #[inline(always)]
-    pub(crate) fn text(&mut self, key: Key) -> Result<&'b [u8], ProtobufError> {
-        let bytes = self.bytes(key)?;
+    pub(crate) fn text(&mut self, number: u32) -> Result<&'b [u8], ProtobufError> {
+        let bytes = self.bytes()?;
         if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
-            let number = key.number;
             return Err(ProtobufError::Utf8 { number });
         }
         Ok(bytes)
     }
 
-    /// The numbers of a repeated field: packed, or one of them.
-    #[inline]
-    pub(crate) fn each_varint(
-        &mut self,
-        key: Key,
-        mut each: impl FnMut(u64),
-    ) -> Result<(), ProtobufError> {
-        if key.wire_type == VARINT {
-            each(self.read_varint()?);
-            return Ok(());
-        }
-        let mut numbers = Self::new(self.bytes(key)?);
+    /// Packed numbers.
+    #[inline(always)]
+    pub(crate) fn each_varint(&mut self, mut each: impl FnMut(u64)) -> Result<(), ProtobufError> {
+        let mut numbers = Self::new(self.bytes()?);
         while !numbers.is_empty() {
-            each(numbers.read_varint()?);
+            each(numbers.varint()?);
         }
         Ok(())
     }
 
-    /// Passes over a field that is not known.
-    #[inline]
-    pub(crate) fn skip(&mut self, key: Key) -> Result<(), ProtobufError> {
-        match key.wire_type {
-            VARINT => self.read_varint().map(drop),
+    /// Passes over a field that is not known. Those up to `known` are: such a key then has the wire
+    /// type of another field.
+    #[cold]
+    pub(crate) fn skip(&mut self, key: Key, known: u32) -> Result<(), ProtobufError> {
+        let (number, wire_type) = (key >> 3, key & 7);
+        if number == 0 || !matches!(wire_type, VARINT | FIXED64 | BYTES | FIXED32) {
+            return Err(ProtobufError::Key { key: key.into() });
+        }
+        if number <= known {
+            return Err(ProtobufError::WireType { number });
+        }
+        match wire_type {
+            VARINT => self.varint().map(drop),
             FIXED64 => self.take(8).map(drop),
             FIXED32 => self.take(4).map(drop),
-            _ => self.read_bytes().map(drop),
+            _ => self.bytes().map(drop),
         }
     }
 
@@ -146,13 +143,7 @@ impl<'b> Fields<'b> {
     }
 
     #[inline(always)]
-    fn read_bytes(&mut self) -> Result<&'b [u8], ProtobufError> {
-        let length = self.read_varint()?;
-        self.take(usize::try_from(length).or(Err(ProtobufError::Truncated))?)
-    }
-
-    #[inline(always)]
-    fn read_varint(&mut self) -> Result<u64, ProtobufError> {
+    pub(crate) fn varint(&mut self) -> Result<u64, ProtobufError> {
         // Most are keys, lengths and small numbers, of one or two bytes.
         match self.rest {
             [byte @ 0..0x80, rest @ ..] => {
@@ -184,20 +175,9 @@ impl<'b> Fields<'b> {
     }
 }
 
-impl Key {
-    #[inline]
-    fn must_be(self, wire_type: u32) -> Result<(), ProtobufError> {
-        if self.wire_type == wire_type {
-            return Ok(());
-        }
-        let number = self.number;
-        Err(ProtobufError::WireType { number })
-    }
-}
-
 #[inline]
-fn put_key(out: &mut Vec<u8>, number: u32, wire_type: u32) {
-    push_varint(out, u64::from(number << 3 | wire_type));
+fn put_key(out: &mut Vec<u8>, key: Key) {
+    push_varint(out, u64::from(key));
 }
 
 #[inline]
@@ -213,7 +193,7 @@ fn push_varint(out: &mut Vec<u8>, mut number: u64) {
 #[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
-        put_key(out, number, VARINT);
+        put_key(out, varint(number));
         push_varint(out, value);
     }
 }
@@ -221,7 +201,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, number: u32, value: u64) {
 /// Eight bytes; zeros are the default and left out.
 pub(crate) fn put_fixed64(out: &mut Vec<u8>, number: u32, value: [u8; 8]) {
     if value != [0; 8] {
-        put_key(out, number, FIXED64);
+        put_key(out, fixed64(number));
         out.extend_from_slice(&value);
     }
 }
@@ -230,7 +210,7 @@ pub(crate) fn put_fixed64(out: &mut Vec<u8>, number: u32, value: [u8; 8]) {
 #[inline]
 pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u32, value: &[u8]) {
     if !value.is_empty() {
-        put_key(out, number, BYTES);
+        put_key(out, bytes(number));
         push_varint(out, value.len() as u64);
         out.extend_from_slice(value);
     }
@@ -249,7 +229,7 @@ pub(crate) fn put_packed(out: &mut Vec<u8>, number: u32, values: &[u64]) {
 
 /// A message within the message: its length is known once it is written.
 pub(crate) fn put_message(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    put_key(out, number, BYTES);
+    put_key(out, bytes(number));
     let at = out.len();
     out.push(0);
     write(out);

@@ -8,7 +8,7 @@ use sedge_spacetime::{AgentName, FrameName, Stamp};
 use super::{Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Source, TraceContext};
 use crate::limits::{HEADER_BYTES_MAX, LEDGER_ENTRIES_MAX, NAME_BYTES_MAX, TENSORS_MAX};
 use crate::tensor::{RowError, cut};
-use crate::wire::{self, Fields};
+use crate::wire::{self, Fields, Key, bytes, fixed64, varint};
 use crate::{ProtobufError, TensorEntry, TensorError};
 
 /// Room for the header of a typical sensor message, so that it is written in one go.
@@ -70,12 +70,13 @@ impl Header {
     ///
     /// # Errors
     /// [`HeaderError`] for anything that is no header within the limits.
-    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
-        if bytes.len() > HEADER_BYTES_MAX {
-            return Err(HeaderError::TooLong { got: bytes.len() });
+    pub fn decode(encoded: &[u8]) -> Result<Self, HeaderError> {
+        if encoded.len() > HEADER_BYTES_MAX {
+            let got = encoded.len();
+            return Err(HeaderError::TooLong { got });
         }
         let mut parts = Parts::default();
-        let mut fields = Fields::new(bytes);
+        let mut fields = Fields::new(encoded);
         while !fields.is_empty() {
             parts.take(&mut fields)?;
         }
@@ -132,41 +133,59 @@ struct Parts<'b> {
 
 impl<'b> Parts<'b> {
     fn take(&mut self, fields: &mut Fields<'b>) -> Result<(), ProtobufError> {
-        let key = fields.key()?;
-        match key.number {
-            1 => self.schema_name = fields.text(key)?,
+        const SCHEMA_NAME: Key = bytes(1);
+        const SCHEMA_MAJOR: Key = varint(2);
+        const SCHEMA_MINOR: Key = varint(3);
+        const SCHEMA_HASH: Key = bytes(4);
+        const AGENT: Key = bytes(5);
+        const EPOCH: Key = varint(6);
+        const SEQUENCE: Key = varint(7);
+        const CAPTURE_NANOS: Key = fixed64(8);
+        const CLOCK_ID: Key = bytes(9);
+        const CAPTURE_ERROR_NANOS: Key = varint(10);
+        const FRAME_ID: Key = bytes(11);
+        const TRACE_ID: Key = bytes(12);
+        const SPAN_ID: Key = bytes(13);
+        const DEADLINE_NANOS: Key = varint(14);
+        const LIFESPAN_NANOS: Key = varint(15);
+        const MODEL_HASH: Key = bytes(16);
+        const LEDGER: Key = bytes(17);
+        const TENSORS: Key = bytes(18);
+        match fields.key()? {
+            SCHEMA_NAME => self.schema_name = fields.text(1)?,
             // 32-bit numbers are cut to 32 bits, as protobuf says.
-            2 => self.schema_major = fields.varint(key)? as u32,
-            3 => self.schema_minor = fields.varint(key)? as u32,
-            4 => self.schema_hash = fields.bytes(key)?,
-            5 => self.agent = fields.text(key)?,
-            6 => self.epoch = fields.varint(key)?,
-            7 => self.sequence = fields.varint(key)?,
-            8 => self.capture_nanos = i64::from_le_bytes(fields.fixed64(key)?),
-            9 => self.clock_id = fields.text(key)?,
-            10 => self.capture_error_nanos = fields.varint(key)?,
-            11 => self.frame_id = fields.text(key)?,
-            12 => self.trace_id = fields.bytes(key)?,
-            13 => self.span_id = fields.bytes(key)?,
-            14 => self.deadline_nanos = fields.varint(key)?,
-            15 => self.lifespan_nanos = fields.varint(key)?,
-            16 => self.model_hash = fields.bytes(key)?,
-            17 => self.take_ledger_entry(fields.bytes(key)?)?,
-            18 => self.take_tensor(fields.bytes(key)?)?,
-            _ => fields.skip(key)?,
+            SCHEMA_MAJOR => self.schema_major = fields.varint()? as u32,
+            SCHEMA_MINOR => self.schema_minor = fields.varint()? as u32,
+            SCHEMA_HASH => self.schema_hash = fields.bytes()?,
+            AGENT => self.agent = fields.text(5)?,
+            EPOCH => self.epoch = fields.varint()?,
+            SEQUENCE => self.sequence = fields.varint()?,
+            CAPTURE_NANOS => self.capture_nanos = i64::from_le_bytes(fields.fixed64()?),
+            CLOCK_ID => self.clock_id = fields.text(9)?,
+            CAPTURE_ERROR_NANOS => self.capture_error_nanos = fields.varint()?,
+            FRAME_ID => self.frame_id = fields.text(11)?,
+            TRACE_ID => self.trace_id = fields.bytes()?,
+            SPAN_ID => self.span_id = fields.bytes()?,
+            DEADLINE_NANOS => self.deadline_nanos = fields.varint()?,
+            LIFESPAN_NANOS => self.lifespan_nanos = fields.varint()?,
+            MODEL_HASH => self.model_hash = fields.bytes()?,
+            LEDGER => self.take_ledger_entry(fields.bytes()?)?,
+            TENSORS => self.take_tensor(fields.bytes()?)?,
+            key => fields.skip(key, 18)?,
         }
         Ok(())
     }
 
-    fn take_ledger_entry(&mut self, bytes: &'b [u8]) -> Result<(), ProtobufError> {
+    fn take_ledger_entry(&mut self, entry: &'b [u8]) -> Result<(), ProtobufError> {
+        const STAGE: Key = bytes(1);
+        const NANOS: Key = varint(2);
         let (mut stage, mut nanos) = (&[][..], 0);
-        let mut fields = Fields::new(bytes);
+        let mut fields = Fields::new(entry);
         while !fields.is_empty() {
-            let key = fields.key()?;
-            match key.number {
-                1 => stage = fields.text(key)?,
-                2 => nanos = fields.varint(key)?,
-                _ => fields.skip(key)?,
+            match fields.key()? {
+                STAGE => stage = fields.text(1)?,
+                NANOS => nanos = fields.varint()?,
+                key => fields.skip(key, 2)?,
             }
         }
         self.n_ledger += 1;
@@ -177,7 +196,7 @@ impl<'b> Parts<'b> {
         Ok(())
     }
 
-    fn take_tensor(&mut self, bytes: &'b [u8]) -> Result<(), ProtobufError> {
+    fn take_tensor(&mut self, row: &'b [u8]) -> Result<(), ProtobufError> {
         self.n_tensors += 1;
         let is_kept = self.n_tensors <= TENSORS_MAX && self.refused_tensor.is_none();
         if !is_kept {
@@ -185,7 +204,7 @@ impl<'b> Parts<'b> {
         }
         self.tensors.push(TensorEntry::UNREAD);
         let entry = self.tensors.last_mut().expect("one was pushed");
-        match entry.read(bytes) {
+        match entry.read(row) {
             Ok(()) => {}
             Err(RowError::Protobuf(error)) => return Err(error),
             Err(RowError::Tensor(error)) => {

@@ -5,6 +5,17 @@ use std::ops::Deref;
 
 use crate::limits::NAME_BYTES_MAX;
 
+/// Which bytes a name may have; every row of every header asks.
+const IS_PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < plain.len() {
+        plain[byte] = matches!(byte as u8, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        byte += 1;
+    }
+    plain
+};
+
 /// A tensor's name, 1 to 64 of `a-z 0-9 _`; reads as a text.
 #[derive(Clone, Copy)]
 pub struct TensorName {
@@ -20,7 +31,7 @@ impl TensorName {
 
     #[inline]
     pub(crate) fn of_bytes(name: &[u8]) -> Option<Self> {
-        let plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        let plain = |byte: &u8| IS_PLAIN[usize::from(*byte)];
         if name.is_empty() || !name.iter().all(plain) {
             return None;
         }
