@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use sedge_transport::Wake;
+use sedge_transport::{Signal, Wake};
 
 #[derive(Default)]
 struct State {
@@ -39,6 +40,14 @@ impl Shutdown {
     /// Whether the end was asked for.
     pub fn is_requested(&self) -> bool {
         self.0.requested.load(Ordering::Acquire)
+    }
+
+    /// Waits until the end is asked for, at most for `timeout`; whether it was.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let signal = Signal::new();
+        let _guard = self.wakes(signal.wake());
+        // What was asked for before the guard was there woke nobody.
+        self.is_requested() || (signal.wait(timeout) && self.is_requested())
     }
 
     /// Has `wake` called when the end is asked for, for as long as the guard lives.
@@ -81,11 +90,18 @@ impl Drop for WakeGuard {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use sedge_transport::Signal;
-
     use super::*;
+
+    #[test]
+    fn who_waits_for_the_end_is_woken_by_it_or_finds_it_there() {
+        let shutdown = Shutdown::new();
+        assert!(!shutdown.wait(Duration::ZERO));
+        let asked = shutdown.clone();
+        let waits = crate::spawn_named("wait", move || asked.wait(Duration::from_mins(1)));
+        shutdown.request();
+        assert!(waits.unwrap().join().unwrap());
+        assert!(shutdown.wait(Duration::ZERO));
+    }
 
     #[test]
     fn a_request_wakes_those_who_wait_and_is_kept() {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 /// What travels between two endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelayProtocol {
@@ -23,7 +25,8 @@ impl fmt::Display for RelayProtocol {
 }
 
 /// One end of a relay, such as `tcp/127.0.0.1:7447`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RelayEndpoint {
     protocol: RelayProtocol,
     host: String,
@@ -95,6 +98,13 @@ impl FromStr for RelayEndpoint {
             host: host.to_owned(),
             port,
         })
+    }
+}
+
+impl TryFrom<String> for RelayEndpoint {
+    type Error = RelayEndpointError;
+    fn try_from(text: String) -> Result<Self, RelayEndpointError> {
+        text.parse()
     }
 }
 

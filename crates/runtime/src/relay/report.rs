@@ -57,7 +57,7 @@ pub struct ConnectionReport {
     pub accepted: u64,
     /// Turned away: too many, or the link was cut with a reset.
     pub refused: u64,
-    /// Ended because the endpoint to dial did not answer.
+    /// Ended because the endpoint to dial did not answer, or who dialled gave up during a cut.
     pub unreachable: u64,
     /// Ended by a reset: one end's, or one that was ordered.
     pub reset: u64,

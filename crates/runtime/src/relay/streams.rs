@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest, Ready};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -23,16 +23,19 @@ const WINDOW_BYTES: usize = 1 << 20;
 const READ_BYTES: usize = 64 * 1024;
 /// How long the endpoint to dial may take to answer.
 const DIAL_WAIT_MAX: Duration = Duration::from_secs(5);
+/// When a kernel repeats a dial that got no answer: after a second, and then twice as long.
+const DIAL_AGAIN_FIRST: Duration = Duration::from_secs(1);
+const DIALS_AGAIN_MAX: u32 = 6;
 /// How long nothing is accepted after accepting failed, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Lets connections through until it is dropped.
 pub(super) async fn relay_streams(listener: TcpListener, dial: SocketAddr, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
-    let mut outlook = shared.weather.outlook();
+    let outlook = shared.weather.outlook();
     loop {
         tokio::select! {
-            accepted = accept(&listener, &shared, &mut outlook) => match accepted {
+            accepted = accept(&listener, &shared, &outlook) => match accepted {
                 Ok(client) if connections.len() < CONNECTIONS_MAX => {
                     shared.connections.accepted.add(1);
                     connections.spawn(relay_connection(client, dial, Arc::clone(&shared)));
@@ -55,29 +58,32 @@ pub(super) async fn relay_streams(listener: TcpListener, dial: SocketAddr, share
     }
 }
 
-/// The next connection. A silent cut keeps it waiting as a dead network would; a cut with a reset
-/// turns it away.
+/// The next connection; a cut with a reset turns it away.
 async fn accept(
     listener: &TcpListener,
     shared: &Shared,
-    outlook: &mut Outlook,
+    outlook: &Outlook,
 ) -> io::Result<TcpStream> {
     loop {
-        if !shared.resets_when_cut() {
-            outlook.open_both_ways().await;
-        }
         let (client, _) = listener.accept().await?;
-        if outlook.is_cut_anywhere() {
-            shared.connections.refused.add(1);
-            reset(&client);
-            continue;
+        if !(shared.resets_when_cut() && outlook.is_cut_anywhere()) {
+            return Ok(client);
         }
-        return Ok(client);
+        shared.connections.refused.add(1);
+        reset(&client);
     }
 }
 
 async fn relay_connection(mut client: TcpStream, dial: SocketAddr, shared: Arc<Shared>) {
     let mut outlook = shared.weather.outlook();
+    let gets_through = tokio::select! {
+        gets_through = dial_gets_through(&client, &shared, outlook.clone()) => gets_through,
+        () = outlook.reset() => false,
+    };
+    if !gets_through {
+        shared.connections.unreachable.add(1);
+        return reset(&client);
+    }
     let dialled = tokio::time::timeout(DIAL_WAIT_MAX, TcpStream::connect(dial)).await;
     let mut server = match dialled {
         Ok(Ok(server)) => server,
@@ -98,6 +104,33 @@ async fn relay_connection(mut client: TcpStream, dial: SocketAddr, shared: Arc<S
         reset(&client);
         reset(&server);
     }
+}
+
+/// Waits until a dial gets through, and says whether the dialling side is still there. Our kernel
+/// has answered it; over a link that is cut it would have had no answer, and be repeated.
+async fn dial_gets_through(client: &TcpStream, shared: &Shared, mut outlook: Outlook) -> bool {
+    let dialled = shared.clock.now();
+    while outlook.is_cut_anywhere() {
+        outlook.open_both_ways().await;
+        if has_given_up(client).await {
+            return false;
+        }
+        let since = shared.clock.now().saturating_since(dialled);
+        let again = (0..DIALS_AGAIN_MAX)
+            .map(|n| DIAL_AGAIN_FIRST.saturating_mul((2 << n) - 1))
+            .find(|again| *again >= since);
+        tokio::time::sleep(again.unwrap_or(since).saturating_sub(since)).await;
+        if has_given_up(client).await {
+            return false;
+        }
+    }
+    true
+}
+
+async fn has_given_up(client: &TcpStream) -> bool {
+    // A connection is always ready for something: to be written to.
+    let ready = client.ready(Interest::READABLE | Interest::WRITABLE).await;
+    ready.map_or(true, Ready::is_read_closed)
 }
 
 /// Has the connection reset, not closed in order, when it is dropped.

@@ -190,6 +190,27 @@ fn a_silent_cut_holds_a_stream_back_until_it_heals() {
 }
 
 #[test]
+fn who_dials_during_a_silent_cut_gets_through_when_it_heals_unless_he_gave_up() {
+    let (listener, address) = listener();
+    let relay = Running::start(config("tcp", address));
+    relay.order("cut");
+    let mut gave_up = TcpStream::connect(relay.address()).unwrap();
+    gave_up.write_all(b"gone").unwrap();
+    drop(gave_up);
+    let mut waits = TcpStream::connect(relay.address()).unwrap();
+    waits.write_all(b"ping").unwrap();
+    relay.stats_once(|report| report.connections.accepted == 2);
+    relay.order("heal");
+    let (mut server, _) = listener.accept().unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut came = [0; 4];
+    server.read_exact(&mut came).unwrap();
+    assert_eq!(&came, b"ping");
+    let connections = relay.end().connections;
+    assert_eq!((connections.unreachable, connections.open), (1, 1));
+}
+
+#[test]
 fn a_cut_heals_by_itself_after_its_time() {
     let (listener, address) = listener();
     let relay = Running::start(RelayConfig {
