@@ -109,8 +109,8 @@ pub(crate) fn look(
     })
 }
 
-/// Watches, at most for `n` messages. With an end in sight, figures are printed there, as text or as
-/// one JSON document; without one, every second, as text or as lines of JSON.
+/// Watches, at most for `n` messages. With an end in sight, figures are printed there, as text or
+/// as one JSON document; without one, every second, as text or as lines of JSON.
 pub(crate) fn watch(
     args: &WatchArgs,
     n: Option<u64>,
@@ -166,7 +166,8 @@ pub(crate) fn watch(
 /// What to say where a pattern matched nothing.
 pub(crate) fn nothing_under(pattern: &KeyPattern, span: TimeSpan) -> String {
     format!(
-        "expected messages under {pattern}, none came within {:?}; `sedge list` shows what there is",
+        "expected messages under {pattern}, none came within {:?}; \
+         `sedge list` shows what there is",
         span.0
     )
 }

@@ -1,6 +1,5 @@
 //! `sedge doctor`: what works, what is doubtful, what is broken, and what to do about it.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -179,12 +178,11 @@ fn network(args: &DoctorArgs) -> anyhow::Result<Vec<Check>> {
         Ok(Enough::No)
     };
     session.listen(&mut subscribers, Some(until), &mut take, &mut |_| Ok(()))?;
-    for (agent, round_trip) in round_trips(&session)? {
-        clocks.answered(&agent, round_trip);
-    }
+    let answers = ask_for_schemas(&session, &mut clocks)?;
     let streams = bus.streams(session.now());
     checks.push(doctor::traffic(&streams, span));
     checks.extend(doctor::schemas(&streams));
+    checks.extend(doctor::served_schemas(&answers));
     checks.push(doctor::losses(&streams, subscribers[0].dropped()));
     checks.extend(doctor::clocks(&clocks.views()));
     Ok(checks)
@@ -204,11 +202,12 @@ fn peers(session: &BusSession) -> Vec<PeerFact> {
     session.network.peers().into_iter().map(fact).collect()
 }
 
-/// How long each agent takes to answer, the quickest of a few.
-fn round_trips(session: &BusSession) -> anyhow::Result<BTreeMap<String, Duration>> {
+/// Asks every program for its schemas, a few times over; clocks learn how long each agent took. The
+/// answers of the first time.
+fn ask_for_schemas(session: &BusSession, clocks: &mut Clocks) -> anyhow::Result<Vec<Received>> {
     let pattern = KeyPattern::parse(SCHEMAS)?;
-    let mut quickest: BTreeMap<String, Duration> = BTreeMap::new();
-    for _ in 0..ROUNDS {
+    let mut first = Vec::new();
+    for round in 0..ROUNDS {
         let asked = session.now();
         let wake = session.signal.wake();
         let Ok(mut replies) = session.network.query(&pattern, ANSWER_WAIT_MAX, wake) else {
@@ -216,19 +215,25 @@ fn round_trips(session: &BusSession) -> anyhow::Result<BTreeMap<String, Duration
             break;
         };
         let until = asked + ANSWER_WAIT_MAX;
-        while !replies.is_finished() && session.now() < until && !session.shutdown.is_requested() {
-            while let Some(reply) = replies.try_next() {
-                let took = reply.arrival.saturating_since(asked);
-                let best = quickest.entry(reply.key.agent().to_owned()).or_insert(took);
-                *best = took.min(*best);
+        let mut answers = Vec::new();
+        loop {
+            answers.extend(std::iter::from_fn(|| replies.try_next()));
+            let left = until.saturating_since(session.now());
+            if replies.is_finished() || left.is_zero() || session.shutdown.is_requested() {
+                break;
             }
-            if !replies.is_finished() {
-                session.signal.wait(until.saturating_since(session.now()));
-            }
+            session.signal.wait(left);
         }
-        if quickest.is_empty() {
+        for answer in &answers {
+            let took = answer.arrival.saturating_since(asked);
+            clocks.answered(answer.key.agent(), took);
+        }
+        if answers.is_empty() {
             break;
         }
+        if round == 0 {
+            first = answers;
+        }
     }
-    Ok(quickest)
+    Ok(first)
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
+use sedge_oni::{Manifest, TypedMessage as _};
 use sedge_runtime::bus::{Agreement, ProgramView, StreamView};
 
 use super::write_json;
@@ -24,7 +25,7 @@ Examples:
 It listens for 2 s unless --for says otherwise. Programs and who reads what come from manifests,
 which their publishers keep for whoever comes late; rates, sizes and ages from messages. A program
 without a manifest is seen by what it sends only. A stream is `refused` where its schema does not
-fit: here, or with the agent that is named.
+fit: here, or with the program that is named (agent/stream: several may speak for one agent).
 
 Peers do not relay: through a player one sees that player, not who listens to it, unless those can
 dial us (--listen) or all of them meet at a `sedge router`.")]
@@ -120,6 +121,8 @@ fn note(view: &StreamView) -> String {
         Agreement::Unread | Agreement::Same => None,
     };
     let count = |n: u64, what: &str| (n > 0).then(|| format!("{n} {what}"));
+    // A manifest itself is put once, before we came: that it is known says that it was heard.
+    let is_unheard = view.messages == 0 && view.message_type != Manifest::NAME;
     let refusers = view.refused_by.join(", ");
     let notes = [
         here,
@@ -127,7 +130,7 @@ fn note(view: &StreamView) -> String {
         count(view.loss.lost, "lost"),
         count(view.loss.duplicated, "duplicated"),
         count(view.malformed, "malformed"),
-        (view.declared && view.messages == 0).then(|| "announced, not heard".to_owned()),
+        is_unheard.then(|| "announced, not heard".to_owned()),
     ];
     let notes: Vec<String> = notes.into_iter().flatten().collect();
     notes.join("; ")

@@ -147,7 +147,8 @@ impl Arrivals {
         })
     }
 
-    /// What came in the last whole seconds before `now`, four at most: a stream that stops fades out.
+    /// What came in the last whole seconds before `now`, four at most: a stream that stops fades
+    /// out.
     /// `None` within the first second after the first message.
     pub fn recently(&self, now: Stamp) -> Option<Flow> {
         let (first, _) = self.ends?;

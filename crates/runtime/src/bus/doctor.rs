@@ -6,9 +6,11 @@ mod facts;
 use std::fmt;
 use std::time::Duration;
 
+use sedge_transport::Received;
 use serde::Serialize;
 
 use super::{Agreement, ClockView, StreamView};
+use crate::registry::schema_of_message;
 
 pub use facts::{Bytes, disk_space, locked_bytes_max, real_time_answer, version_in};
 
@@ -151,7 +153,7 @@ pub fn peers(dialled: usize, peers: &[PeerFact]) -> Check {
     if peers.is_empty() {
         return check.but(
             Verdict::Fail,
-            "see the end points; where one accepts connections, is it a Sedge or Zenoh 1.x program?",
+            "see the end points; where one accepts, is it a Sedge or Zenoh 1.x program?",
         );
     }
     if peers.len() < dialled {
@@ -215,6 +217,58 @@ pub fn schemas(streams: &[StreamView]) -> Vec<Check> {
             let advice = format!("{n} streams have schemas that this version does not know");
             checks.push(check.but(Verdict::Warn, advice));
         }
+    }
+    checks
+}
+
+/// How a schema that a program serves stands to the one of its name here.
+enum Served {
+    Fits,
+    Unknown,
+    Refused(String),
+}
+
+impl Served {
+    fn of(answer: &Received) -> Self {
+        let document = match schema_of_message(&answer.message) {
+            Ok(document) => document,
+            Err(error) => return Self::Refused(error.to_string()),
+        };
+        let theirs = document.schema();
+        let mut known = sedge_oni::schemas().iter();
+        let ours = known.find(|ours| ours.id.name == theirs.id.name);
+        match ours.map(|ours| ours.check_sender(theirs)) {
+            None => Self::Unknown,
+            Some(Ok(())) => Self::Fits,
+            Some(Err(mismatch)) => Self::Refused(mismatch.to_string()),
+        }
+    }
+}
+
+/// Whether the schemas that programs serve on being asked fit those known here.
+pub fn served_schemas(answers: &[Received]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut unknown = 0;
+    for answer in answers {
+        match Served::of(answer) {
+            Served::Fits => {}
+            Served::Unknown => unknown += 1,
+            Served::Refused(why) => {
+                let subject = format!("schema served under {}", answer.key);
+                checks.push(Check::ok(subject, why).but(
+                    Verdict::Fail,
+                    "run the same version on both sides, or see `sedge schema diff`",
+                ));
+            }
+        }
+    }
+    let found = format!("{} answers, {unknown} of types unknown here", answers.len());
+    let check = Check::ok("schemas served", found);
+    if answers.is_empty() {
+        let advice = "nobody answers for its schemas: readers of other versions will refuse it";
+        checks.push(check.but(Verdict::Warn, advice));
+    } else {
+        checks.push(check);
     }
     checks
 }

@@ -19,18 +19,19 @@ pub struct GraphStream {
     pub class: String,
     /// Messages a second, where two came.
     pub rate_hz: Option<f64>,
-    /// Who sends; the agent in the key where nobody is known.
+    /// Who sends: programs as `agent/stream` by their manifests, else agents by what they sent,
+    /// else the agent in the key.
     pub publishers: Vec<String>,
-    /// Who listens, by its manifest.
+    /// Programs that listen, as `agent/stream`, by their manifests.
     pub subscribers: Vec<String>,
     /// Whether it is refused for its schema, here or by somebody who listens.
     pub refused: bool,
 }
 
-/// Agents and the streams between them.
+/// Agents, or their programs where those have manifests, and the streams between them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Graph {
-    /// Every agent that sends or listens, in the order of names.
+    /// Every agent or program that sends or listens, in the order of names.
     pub agents: Vec<String>,
     /// Every stream, in the order of keys.
     pub streams: Vec<GraphStream>,
@@ -101,10 +102,10 @@ impl Graph {
 
 impl GraphStream {
     fn of(view: &StreamView) -> Self {
-        let publishers = if view.publishers.is_empty() {
-            vec![view.agent.clone()]
-        } else {
-            view.publishers.clone()
+        let publishers = match (view.declared_by.as_slice(), view.publishers.as_slice()) {
+            ([], []) => vec![view.agent.clone()],
+            ([], agents) => agents.to_vec(),
+            (programs, _) => programs.to_vec(),
         };
         Self {
             key: view.key.clone(),

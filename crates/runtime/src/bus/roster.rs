@@ -18,6 +18,11 @@ const PROGRAMS_MAX: usize = 256;
 /// Where a program speaks of itself: fleet, agent and the last chunk of its keys.
 type Voice = [String; 3];
 
+/// What a program is called: several may speak in the name of one agent.
+fn name_of([_, agent, stream]: &Voice) -> String {
+    format!("{agent}/{stream}")
+}
+
 fn voice(key: &Key) -> Voice {
     [key.fleet(), key.agent(), key.stream()].map(str::to_owned)
 }
@@ -180,23 +185,24 @@ impl Roster {
     pub(super) fn annotate(&self, key: &Key, schema: Option<&SchemaId>, view: &mut StreamView) {
         for (voice, told) in self.manifests() {
             let [_, agent, _] = voice;
+            let program = name_of(voice);
             for stream in told.streams.iter().filter(|stream| stream.key.matches(key)) {
                 if stream.direction == Direction::Publish {
-                    view.declared = true;
                     insert(&mut view.publishers, agent);
+                    insert(&mut view.declared_by, &program);
                     continue;
                 }
-                insert(&mut view.subscribers, agent);
+                insert(&mut view.subscribers, &program);
                 if schema.is_some_and(|sent| is_refused(&stream.schema, sent)) {
-                    insert(&mut view.refused_by, agent);
+                    insert(&mut view.refused_by, &program);
                 }
             }
         }
-        for ([_, agent, _], program) in &self.programs {
+        for (voice, program) in &self.programs {
             let drops = program.health.iter().flat_map(|health| &health.drops);
             let mut of_key = drops.filter(|drop| drop.key == *key && drop.count > 0);
             if of_key.any(|drop| drop.reason == DropReason::Refused.name()) {
-                insert(&mut view.refused_by, agent);
+                insert(&mut view.refused_by, &name_of(voice));
             }
         }
     }

@@ -123,13 +123,14 @@ pub struct StreamView {
     pub agreement: Agreement,
     /// Who sent, by the headers, or says that it will, by its manifest.
     pub publishers: Vec<String>,
-    /// Who says in its manifest that it listens; whoever has no manifest is not seen listening.
+    /// Programs that say in their manifest that they publish it, as `agent/stream`.
+    pub declared_by: Vec<String>,
+    /// Programs that say in their manifest that they listen, as `agent/stream`; whoever has no
+    /// manifest is not seen listening.
     pub subscribers: Vec<String>,
-    /// Who refuses it: by its manifest its schema does not fit, or by its telemetry it dropped
-    /// messages of it.
+    /// Programs that refuse it: by their manifest its schema does not fit, or by their telemetry
+    /// they dropped messages of it.
     pub refused_by: Vec<String>,
-    /// Whether a manifest names it.
-    pub declared: bool,
     /// Messages, whatever they are.
     pub messages: u64,
     /// Bytes of headers and payloads.
@@ -235,7 +236,7 @@ impl Watched {
             publishers: self.publishers.iter().map(ToString::to_string).collect(),
             subscribers: Vec::new(),
             refused_by: Vec::new(),
-            declared: false,
+            declared_by: Vec::new(),
             messages: arrivals.n(),
             bytes: arrivals.bytes(),
             mean_bytes: arrivals.mean_bytes(),

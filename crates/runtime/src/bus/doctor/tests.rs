@@ -1,7 +1,12 @@
 use super::*;
 use crate::bus::Bus;
 use crate::bus::test_messages::{KEY, at_millis, encoded, lidar, received};
-use sedge_oni::{AlignedBytes, EncodedMessage};
+use crate::registry::schema_message;
+use sedge_oni::{
+    AlignedBytes, Capture, EncodedMessage, Lidar, SchemaDocument, Sequence, TypedMessage as _,
+    schema_documents,
+};
+use sedge_spacetime::{AgentName, Stamp};
 
 fn views(messages: Vec<EncodedMessage>) -> Vec<StreamView> {
     let mut bus = Bus::new(at_millis(0));
@@ -150,4 +155,35 @@ fn facts_are_read_from_what_programs_print() {
     assert_eq!(real_time_answer(""), RealTime::Granted);
     let denied = "chrt: failed to set pid 0's policy: Operation not permitted\n";
     assert!(matches!(real_time_answer(denied), RealTime::Denied(why) if !why.is_empty()));
+}
+
+#[test]
+fn schemas_that_are_served_are_compared_with_ours() {
+    let is_of_scans = |document: &&SchemaDocument| document.schema() == Lidar::schema();
+    let documents = schema_documents();
+    let ours = documents.iter().find(is_of_scans).unwrap();
+    let ours = ours.canonical();
+    let other = ours.replace("\"x-unit\":\"m\"", "\"x-unit\":\"mm\"");
+    assert_ne!(ours, other);
+    let answer = |json: &str| {
+        let document = SchemaDocument::of_file(json).unwrap();
+        let source = Sequence::new(AgentName::new("crane3").unwrap(), 1).next_source();
+        let capture = Capture::exact(Stamp::ZERO, "robot");
+        let message = schema_message(&document, source, capture).unwrap();
+        received("oni/flock/crane3/agent.schema/sensor.lidar", message, 0)
+    };
+    let checks = served_schemas(&[answer(ours)]);
+    assert_eq!((checks.len(), worst(&checks)), (1, Verdict::Ok));
+    let checks = served_schemas(&[answer(&other)]);
+    assert_eq!(checks.len(), 2, "{checks:?}");
+    assert!(checks[0].found.contains("ranges_m"), "{checks:?}");
+    assert!(checks[0].found.contains("mm"), "{checks:?}");
+    assert_eq!(worst(&checks), Verdict::Fail);
+    let nonsense = received(
+        "oni/flock/crane3/agent.schema/sensor.lidar",
+        EncodedMessage::new([1], AlignedBytes::default()),
+        0,
+    );
+    assert_eq!(worst(&served_schemas(&[nonsense])), Verdict::Fail);
+    assert_eq!(worst(&served_schemas(&[])), Verdict::Warn);
 }

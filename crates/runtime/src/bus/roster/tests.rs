@@ -60,7 +60,7 @@ fn a_stream_that_is_only_announced_is_listed_without_messages() {
     assert_eq!(views.len(), 1, "{views:?}");
     let view = &views[0];
     assert_eq!((view.key.as_str(), view.messages), (KEY, 0));
-    assert!(view.declared);
+    assert_eq!(view.declared_by, ["crane3/driver"]);
     assert_eq!(view.agreement, Agreement::Same);
     assert_eq!(view.publishers, ["crane3"]);
     assert_eq!(bus.total(at_millis(10)).messages, 0);
@@ -92,8 +92,8 @@ fn whoever_reads_a_stream_and_whoever_refuses_it_is_named() {
     bus.observe(&received(key, health("robin", vec![drop]), 2));
     let views = bus.streams(at_millis(10));
     let view = views.iter().find(|view| view.key == KEY).unwrap();
-    assert_eq!(view.subscribers, ["heron", "owl"]);
-    assert_eq!(view.refused_by, ["owl", "robin"]);
+    assert_eq!(view.subscribers, ["heron/main", "owl/main"]);
+    assert_eq!(view.refused_by, ["owl/main", "robin/main"]);
     let programs = bus.programs(at_millis(1_002));
     let robin = programs.iter().find(|view| view.agent == "robin").unwrap();
     assert_eq!((robin.state, robin.drops[0].count), (Some("degraded"), 3));
