@@ -77,8 +77,12 @@ def _read_chunk(data: bytes, position: int) -> tuple[bytes, bytes, int]:
     checksum = data[end : end + 4]
     if len(checksum) < 4:
         raise ValueError(f"expected {length} bytes of {kind!r}, got the end")
-    if zlib.crc32(memoryview(data)[position + 4 : end]) != int.from_bytes(checksum, "big"):
+    is_ancillary = kind[0] & _ANCILLARY
+    found = zlib.crc32(memoryview(data)[position + 4 : end])
+    if found != int.from_bytes(checksum, "big") and not is_ancillary:
         raise ValueError(f"expected the CRC of {kind!r}, got another")
+    if kind == b"IEND" and length:
+        raise ValueError(f"expected an empty IEND, got {length} bytes")
     return kind, data[position + 8 : end], end + 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import zlib
 
@@ -128,18 +129,19 @@ def test_every_filter_of_a_png_is_read(filter_number: int) -> None:
     assert (png16.decode(data, (9, 13)) == pixels).all()
 
 
-def test_png_comes_back_and_ancillary_chunks_are_ignored(tmp_path: object) -> None:
+def test_png_comes_back_and_ancillary_chunks_are_ignored() -> None:
     pixels = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
     data = png16.encode(pixels)
     assert (png16.decode(data, (3, 4)) == pixels).all()
     extra = png16._chunk(b"tEXt", b"a\0b")
-    assert (png16.decode(data[:33] + extra + data[33:], (3, 4)) == pixels).all()
+    for ancillary in (extra, extra[:-1] + b"?"):
+        assert (png16.decode(data[:33] + ancillary + data[33:], (3, 4)) == pixels).all()
+    with pytest.raises(ValueError, match="empty IEND"):
+        png16.decode(data[:-12] + png16._chunk(b"IEND", b"a"), (3, 4))
 
 
 @pytest.mark.parametrize("depth", ["L", "RGB", "1"])
 def test_other_pngs_are_refused(depth: str) -> None:
-    import io
-
     file = io.BytesIO()
     Image.new(depth, (4, 3)).save(file, format="PNG")
     with pytest.raises(ValueError, match="expected depth 16"):
