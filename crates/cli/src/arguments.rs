@@ -6,7 +6,7 @@ use crate::commands::{
     agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, completion::CompletionArgs,
     dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs, doctor::DoctorArgs, echo::EchoArgs,
     eval::EvalArgs, graph::GraphArgs, hz::HzArgs, inspect::InspectArgs, list::ListArgs,
-    play::PlayArgs, screenshot::ScreenshotArgs, train::TrainArgs,
+    play::PlayArgs, schema::SchemaArgs, screenshot::ScreenshotArgs, train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -67,6 +67,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// Look for what is wrong with this machine, the network and who is on it.
     Doctor(DoctorArgs),
+    /// List, show, check and compare what message types hold.
+    Schema(SchemaArgs),
     /// Do all of it at once, with nothing else installed.
     Demo(DemoArgs),
     /// Draw a recording's first screen as a picture.

@@ -15,6 +15,7 @@ pub mod hz;
 pub mod inspect;
 pub mod list;
 pub mod play;
+pub mod schema;
 pub mod screenshot;
 pub mod train;
 
@@ -42,6 +43,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Bw(args) => bw::run(args, out),
         Command::Graph(args) => graph::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
+        Command::Schema(args) => schema::run(args, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Screenshot(args) => screenshot::run(args, out),
         Command::Completion(args) => completion::run(args, out),

@@ -254,14 +254,15 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
         network.locators(),
         config.connect
     );
-    let mut wiring = Wiring::connect(&network, &agent.subscriptions(), &agent.publications())?;
+    let wiring = Wiring::connect(&network, &agent.subscriptions(), &agent.publications())?;
+    let mut wiring = wiring.serving(agent.services(clock.now())?)?;
     let ran = run_node(&mut agent, &mut wiring, clock.as_ref(), &shutdown);
     tracing::info!("ended: {ran:?}");
     Ok(agent.report())
 }
 
 /// Asks for the end when nobody holds the other end of standard input any more.
-fn end_with_stdin(shutdown: Shutdown) -> std::io::Result<()> {
+pub(crate) fn end_with_stdin(shutdown: Shutdown) -> std::io::Result<()> {
     let watch = move || {
         let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         tracing::info!("standard input ended: {ended:?}");

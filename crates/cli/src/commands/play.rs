@@ -14,7 +14,7 @@ use sedge_runtime::{
     Lossless, Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, RunEnd, Shutdown,
     SystemClock, Wiring, WithoutListener, new_epoch, run_node,
 };
-use sedge_spacetime::{AgentName, Stamp};
+use sedge_spacetime::{AgentName, Clock as _, Stamp};
 use sedge_transport_zenoh::ZenohNetwork;
 use serde::{Deserialize, Serialize};
 
@@ -290,10 +290,14 @@ impl Stage {
             key: item.key,
             message: item.message,
         });
-        let config = player_config(settings);
+        let config = PlayerConfig {
+            epoch,
+            ..player_config(settings)
+        };
         let mut player = Player::new(config, (&fleet, &robot), keys, items)?;
         let (subscriptions, publications) = (player.subscriptions(), player.publications());
-        let mut wiring = Wiring::connect(&self.network, &subscriptions, &publications)?;
+        let wiring = Wiring::connect(&self.network, &subscriptions, &publications)?;
+        let mut wiring = wiring.serving(player.services(self.clock.now())?)?;
         let ran = run_node(&mut player, &mut wiring, self.clock.as_ref(), shutdown);
         if ran.end == RunEnd::NetworkClosed {
             bail!("the network closed while playing");

@@ -6,6 +6,7 @@ mod commands;
 mod demo;
 mod launch_files;
 mod running;
+mod schema;
 mod training;
 mod two_processes;
 
