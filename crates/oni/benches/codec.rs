@@ -2,7 +2,8 @@
 //!
 //! Every message type as it is sent (raw tensors), and every encoding of large tensors beside a
 //! plain copy of the same bytes. Encoding is the typed value to header and payload; decoding is
-//! header and payload to the typed value, each with all checks. Every call is timed by itself; what
+//! header and payload to the typed value, each with all checks. Headers are full (trace, deadline,
+//! lifespan, a stage in the ledger) unless the row says otherwise. Every call is timed by itself; what
 //! reading the clock takes is taken off.
 
 #[path = "../tests/sample/sample.rs"]
@@ -108,7 +109,13 @@ fn message_types() {
             typed($name, $envelope, make, |message| $type::from_message(message).is_ok());
         })*};
     }
+    // As a driver sends it: who, when and in which frame, and nothing of what else there can be.
+    let bare = &Envelope {
+        frame: plain.frame.clone(),
+        ..Envelope::new(plain.source.clone(), plain.capture.clone())
+    };
     each! {
+        bare "sensor.lidar of 360 beams, bare header" scan_of(360) => Lidar;
         plain "sensor.lidar of 360 beams" scan_of(360) => Lidar;
         plain "sensor.lidar of 5 beams" sample::lidar() => Lidar;
         plain "sensor.imu" sample::imu() => Imu;

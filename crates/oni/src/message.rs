@@ -153,6 +153,15 @@ impl<'a> Message<'a> {
         Some(view(entry, self.payload()))
     }
 
+    /// The tensor of this name, which is in this row unless the sender has an order of its own.
+    pub(crate) fn tensor_near(&self, idx: usize, name: &str) -> Option<TensorView<'_>> {
+        let there = self.header.tensors.get(idx);
+        match there.filter(|entry| entry.name.as_bytes() == name.as_bytes()) {
+            Some(entry) => Some(view(entry, self.payload())),
+            None => self.tensor(name),
+        }
+    }
+
     /// Every tensor, in the table's order.
     pub fn tensors(&self) -> impl Iterator<Item = TensorView<'_>> {
         let payload = self.payload();

@@ -275,9 +275,11 @@ impl Schema {
 
     /// The first tensor that is missing or is another.
     fn differing_tensor(&self, header: &Header) -> Option<Box<str>> {
-        self.tensors.iter().find_map(|rule| {
-            let mut tensors = header.tensors.iter();
-            let found = tensors.find(|tensor| tensor.name == rule.name);
+        self.tensors.iter().enumerate().find_map(|(idx, rule)| {
+            // Writers keep the schema's order, mostly: its own row first.
+            let is_it = |tensor: &&TensorEntry| tensor.name == rule.name;
+            let there = header.tensors.get(idx).filter(is_it);
+            let found = there.or_else(|| header.tensors.iter().find(is_it));
             let fits = found.map_or(rule.presence == Presence::Optional, |it| rule.fits(it));
             if fits {
                 return None;

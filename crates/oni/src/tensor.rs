@@ -163,7 +163,7 @@ impl TensorEntry {
                 self.shape.push(dim);
             };
             match fields.key()? {
-                NAME => name = fields.text(1)?,
+                NAME => name = fields.bytes()?,
                 // 32-bit numbers are cut to 32 bits, as protobuf says.
                 DTYPE => dtype = fields.varint()? as i32,
                 // Repeated numbers come packed, or one by one.
@@ -176,9 +176,11 @@ impl TensorEntry {
                 key => fields.skip(key, 7)?,
             }
         }
-        self.name = TensorName::of_bytes(name).ok_or_else(|| TensorError::Name {
-            got: cut(&String::from_utf8_lossy(name)),
-        })?;
+        let Some(tensor_name) = TensorName::of_bytes(name) else {
+            let name = std::str::from_utf8(name).or(Err(ProtobufError::Utf8 { number: 1 }))?;
+            return Err(TensorError::Name { got: cut(name) }.into());
+        };
+        self.name = tensor_name;
         let name = || self.name.to_string();
         let Some(dtype) = Dtype::from_number(dtype) else {
             let (name, number) = (name(), dtype);

@@ -9,8 +9,8 @@ pub(crate) fn validate(schema: &Schema, message: &Message<'_>) -> Result<(), Inv
     schema.check(message.header())?;
     check_model_hash(schema, message)?;
     let mut lengths = Vec::new();
-    for rule in &schema.tensors {
-        let Some(tensor) = message.tensor(&rule.name) else {
+    for (idx, rule) in schema.tensors.iter().enumerate() {
+        let Some(tensor) = message.tensor_near(idx, &rule.name) else {
             continue; // An optional one: the schema check found those that there must be.
         };
         check_dims(rule, tensor, &mut lengths)?;

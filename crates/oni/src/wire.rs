@@ -95,14 +95,9 @@ impl<'b> Fields<'b> {
         self.take(usize::try_from(length).or(Err(ProtobufError::Truncated))?)
     }
 
-    /// The bytes of a text, which are UTF-8.
     #[inline(always)]
-    pub(crate) fn text(&mut self, number: u32) -> Result<&'b [u8], ProtobufError> {
-        let bytes = self.bytes()?;
-        if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
-            return Err(ProtobufError::Utf8 { number });
-        }
-        Ok(bytes)
+    pub(crate) fn text(&mut self, number: u32) -> Result<&'b str, ProtobufError> {
+        std::str::from_utf8(self.bytes()?).or(Err(ProtobufError::Utf8 { number }))
     }
 
     /// Packed numbers.

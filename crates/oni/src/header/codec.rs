@@ -1,6 +1,5 @@
 //! The header as protobuf, both ways, with its rules.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use sedge_spacetime::{AgentName, FrameName, Stamp};
@@ -13,6 +12,8 @@ use crate::{ProtobufError, TensorEntry, TensorError};
 
 /// Room for the header of a typical sensor message, so that it is written in one go.
 const TYPICAL_BYTES: usize = 512;
+/// Room for its table.
+const TYPICAL_TENSORS: usize = 4;
 
 impl Header {
     /// The header as protobuf.
@@ -108,17 +109,17 @@ impl Header {
 /// counts, so that nothing is judged before the end; rows beyond the limits are only counted.
 #[derive(Default)]
 struct Parts<'b> {
-    schema_name: &'b [u8],
+    schema_name: &'b str,
     schema_major: u32,
     schema_minor: u32,
     schema_hash: &'b [u8],
-    agent: &'b [u8],
+    agent: &'b str,
     epoch: u64,
     sequence: u64,
     capture_nanos: i64,
-    clock_id: &'b [u8],
+    clock_id: &'b str,
     capture_error_nanos: u64,
-    frame_id: &'b [u8],
+    frame_id: &'b str,
     trace_id: &'b [u8],
     span_id: &'b [u8],
     deadline_nanos: u64,
@@ -179,7 +180,7 @@ impl<'b> Parts<'b> {
     fn take_ledger_entry(&mut self, entry: &'b [u8]) -> Result<(), ProtobufError> {
         const STAGE: Key = bytes(1);
         const NANOS: Key = varint(2);
-        let (mut stage, mut nanos) = (&[][..], 0);
+        let (mut stage, mut nanos) = ("", 0);
         let mut fields = Fields::new(entry);
         while !fields.is_empty() {
             match fields.key()? {
@@ -190,7 +191,7 @@ impl<'b> Parts<'b> {
         }
         self.n_ledger += 1;
         if self.n_ledger <= LEDGER_ENTRIES_MAX {
-            let stage = short(stage).into_owned();
+            let stage = short(stage);
             self.ledger.push(LedgerEntry { stage, nanos });
         }
         Ok(())
@@ -201,6 +202,9 @@ impl<'b> Parts<'b> {
         let is_kept = self.n_tensors <= TENSORS_MAX && self.refused_tensor.is_none();
         if !is_kept {
             self.tensors.pop();
+        }
+        if self.tensors.capacity() == 0 {
+            self.tensors.reserve(TYPICAL_TENSORS);
         }
         self.tensors.push(TensorEntry::UNREAD);
         let entry = self.tensors.last_mut().expect("one was pushed");
@@ -218,7 +222,7 @@ impl<'b> Parts<'b> {
         check_count("ledger", self.n_ledger, LEDGER_ENTRIES_MAX)?;
         check_count("tensors", self.n_tensors, TENSORS_MAX)?;
         let frame = match self.frame_id {
-            [] => None,
+            "" => None,
             frame => Some(FrameName::new(short(frame))?),
         };
         let trace = match (self.trace_id, self.span_id) {
@@ -240,7 +244,7 @@ impl<'b> Parts<'b> {
         };
         let schema = SchemaId {
             hash: exactly("schema_hash", "16", self.schema_hash)?,
-            name: short(self.schema_name).into_owned(),
+            name: short(self.schema_name),
             major: self.schema_major,
             minor: self.schema_minor,
         };
@@ -253,7 +257,7 @@ impl<'b> Parts<'b> {
                 source,
                 capture: Capture {
                     stamp: Stamp::from_nanos(self.capture_nanos),
-                    clock: short(self.clock_id).into_owned(),
+                    clock: short(self.clock_id),
                     error: Duration::from_nanos(self.capture_error_nanos),
                 },
                 frame,
@@ -268,12 +272,12 @@ impl<'b> Parts<'b> {
     }
 }
 
-/// A text to be checked, cut where it is too long anyway. That it is UTF-8 was seen to.
-fn short(text: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(text) {
-        Ok(text) if text.len() <= NAME_BYTES_MAX => Cow::Borrowed(text),
-        Ok(text) => Cow::Owned(cut(text)),
-        Err(_) => Cow::Owned(cut(&String::from_utf8_lossy(text))),
+/// A text to be checked, cut where it is too long anyway.
+fn short(text: &str) -> String {
+    if text.len() <= NAME_BYTES_MAX {
+        text.to_string()
+    } else {
+        cut(text)
     }
 }
 
