@@ -19,7 +19,24 @@ const EXERCISED: &[(&str, &str, &str)] = &[
         "cargo test --workspace --locked",
     ),
     (".ci/run", ".ci/run", "step \"format\""),
+    ("sedge list", BUS_TESTS, "robot.json(&[\"list\"])"),
+    (
+        "sedge echo 'oni/*/*/model.belief/**'",
+        BUS_TESTS,
+        "\"echo\", \"oni/*/*/model.belief/**\"",
+    ),
+    ("sedge hz", BUS_TESTS, "\"hz\", \"--json\""),
+    ("sedge bw", BUS_TESTS, "robot.json(&[\"bw\""),
+    (
+        "sedge graph --mermaid",
+        BUS_TESTS,
+        "robot.look(&[\"graph\", \"--mermaid\"",
+    ),
+    ("sedge doctor", BUS_TESTS, "robot.look(&[\"doctor\""),
 ];
+
+/// The commands that look at a bus are tried against a robot that the test plays.
+const BUS_TESTS: &str = "crates/cli/tests/cli/bus.rs";
 
 /// Commands of the README that no row knows.
 fn unknown_commands(page: &SourceFile, exercised: &[(&str, &str, &str)]) -> Vec<Finding> {
