@@ -57,7 +57,7 @@ impl<'a> Message<'a> {
         bytes: &'a [u8],
         read: impl FnOnce(&'a [u8]) -> Payload<'a>,
     ) -> Result<Self, DecodeError> {
-        let mut header = Box::new(Header::decode(header)?);
+        let mut header = Header::decode_boxed(header)?;
         check_layout(&header.tensors, bytes.len()).map_err(HeaderError::Tensor)?;
         let is_raw = |tensor: &TensorEntry| tensor.encoding == Encoding::Raw;
         let payload = if header.tensors.iter().all(is_raw) {

@@ -72,6 +72,11 @@ impl Header {
     /// # Errors
     /// [`HeaderError`] for anything that is no header within the limits.
     pub fn decode(encoded: &[u8]) -> Result<Self, HeaderError> {
+        Self::decode_boxed(encoded).map(|header| *header)
+    }
+
+    /// In a box from the start: a header is large to be moved.
+    pub(crate) fn decode_boxed(encoded: &[u8]) -> Result<Box<Self>, HeaderError> {
         if encoded.len() > HEADER_BYTES_MAX {
             let got = encoded.len();
             return Err(HeaderError::TooLong { got });
@@ -218,7 +223,7 @@ impl<'b> Parts<'b> {
         Ok(())
     }
 
-    fn into_header(self) -> Result<Header, HeaderError> {
+    fn into_header(self) -> Result<Box<Header>, HeaderError> {
         check_count("ledger", self.n_ledger, LEDGER_ENTRIES_MAX)?;
         check_count("tensors", self.n_tensors, TENSORS_MAX)?;
         let frame = match self.frame_id {
@@ -251,7 +256,7 @@ impl<'b> Parts<'b> {
         if let Some(error) = self.refused_tensor {
             return Err(error.into());
         }
-        Ok(Header {
+        Ok(Box::new(Header {
             schema,
             envelope: Envelope {
                 source,
@@ -268,7 +273,7 @@ impl<'b> Parts<'b> {
                 ledger: self.ledger,
             },
             tensors: self.tensors,
-        })
+        }))
     }
 }
 
