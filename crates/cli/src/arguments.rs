@@ -5,8 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, completion::CompletionArgs,
     dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs, doctor::DoctorArgs, echo::EchoArgs,
-    eval::EvalArgs, graph::GraphArgs, hz::HzArgs, inspect::InspectArgs, list::ListArgs,
-    play::PlayArgs, schema::SchemaArgs, screenshot::ScreenshotArgs, train::TrainArgs,
+    eval::EvalArgs, graph::GraphArgs, hz::HzArgs, inspect::InspectArgs, link::LinkArgs,
+    list::ListArgs, play::PlayArgs, router::RouterArgs, schema::SchemaArgs,
+    screenshot::ScreenshotArgs, train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -69,6 +70,10 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// List, show, check and compare what message types hold.
     Schema(SchemaArgs),
+    /// Relay between two endpoints as a bad network would: delay, loss, cuts, by orders or by plan.
+    Link(LinkArgs),
+    /// Relay between all who dial it.
+    Router(RouterArgs),
     /// Do all of it at once, with nothing else installed.
     Demo(DemoArgs),
     /// Draw a recording's first screen as a picture.

@@ -13,8 +13,10 @@ pub mod eval;
 pub mod graph;
 pub mod hz;
 pub mod inspect;
+pub mod link;
 pub mod list;
 pub mod play;
+pub mod router;
 pub mod schema;
 pub mod screenshot;
 pub mod train;
@@ -44,6 +46,8 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Graph(args) => graph::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
         Command::Schema(args) => schema::run(args, out),
+        Command::Link(args) => link::run(args, out),
+        Command::Router(args) => router::run(args, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Screenshot(args) => screenshot::run(args, out),
         Command::Completion(args) => completion::run(args, out),
