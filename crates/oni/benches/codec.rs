@@ -3,8 +3,8 @@
 //! Every message type as it is sent (raw tensors), and every encoding of large tensors beside a
 //! plain copy of the same bytes. Encoding is the typed value to header and payload; decoding is
 //! header and payload to the typed value, each with all checks. Headers are full (trace, deadline,
-//! lifespan, a stage in the ledger) unless the row says otherwise. Every call is timed by itself; what
-//! reading the clock takes is taken off.
+//! lifespan, a stage in the ledger) unless the row says otherwise. Every call is timed by itself;
+//! what reading the clock takes is taken off.
 
 #[path = "../tests/sample/sample.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]

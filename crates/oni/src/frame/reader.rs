@@ -59,8 +59,9 @@ impl FrameReader {
         Self::with_limit(usize::MAX)
     }
 
-    /// For frames of at most `frame_bytes_max`; longer ones count as broken. A serial line wants a
-    /// limit near its longest frame: a damaged length makes the reader wait for as many bytes.
+    /// For frames of at most `frame_bytes_max`; longer ones count as broken. A line that is noisy
+    /// or not trusted wants a limit near its longest frame: a damaged length makes the reader wait
+    /// for as many bytes, and each place that looks like a frame costs the checksum of its length.
     pub fn with_limit(frame_bytes_max: usize) -> Self {
         let longest = Layout::new(HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX).frame_bytes();
         let shortest = Layout::new(0, 0).frame_bytes();
