@@ -294,3 +294,6 @@ fn send(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

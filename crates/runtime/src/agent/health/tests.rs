@@ -12,8 +12,8 @@ use crate::registry::schema_key;
 use crate::registry::test_schemas::{answer, bearing, edited, minor, set, with_another};
 use crate::test_drive::{Bench, Bound, PERIOD_MILLIS, Robot, WallModel, millis, name};
 use crate::{
-    AgentConfig, OnEnd, Pace, PlayItem, Player, PlayerConfig, RunEnd, Shutdown, SystemClock,
-    Wiring, run_node, spawn_named,
+    AgentConfig, Driven as _, OnEnd, Pace, PlayItem, Player, PlayerConfig, RunEnd, Shutdown,
+    SystemClock, Wiring, run_node, spawn_named,
 };
 
 fn config() -> AgentConfig {
@@ -252,6 +252,32 @@ fn a_message_past_its_lifespan_is_not_used_on_the_same_clock_only() {
         let each = [("reader", "expired", 1), ("reader", "expired", 1)];
         assert_eq!(drops, each[..expected.map_or(0, |_| 2)]);
     }
+}
+
+#[test]
+fn what_the_network_dropped_is_reported_beside_what_the_agent_refused() {
+    use sedge_transport::{DropPlace, DropReason};
+    let bench = Bench::new();
+    let mut agent = agent_with(&bench, config());
+    let key = Key::parse("oni/flock/crane3/sensor.lidar/front").unwrap();
+    let mut dropped = DropLedger::new();
+    dropped.add(&key, DropPlace::Queue, DropReason::Full, 3);
+    agent.node.on_drops(dropped);
+    let nonsense = sedge_oni::EncodedMessage::new([0xff; 4], sedge_oni::AlignedBytes::default());
+    agent.feed_encoded(&bench.clock, &[(key.clone(), nonsense)]);
+    let message = agent.sent_of(Health::NAME)[0].decode().unwrap();
+    let health = Health::from_message(&message).unwrap();
+    let said: Vec<(&str, &str, u64)> = health
+        .drops
+        .iter()
+        .map(|row| (row.place.as_str(), row.reason.as_str(), row.count))
+        .collect();
+    assert_eq!(said, [("queue", "full", 3), ("reader", "malformed", 1)]);
+    let report = agent.node.report().to_string();
+    assert!(
+        report.contains("sensor.lidar/front: 3 dropped at the queue, full"),
+        "{report}"
+    );
 }
 
 /// Two real programs on one network: one plays scans of another schema and answers for it, the
