@@ -119,13 +119,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def execute(fleet: LiveFleet) -> None:
-    """Executes the notebook; a cell that fails raises."""
+def execute(fleet: LiveFleet, connect: str = "") -> None:
+    """Executes the notebook, which dials `connect` too; a cell that fails raises."""
     import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    os.environ["ONI_CONNECT"], os.environ["ONI_LISTEN"] = "", fleet.endpoint
+    os.environ["ONI_CONNECT"], os.environ["ONI_LISTEN"] = connect, fleet.endpoint
     NotebookClient(notebook, timeout=_NOTEBOOK_SECS, kernel_name="python3").execute()
     nbformat.write(notebook, fleet.folder / "executed.ipynb")
 

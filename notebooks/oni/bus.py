@@ -22,6 +22,7 @@ from oni.subscription import Subscription
 _N_ANSWERS_MAX = 256
 _QUERY_SECS = 2.0
 _QUIET_SECS = 0.5
+_RETRY = {"period_init_ms": 100, "period_max_ms": 400, "period_increase_factor": 2}
 
 
 class Bus:
@@ -48,6 +49,8 @@ class Bus:
         config.insert_json5("scouting/multicast/enabled", "false")
         config.insert_json5("connect/endpoints", json.dumps(list(connect)))
         config.insert_json5("listen/endpoints", json.dumps(list(listen)))
+        # Zenoh would wait seconds before it dials again what was not there.
+        config.insert_json5("connect/retry", json.dumps(_RETRY))
         return cls(zenoh.open(config))
 
     def __enter__(self) -> Self:

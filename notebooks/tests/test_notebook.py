@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from oni import Bus
-from run_live import NOTEBOOK, execute, live_fleet
+from run_live import NOTEBOOK, execute, free_port, live_fleet
 
+PATIENCE_SECS = 10.0
 SEDGE = os.environ.get("SEDGE")
 
 
@@ -20,10 +21,11 @@ def test_every_cell_runs_and_its_goal_arrives() -> None:
     with live_fleet(Path(SEDGE or "")) as fleet:
         fleet.agent("crane")
         fleet.play("crane")
-        with Bus.open(connect=[fleet.endpoint]) as bus:
+        endpoint = f"tcp/127.0.0.1:{free_port()}"
+        with Bus.open(listen=[endpoint]) as bus:
             goals = bus.subscribe("oni/sedge/*/mission.goal/**")
-            execute(fleet)
-            goal = goals.receive(0.0)
+            execute(fleet, connect=endpoint)
+            goal = goals.receive(PATIENCE_SECS)
         executed = nbformat.read(fleet.folder / "executed.ipynb", as_version=4)
     assert goal is not None
     assert goal.message.tensors["agent_names"].tobytes() == b"crane\n"
