@@ -48,6 +48,8 @@ pub(crate) struct Figures {
     pub(crate) peers: usize,
     /// Messages that came faster than this program took them; losses below may be its own.
     pub(crate) dropped_here: u64,
+    /// What came under these keys and has no header, or is beyond the limits: no ONI at all.
+    pub(crate) foreign: u64,
     /// Everything together.
     pub(crate) total: BusTotal,
     /// Programs that have spoken of themselves; only those who look ask for them.
@@ -66,10 +68,23 @@ impl Figures {
             listened_secs: now.saturating_since(bus.began()).as_secs_f64(),
             peers: 0,
             dropped_here: 0,
+            foreign: 0,
             total: bus.total(now),
             programs: bus.programs(now),
             streams,
         }
+    }
+
+    /// Says where the figures are not the network's, or not whole.
+    pub(crate) fn say_doubts(&self) {
+        if self.dropped_here > 0 {
+            eprintln!(
+                "warning: {} messages came faster than this program took them; \
+                 losses above may be its own",
+                self.dropped_here
+            );
+        }
+        say_foreign(self.foreign);
     }
 }
 
@@ -105,6 +120,7 @@ pub(crate) fn look(
     Ok(Figures {
         peers: session.network.n_peers(),
         dropped_here: subscribers[0].dropped(),
+        foreign: session.network.refused(),
         ..Figures::of(&bus.into_inner(), &args.pattern, session.now())
     })
 }
@@ -126,6 +142,7 @@ pub(crate) fn watch(
     let live = LiveText::detect();
     let figures_at = |now| Figures {
         peers: session.network.n_peers(),
+        foreign: session.network.refused(),
         programs: Vec::new(),
         ..Figures::of(&bus.borrow(), &args.pattern, now)
     };
@@ -159,7 +176,7 @@ pub(crate) fn watch(
         (true, false) => write_json(&figures, out)?,
         (false, _) => write!(out, "{}", table(&figures))?,
     }
-    say_own_losses(figures.dropped_here);
+    figures.say_doubts();
     Ok(())
 }
 
@@ -172,12 +189,12 @@ pub(crate) fn nothing_under(pattern: &KeyPattern, span: TimeSpan) -> String {
     )
 }
 
-/// Says where figures are our own fault.
-pub(crate) fn say_own_losses(dropped_here: u64) {
-    if dropped_here > 0 {
+/// Says what came and was no ONI at all.
+pub(crate) fn say_foreign(n: u64) {
+    if n > 0 {
         eprintln!(
-            "warning: {dropped_here} messages came faster than this program took them; \
-             losses above may be its own"
+            "warning: {n} samples under these keys are no ONI messages: they have no header, or are \
+             beyond the limits"
         );
     }
 }

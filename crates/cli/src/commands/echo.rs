@@ -10,7 +10,7 @@ use sedge_runtime::relay::TimeSpan;
 use sedge_transport::Received;
 
 use crate::bus_session::{BusSession, EVERYTHING, Enough, LinkArgs, parse_pattern};
-use crate::watching::nothing_under;
+use crate::watching::{nothing_under, say_foreign};
 
 /// What `sedge echo` takes.
 #[derive(Debug, Args)]
@@ -87,6 +87,7 @@ pub fn run(args: &EchoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if dropped > 0 {
         eprintln!("{dropped} messages came faster than they could be printed, and were left out");
     }
+    say_foreign(session.network.refused());
     match args.span {
         Some(span) if n_came.get() == 0 => bail!(nothing_under(&args.pattern, span)),
         _ => Ok(()),

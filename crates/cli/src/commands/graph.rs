@@ -51,5 +51,6 @@ pub fn run(args: &GraphArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             args.watch.pattern, figures.listened_secs, figures.peers
         );
     }
+    figures.say_doubts();
     Ok(())
 }

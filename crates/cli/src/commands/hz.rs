@@ -17,7 +17,8 @@ Examples:
   sedge hz --for 5s --json
 
 Without --for or --n it goes on until ctrl-c and prints once a second. Gaps are between arrivals
-here; losses are counted from the senders' sequence numbers.")]
+here; losses are counted from the senders' sequence numbers. Hz is the mean from the first message to
+the last; recent Hz that of the last 4 s at most, which shows a stream that stops.")]
 pub struct HzArgs {
     /// Which streams, and for how long.
     #[command(flatten)]
@@ -40,6 +41,7 @@ fn table(figures: &Figures) -> String {
         "key",
         "messages",
         "Hz",
+        "recent Hz",
         "jitter ms",
         "min gap ms",
         "max gap ms",
@@ -52,6 +54,7 @@ fn table(figures: &Figures) -> String {
             key,
             messages,
             rhythm,
+            recently,
             loss,
             ..
         } = view;
@@ -61,10 +64,12 @@ fn table(figures: &Figures) -> String {
             (hz, gaps.map(millis))
         });
         let (hz, [jitter, least, most]) = gaps.unwrap_or_default();
+        let recent = recently.map(|flow| format!("{:.2}", flow.messages_per_sec));
         table.push([
             key.clone(),
             messages.to_string(),
             hz,
+            recent.unwrap_or_default(),
             jitter,
             least,
             most,

@@ -9,7 +9,7 @@ use sedge_runtime::bus::{Agreement, ProgramView, StreamView};
 use super::write_json;
 use crate::Table;
 use crate::bus_session::BusSession;
-use crate::watching::{Figures, WatchArgs, bytes_text, look, say_own_losses};
+use crate::watching::{Figures, WatchArgs, bytes_text, look};
 
 /// Digits of a schema's hash that are printed; `--json` has all.
 const HASH_DIGITS: usize = 8;
@@ -53,7 +53,7 @@ pub fn run(args: &ListArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             args.watch.pattern, figures.listened_secs, figures.peers
         );
     }
-    say_own_losses(figures.dropped_here);
+    figures.say_doubts();
     Ok(())
 }
 

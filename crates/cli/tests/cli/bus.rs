@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sedge_oni::{
-    AlignedBytes, Capture, Direction, EncodedMessage, Envelope, Key, KeyPattern, Lidar, Manifest,
-    SchemaId, Sequence, Stream, TypedMessage as _,
+    AlignedBytes, Capture, Direction, EncodedMessage, Envelope, Key, KeyPattern, LedgerEntry,
+    Lidar, Manifest, SchemaDocument, SchemaId, Sequence, Stream, TypedMessage as _,
+    schema_documents,
 };
-use sedge_runtime::SystemClock;
+use sedge_runtime::{SystemClock, schema_key, schema_message};
 use sedge_spacetime::{AgentName, Clock as _};
 use sedge_transport::{Network, PutOutcome, Qos, QosClass, Signal, no_wake};
 use sedge_transport_zenoh::{ZenohConfig, ZenohNetwork};
@@ -22,6 +23,8 @@ use crate::write_corridor_log;
 const SCAN: &str = "oni/flock/crane3/sensor.lidar/front";
 const BROKEN: &str = "oni/flock/crane3/sensor.imu/main";
 const MANIFEST: &str = "oni/flock/crane3/agent.manifest/driver";
+/// How far the robot's clock is ahead of ours.
+const AHEAD: Duration = Duration::from_millis(50);
 /// Between two scans.
 const PERIOD: Duration = Duration::from_millis(10);
 
@@ -78,6 +81,8 @@ fn speak(network: &dyn Network, stop: &Signal) {
     let mut scans = publisher(SCAN, QosClass::State);
     let mut nonsense = publisher(BROKEN, QosClass::State);
     let mut manifests = publisher(MANIFEST, QosClass::Parameter);
+    let scan_key = Key::parse(SCAN).unwrap();
+    let _served = network.serve(&schema_key(&scan_key), schema()).unwrap();
     let broken = EncodedMessage::new([0xff; 4], AlignedBytes::copy_of(&[1, 2, 3]));
     let mut sequence = sequence();
     assert_eq!(manifests.put(&manifest()), PutOutcome::Sent);
@@ -89,7 +94,11 @@ fn speak(network: &dyn Network, stop: &Signal) {
             step_rad: 0.25,
             ranges_m: vec![2.0, 2.5, 3.0].into(),
         };
-        let envelope = Envelope::new(sequence.next_source(), capture);
+        let mut envelope = Envelope::new(sequence.next_source(), capture);
+        envelope.ledger.push(LedgerEntry {
+            stage: "put@elsewhere".into(),
+            nanos: (clock.now() + AHEAD).nanos().unsigned_abs(),
+        });
         let scan = scan.to_message(envelope).unwrap().encode().unwrap();
         let outcomes = [scans.put(&scan), nonsense.put(&broken)];
         assert!(!outcomes.contains(&PutOutcome::Closed), "{outcomes:?}");
@@ -98,6 +107,15 @@ fn speak(network: &dyn Network, stop: &Signal) {
 
 fn sequence() -> Sequence {
     Sequence::new(AgentName::new("crane3").unwrap(), 7)
+}
+
+/// The schema of scans, as whoever asks gets it.
+fn schema() -> EncodedMessage {
+    let documents = schema_documents();
+    let is_of_scans = |document: &&SchemaDocument| document.schema() == Lidar::schema();
+    let document = documents.iter().find(is_of_scans).unwrap();
+    let capture = Capture::exact(SystemClock::new().now(), "test");
+    schema_message(document, sequence().next_source(), capture).unwrap()
 }
 
 /// Says that it sends scans, and that it reads heron's with a schema of its own.
@@ -229,7 +247,7 @@ fn hz_and_bw_measure_what_comes() {
         String::from_utf8(output.stdout).unwrap()
     };
     let (hz, bw) = (text("hz"), text("bw"));
-    assert!(hz.starts_with("key") && hz.contains("jitter ms"), "{hz}");
+    assert!(hz.starts_with("key") && hz.contains("recent Hz"), "{hz}");
     assert!(bw.lines().last().unwrap().starts_with("all"), "{bw}");
 }
 
@@ -288,11 +306,21 @@ fn diagnosis(output: &Output) -> Value {
     diagnosis
 }
 
-fn verdict<'a>(diagnosis: &'a Value, subject: &str) -> &'a Value {
+fn check<'a>(diagnosis: &'a Value, subject: &str) -> &'a Value {
     let checks = diagnosis["checks"].as_array().unwrap();
     let is_it = |check: &&Value| check["subject"].as_str().unwrap().starts_with(subject);
     let found = checks.iter().find(is_it);
-    &found.unwrap_or_else(|| panic!("expected {subject} in {diagnosis}"))["verdict"]
+    found.unwrap_or_else(|| panic!("expected {subject} in {diagnosis}"))
+}
+
+fn verdict<'a>(diagnosis: &'a Value, subject: &str) -> &'a Value {
+    &check(diagnosis, subject)["verdict"]
+}
+
+/// The numbers of a text, each before a space or at the end.
+fn numbers(text: &str) -> Vec<f64> {
+    let words = text.split_whitespace();
+    words.filter_map(|word| word.parse().ok()).collect()
 }
 
 #[test]
@@ -308,6 +336,18 @@ fn doctor_says_what_is_well_and_what_is_not() {
     for subject in ["end point", "peers", "traffic", "losses"] {
         assert_eq!(verdict(&here, subject), "OK", "{subject}: {here}");
     }
+    assert_eq!(verdict(&here, "schemas served"), "OK", "{here}");
+    // Whatever the machine is busy with, a message does not come before it was put.
+    let clock = check(&here, "clock of crane3");
+    let found = numbers(clock["found"].as_str().unwrap());
+    let [offset_millis, error_millis, ..] = found[..] else {
+        panic!("expected an offset and its error, got {clock}");
+    };
+    let ahead_millis = AHEAD.as_secs_f64() * 1e3;
+    assert!(
+        offset_millis - error_millis <= ahead_millis + 0.01,
+        "{clock}"
+    );
     assert_eq!(verdict(&here, &format!("messages of {BROKEN}")), "FAIL");
 
     let nowhere = closed_port();
