@@ -1,7 +1,8 @@
 //! What a decoder accepts at most; anything beyond is refused before memory is taken for it.
 //!
-//! A header of [`HEADER_BYTES_MAX`] can grow to about four mebibytes of small structs while it is
-//! decoded; a payload is copied at most once.
+//! A decoded header takes less than 32 KiB, whatever came: rows beyond the limits are counted and
+//! not kept. A payload is copied at most once, or unpacked once into at most
+//! [`PAYLOAD_BYTES_MAX`].
 
 /// Bytes of an encoded header.
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
