@@ -17,11 +17,7 @@ pub struct Endpoint(String);
 impl FromStr for Endpoint {
     type Err = ConfigError;
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let config = ZenohConfig {
-            listen: vec![text.to_owned()],
-            ..ZenohConfig::default()
-        };
-        config.check()?;
+        sedge_transport_zenoh::check_endpoint(text)?;
         Ok(Self(text.to_owned()))
     }
 }

@@ -20,6 +20,15 @@ const GO_QUARTERS: usize = 3;
 /// What comes all the same, until they have heard it, has this much room; it covers what may be
 /// in their queues, in a router's and in the sockets between.
 const BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Whether a message's publisher can be asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It cannot: what it puts while the backlog is full is dropped.
+    Live,
+    /// It can.
+    Lossless,
+}
+
 /// What a message may hold of a receive buffer beside its own bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -85,13 +94,17 @@ impl Backlog {
     }
 
     /// Takes a message from a receiving thread; never waits for the reader.
-    pub(crate) fn push(&self, received: Received) {
+    pub(crate) fn push(&self, received: Received, source: Source) {
         let mut state = self.lock();
         if state.is_closed {
             return;
         }
         let n_bytes = held_bytes(&received);
-        if state.n_bytes.saturating_add(n_bytes) > BYTES_MAX {
+        let is_full = match source {
+            Source::Live => state.is_high(),
+            Source::Lossless => state.n_bytes.saturating_add(n_bytes) > BYTES_MAX,
+        };
+        if is_full {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             self.drops
                 .count(&received.key, DropPlace::Queue, DropReason::Full);
@@ -99,7 +112,8 @@ impl Backlog {
         }
         state.n_bytes += n_bytes;
         let mut to_stop = None;
-        if state.is_high() && !state.stopped.contains(&received.key) {
+        let is_high = source == Source::Lossless && state.is_high();
+        if is_high && !state.stopped.contains(&received.key) {
             state.stopped.insert(received.key.clone());
             to_stop = Some(received.key.clone());
         }

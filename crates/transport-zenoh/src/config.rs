@@ -96,10 +96,16 @@ pub struct ZenohConfig {
     /// The longest wait before a lost peer is dialled again, in milliseconds. 400 by default: it
     /// is what recovery after an outage costs at most, beside the handshake.
     pub retry_longest_millis: u64,
-    /// How long a message that must not be dropped waits for a stalled link before the link is
-    /// closed (and dialled again), in milliseconds, at least 1. 5000 by default. It waits in a
-    /// thread of the network's, not in its caller's.
+    /// How long a message that must not be dropped waits for a stalled link to take 64 KiB before
+    /// the link is closed (and dialled again), in milliseconds, at least 1. 1000 by default, as
+    /// long as the lease: Zenoh does not give a link up while somebody waits for it, so that this
+    /// is what an outage costs at most. Links below half a megabit a second need more. It waits in
+    /// a thread of the network's, not in its caller's.
     pub stall_millis_max: u64,
+    /// How long connecting and the handshake of a link may take before they are begun anew, in
+    /// milliseconds, 100 to 60,000. 1500 by default: into a link that is cut, systems repeat their
+    /// first packet ever more seldom.
+    pub open_millis_max: u64,
     /// After how long without a sign of life a link is given up, in milliseconds, 100 to 60,000.
     /// 1000 by default. Signs of life are sent four times as often.
     pub lease_millis: u64,
@@ -123,7 +129,8 @@ impl Default for ZenohConfig {
             gossip: Gossip::On,
             retry_first_millis: 100,
             retry_longest_millis: 400,
-            stall_millis_max: 5_000,
+            stall_millis_max: 1_000,
+            open_millis_max: 1_500,
             lease_millis: 1_000,
             heartbeat_millis: 200,
             shared_memory: SharedMemory::default(),
@@ -209,7 +216,7 @@ impl ZenohConfig {
         }
     }
 
-    fn ranges(&self) -> [Range; 9] {
+    fn ranges(&self) -> [Range; 10] {
         let range = |field, got, least, most| Range {
             field,
             got,
@@ -242,6 +249,7 @@ impl ZenohConfig {
                 u64::MAX,
             ),
             range("stall_millis_max", self.stall_millis_max, 1, 3_600_000),
+            range("open_millis_max", self.open_millis_max, 100, 60_000),
             range("lease_millis", self.lease_millis, 100, 60_000),
             range(
                 "heartbeat_millis",
@@ -290,7 +298,12 @@ fn refuse(endpoint: &str, reason: impl Into<String>) -> ConfigError {
     }
 }
 
-fn check_endpoint(endpoint: &str) -> Result<(), ConfigError> {
+/// Checks a text that shall be an endpoint, such as `tcp/127.0.0.1:7447`, by itself: whether it
+/// fits a configuration is [`ZenohConfig::check`]'s to say.
+///
+/// # Errors
+/// [`ConfigError::Endpoint`] saying what is wrong with it.
+pub fn check_endpoint(endpoint: &str) -> Result<(), ConfigError> {
     let Some((protocol, address)) = endpoint.split_once('/') else {
         return Err(refuse(endpoint, "no slash between protocol and address"));
     };

@@ -1,8 +1,9 @@
 //! A publisher's last messages, for whoever subscribes later.
 //!
-//! Readers are Zenoh's advanced subscribers, and so this answers what an advanced publisher's
-//! cache answers, under the key that its would have. It is not Zenoh's own because that one caches
-//! when a message is sent: ours may still wait in a lane then, and must survive its session.
+//! It answers what the cache of Zenoh's advanced publishers answers, under the key that theirs
+//! would have, so that advanced subscribers of other programs can ask it. It is not Zenoh's own
+//! because that one caches when a message is sent: ours may still wait in a lane then, and must
+//! survive its session.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,13 +1,22 @@
 //! The transport traits over Zenoh.
 //!
-//! One session with explicit endpoints: nothing is scouted by multicast, a lost peer is dialled
-//! again for ever with bounded back-off, and what Zenoh receives goes straight into the bounded
-//! ring of its reader. A message's header travels as the sample's attachment, its payload as the
-//! sample's payload.
+//! One session with explicit endpoints: nothing is scouted by multicast, and a lost peer is dialled
+//! again for ever with bounded back-off. A message's header travels as the sample's attachment, its
+//! payload as the sample's payload: in a packet, or large ones through shared memory.
+//!
+//! - What comes is checked for its size and goes straight into its reader's ring. A payload stays
+//!   in Zenoh's buffer; it is read there, or copied once by its reader.
+//! - What classes that drop put is handed to Zenoh by the caller, which returns at once. What may
+//!   wait for a link waits in a bounded queue with a thread of its own. The two never share a
+//!   priority of Zenoh's, whose queues are locked by whoever waits in them.
+//! - Lossless readers that lag ask their publishers to stop.
+//! - A heartbeat goes where the data goes. Where it stops though the link looks alive, the session
+//!   is opened anew and everything declared again.
+//! - Last messages are kept and asked for in the form of Zenoh's advanced publishers and
+//!   subscribers, so that other programs take part in it.
 //!
 //! It never shows a type of Zenoh in its interface, never runs a reader's code on a receiving
-//! thread, and never uses Zenoh's own queues towards readers, which hold the receiving thread up
-//! when they are full.
+//! thread nor holds one up, and never uses Zenoh's own queues towards readers, which do.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -31,6 +40,7 @@ mod config;
 mod flow;
 mod history;
 mod lanes;
+mod late;
 mod network;
 mod payload;
 mod peers;
@@ -45,6 +55,7 @@ mod watch;
 
 pub use config::{
     ConfigError, Gossip, Mode, PeerCertificates, SharedMemory, SharedMemoryMode, Tls, ZenohConfig,
+    check_endpoint,
 };
 pub use network::{ZenohError, ZenohNetwork};
 pub use peers::{Counters, Peer, PeerLink};

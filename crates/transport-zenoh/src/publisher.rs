@@ -24,8 +24,6 @@ use crate::session::{Declared, Shared};
 const DIRECT_BYTES_MAX: usize = 8 * 64 * 1024;
 /// How urgent such messages are to Zenoh.
 const BULK: Priority = Priority::DataLow;
-/// How long a lossless publisher holds its caller before it gives the message back.
-pub(crate) const LOSSLESS_HOLD: Duration = Duration::from_secs(1);
 
 /// By which lane messages of a stream go to Zenoh, and how urgent they are to it then; `None`
 /// where they are handed over by the caller itself.
@@ -124,16 +122,15 @@ impl Speaker {
     /// Counts a message, and keeps it for whoever subscribes later; whether it has to be sent too.
     ///
     /// It is kept before it is sent, or whoever subscribes in between would miss it. It is not sent
-    /// where nobody listens: what still waits in a lane when somebody comes would be put before
-    /// what that one may have.
+    /// where nobody listens: on its way through a lane or a router it would meet somebody who
+    /// subscribed after it was put, and come before what that one may have.
     fn keep(&self, message: &EncodedMessage, sequence: u32) -> bool {
         self.next_sequence
             .store(sequence.wrapping_add(1), Ordering::Relaxed);
-        let Some(history) = &self.history else {
-            return true;
-        };
-        let message = message.clone();
-        history.keep(Kept { message, sequence });
+        if let Some(history) = &self.history {
+            let message = message.clone();
+            history.keep(Kept { message, sequence });
+        }
         self.is_heard.load(Ordering::Acquire) || self.has_subscribers()
     }
 
@@ -323,10 +320,16 @@ impl ZenohPublisher {
     ) -> PutOutcome {
         let speaker = &self.speaker;
         let is_lossless = speaker.qos.delivery() == Delivery::Lossless;
+        // A live one knows at once.
+        let hold = if is_lossless {
+            speaker.qos.put_wait_max()
+        } else {
+            Duration::ZERO
+        };
         if speaker.shared.is_closed() {
             return speaker.not_taken();
         }
-        if is_lossless && !speaker.shared.flow.wait(&speaker.is_stopped, LOSSLESS_HOLD) {
+        if is_lossless && !speaker.shared.flow.wait(&speaker.is_stopped, hold) {
             return PutOutcome::Shed;
         }
         if self.lane.is_none() {
@@ -347,11 +350,6 @@ impl ZenohPublisher {
             message: message.clone(),
             sequence,
             expiry,
-        };
-        let hold = if is_lossless {
-            LOSSLESS_HOLD
-        } else {
-            Duration::ZERO
         };
         let refusal = match lane.push(Box::new(job), hold) {
             Ok(()) => return PutOutcome::Sent,

@@ -16,6 +16,9 @@ const BEAT_PREFIX: &str = "@sedge/beat/";
 /// Signs of life that may be lost before a peer counts as silent.
 const BEATS_LOST_MAX: u32 = 4;
 
+/// Sessions that are remembered for the peers that they are of.
+const SESSIONS_MAX: usize = 256;
+
 struct State {
     heartbeat: Heartbeat,
     now: Stamp,
@@ -120,7 +123,6 @@ impl Pulse {
         self.ears.clear();
         let mut state = lock(&self.state);
         let now = state.now;
-        state.peers.clear();
         state.heartbeat.reopened(now);
     }
 }
@@ -139,19 +141,22 @@ impl State {
     /// A peer is connected while there is a link to a session of its. Who never said a beat is
     /// no peer of ours but somebody else's program, and is not judged.
     fn judge_links(&mut self, linked: &BTreeSet<String>) {
-        let gone: BTreeSet<AgentName> = self
+        if self.peers.len() > SESSIONS_MAX {
+            // Those that are gone come back as other ones, mostly.
+            self.peers.retain(|session, _| linked.contains(session));
+        }
+        let there: BTreeSet<&AgentName> = self
             .peers
             .iter()
-            .filter(|(session, _)| !linked.contains(*session))
-            .map(|(_, peer)| peer.clone())
+            .filter(|(session, _)| linked.contains(*session))
+            .map(|(_, peer)| peer)
             .collect();
-        self.peers.retain(|session, _| linked.contains(session));
-        let there: BTreeSet<&AgentName> = self.peers.values().collect();
-        for peer in gone.iter().filter(|peer| !there.contains(peer)) {
-            self.heartbeat.disconnect(peer);
-        }
-        for peer in there {
-            self.heartbeat.connect(peer, self.now);
+        for peer in self.peers.values() {
+            if there.contains(peer) {
+                self.heartbeat.connect(peer, self.now);
+            } else {
+                self.heartbeat.disconnect(peer);
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Subscribers: a receiving thread checks sizes and enqueues; nothing else.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,12 +7,11 @@ use sedge_oni::limits::{HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use sedge_oni::{EncodedMessage, Key, KeyPattern};
 use sedge_transport::{Delivery, Qos, Received, RingReader, RingWriter, Subscriber, Wake};
 use zenoh::Wait as _;
+use zenoh::qos::CongestionControl;
 use zenoh::sample::{Sample, SampleKind};
-use zenoh::session::EntityGlobalId;
-use zenoh_ext::{AdvancedSubscriber, AdvancedSubscriberBuilderExt as _, HistoryConfig};
 
-use crate::backlog::Backlog;
-use crate::history::HISTORY_WAIT;
+use crate::backlog::{Backlog, Source};
+use crate::late::{LateJoiner, Watching};
 use crate::payload;
 use crate::session::{Declared, Shared};
 
@@ -25,13 +23,7 @@ pub(crate) struct Intake {
     target: Target,
     /// The key that came last; most come again.
     last_key: Mutex<Option<Key>>,
-    /// Which message of each publisher with a history came last. A session that is opened anew is
-    /// given the history once more.
-    last_sequences: Option<Mutex<HashMap<EntityGlobalId, u32>>>,
 }
-
-/// Publishers whose last message is remembered; of further ones a history may come twice.
-const SEQUENCES_MAX: usize = 1024;
 
 /// Where what came goes.
 enum Target {
@@ -44,9 +36,6 @@ enum Target {
 impl Intake {
     /// Runs on Zenoh's receiving thread, or on that of a publisher of the same session.
     fn receive(&self, sample: &Sample) {
-        if !self.is_new(sample) {
-            return;
-        }
         let arrival = self.clock.now();
         let Some((key, message)) = self.message(sample) else {
             crate::session::refuse(&self.refused, &self.drops, sample.key_expr().as_str());
@@ -62,28 +51,8 @@ impl Intake {
             Target::Live(ring) => {
                 ring.offer(received);
             }
-            Target::Lossless(backlog) => backlog.push(received),
+            Target::Lossless(backlog) => backlog.push(received, source(sample)),
         }
-    }
-
-    fn is_new(&self, sample: &Sample) -> bool {
-        let (Some(last), Some(source)) = (&self.last_sequences, sample.source_info()) else {
-            return true;
-        };
-        let (id, sequence) = (source.source_id(), source.source_sn());
-        let mut sequences = last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = sequences.get_mut(id) {
-            // They count up and begin again at 0; what is far ahead is behind.
-            let is_new = sequence.wrapping_sub(*last).wrapping_sub(1) < u32::MAX / 2;
-            if is_new {
-                *last = sequence;
-            }
-            return is_new;
-        }
-        if sequences.len() < SEQUENCES_MAX {
-            sequences.insert(*id, sequence);
-        }
-        true
     }
 
     /// The message in a sample; sizes are checked before anything is copied.
@@ -109,43 +78,51 @@ impl Intake {
     }
 }
 
+/// Lossless publishers have a priority of their own, and never drop; see `lane_of` of publishers.
+fn source(sample: &Sample) -> Source {
+    let is_patient = sample.congestion_control() == CongestionControl::Block;
+    if is_patient && sample.priority() == zenoh::qos::Priority::Background {
+        Source::Lossless
+    } else {
+        Source::Live
+    }
+}
+
 /// A subscriber as its session knows it.
 pub(crate) struct Listener {
     pattern: KeyPattern,
-    qos: Qos,
     intake: Arc<Intake>,
+    /// Where a history is wanted.
+    late: Option<Arc<LateJoiner>>,
     ear: Mutex<Option<Ear>>,
 }
 
 /// What a session gave a subscriber; undeclared when dropped.
-enum Ear {
-    Plain {
-        _subscriber: zenoh::pubsub::Subscriber<()>,
-    },
-    WithHistory {
-        _subscriber: AdvancedSubscriber<()>,
-    },
+struct Ear {
+    _subscriber: zenoh::pubsub::Subscriber<()>,
+    _late: Option<Watching>,
 }
 
 impl Declared for Listener {
     fn declare(&self, session: &zenoh::Session) -> zenoh::Result<()> {
-        let intake = Arc::clone(&self.intake);
-        let plain = session
-            .declare_subscriber(self.pattern.as_str().to_string())
-            .callback(move |sample| intake.receive(&sample));
-        let ear = if self.qos.history() == 0 {
-            Ear::Plain {
-                _subscriber: plain.wait()?,
+        let pattern = self.pattern.as_str().to_string();
+        let builder = session.declare_subscriber(pattern);
+        let (subscriber, late) = match &self.late {
+            None => {
+                let intake = Arc::clone(&self.intake);
+                let plain = builder.callback(move |sample| intake.receive(&sample));
+                (plain.wait()?, None)
             }
-        } else {
-            // Those that come back after an outage count as late: what they put meanwhile comes.
-            let wanted = HistoryConfig::default()
-                .max_samples(self.qos.history())
-                .detect_late_publishers();
-            let advanced = plain.history(wanted).query_timeout(HISTORY_WAIT);
-            Ear::WithHistory {
-                _subscriber: advanced.wait()?,
+            Some(joiner) => {
+                let taker = Arc::clone(joiner);
+                let subscriber = builder.callback(move |sample| taker.take(sample)).wait()?;
+                // Those that come back after an outage are late too: what they put meanwhile comes.
+                (subscriber, Some(joiner.declare(session)?))
             }
+        };
+        let ear = Ear {
+            _subscriber: subscriber,
+            _late: late,
         };
         *self.ear.lock().unwrap_or_else(PoisonError::into_inner) = Some(ear);
         Ok(())
@@ -192,12 +169,17 @@ impl ZenohSubscriber {
             refused: Arc::clone(&shared.refused),
             target,
             last_key: Mutex::default(),
-            last_sequences: (qos.history() > 0).then(Mutex::default),
         };
+        let intake = Arc::new(intake);
+        let late = (qos.history() > 0).then(|| {
+            let intake = Arc::clone(&intake);
+            let deliver = Box::new(move |sample: &Sample| intake.receive(sample));
+            Arc::new(LateJoiner::new(shared, pattern, qos.history(), deliver))
+        });
         let listener = Listener {
             pattern: pattern.clone(),
-            qos,
-            intake: Arc::new(intake),
+            intake,
+            late,
             ear: Mutex::default(),
         };
         Self {

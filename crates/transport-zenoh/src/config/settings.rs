@@ -82,6 +82,14 @@ impl ZenohConfig {
         });
         let sample_bytes = HEADER_BYTES_MAX + PAYLOAD_BYTES_MAX + SAMPLE_OVERHEAD_BYTES;
         vec![
+            (
+                "transport/unicast/open_timeout",
+                json!(self.open_millis_max),
+            ),
+            (
+                "transport/unicast/accept_timeout",
+                json!(self.open_millis_max),
+            ),
             ("transport/link/tx/lease", json!(self.lease_millis)),
             ("transport/link/tx/keep_alive", json!(KEEP_ALIVES)),
             ("transport/link/tx/queue/size", queue_sizes),

@@ -97,3 +97,23 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
     }
     panic!("expected {what} within {PATIENCE:?}");
 }
+
+/// A session of somebody else's program.
+fn plain_zenoh(near: &ZenohNetwork) -> zenoh::Session {
+    use zenoh::Wait as _;
+    let mut config = zenoh::Config::default();
+    let endpoints = format!("[{:?}]", near.locators()[0]);
+    for (key, value) in [
+        ("scouting/multicast/enabled", "false"),
+        ("listen/endpoints", "[]"),
+        ("connect/endpoints", &endpoints),
+        (
+            "connect/retry",
+            "{ period_init_ms: 20, period_max_ms: 100 }",
+        ),
+        ("timestamping/enabled", "true"),
+    ] {
+        config.insert_json5(key, value).unwrap();
+    }
+    zenoh::open(config).wait().unwrap()
+}

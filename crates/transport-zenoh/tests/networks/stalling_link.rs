@@ -21,8 +21,12 @@ impl Gate {
         );
     }
 
-    fn set(&self, shut: bool) {
-        *self.is_shut.lock().unwrap() = shut;
+    fn shut(&self) {
+        *self.is_shut.lock().unwrap() = true;
+    }
+
+    fn open(&self) {
+        *self.is_shut.lock().unwrap() = false;
         self.changed.notify_all();
     }
 }
@@ -43,7 +47,10 @@ impl StallingLink {
         // Ends with the process: nobody closes the listener.
         std::thread::spawn(move || {
             for near in listener.incoming() {
-                let (near, far) = (near.unwrap(), TcpStream::connect(target).unwrap());
+                // Nobody may be there for a while: then the caller finds nobody either.
+                let (Ok(near), Ok(far)) = (near, TcpStream::connect(target)) else {
+                    continue;
+                };
                 pump(
                     near.try_clone().unwrap(),
                     far.try_clone().unwrap(),
@@ -60,11 +67,11 @@ impl StallingLink {
     }
 
     pub(crate) fn stall(&self) {
-        self.gate.set(true);
+        self.gate.shut();
     }
 
     pub(crate) fn go_on(&self) {
-        self.gate.set(false);
+        self.gate.open();
     }
 }
 

@@ -11,20 +11,22 @@ use zenoh::Wait as _;
 use crate::stalling_link::StallingLink;
 use crate::{dialling, listening, open, wait_until};
 
-/// Nothing gives the link up within the test.
-fn patient(config: ZenohConfig) -> ZenohConfig {
+/// Longer than any test takes: nothing gives the link up.
+const PATIENT_MILLIS: u64 = 10_000;
+
+fn patient(config: ZenohConfig, millis: u64) -> ZenohConfig {
     ZenohConfig {
-        lease_millis: 60_000,
-        stall_millis_max: 60_000,
+        lease_millis: millis,
+        stall_millis_max: millis,
         ..config
     }
 }
 
 /// Two networks with a link between them that can be stalled.
-fn stallable() -> (ZenohNetwork, ZenohNetwork, StallingLink) {
-    let near = open(&patient(listening()));
+fn stallable(millis: u64) -> (ZenohNetwork, ZenohNetwork, StallingLink) {
+    let near = open(&patient(listening(), millis));
     let link = StallingLink::to(&near.locators()[0]);
-    let far = open(&patient(dialling(&link.locator())));
+    let far = open(&patient(dialling(&link.locator()), millis));
     far.wait_for_peers(1, PATIENCE).unwrap();
     (near, far, link)
 }
@@ -50,7 +52,7 @@ fn of_bytes(number: u32, n_bytes: usize) -> EncodedMessage {
 /// for that long with every put.
 #[test]
 fn no_caller_waits_for_a_stalled_link() {
-    let (near, far, link) = stallable();
+    let (near, far, link) = stallable(PATIENT_MILLIS);
     let deep = |class| Qos::of(class).with_depth(4_096);
     let mut stops = Listener::new(&far, "oni/*/*/*/stop", deep(QosClass::Safety));
     let _others = Listener::new(&far, "oni/**", Qos::of(QosClass::State));
@@ -100,14 +102,15 @@ fn no_caller_waits_for_a_stalled_link() {
     }
 }
 
+const N_PICTURES: u32 = 1_000;
+
 #[test]
 fn of_pictures_that_wait_the_newest_is_sent() {
-    let (near, far, link) = stallable();
+    let (near, far, link) = stallable(PATIENT_MILLIS);
     let qos = Qos::of(QosClass::Image).with_depth(4_096);
     let mut listener = Listener::new(&far, "oni/**", qos);
     let mut camera = heard(&near, "front", QosClass::Image);
     link.stall();
-    const N_PICTURES: u32 = 1_000;
     for number in 0..N_PICTURES {
         assert_eq!(camera.put(&of_bytes(number, 60_000)), PutOutcome::Sent);
     }
@@ -137,18 +140,7 @@ struct Imitation {
 
 impl Imitation {
     fn new(near: &ZenohNetwork) -> Self {
-        let mut config = zenoh::Config::default();
-        let endpoints = format!("[{:?}]", near.locators()[0]);
-        config
-            .insert_json5("scouting/multicast/enabled", "false")
-            .unwrap();
-        config.insert_json5("listen/endpoints", "[]").unwrap();
-        config
-            .insert_json5("connect/endpoints", &endpoints)
-            .unwrap();
-        let retry = "{ period_init_ms: 20, period_max_ms: 100 }";
-        config.insert_json5("connect/retry", retry).unwrap();
-        let session = zenoh::open(config).wait().unwrap();
+        let session = crate::plain_zenoh(near);
         Self { session }
     }
 
