@@ -47,7 +47,7 @@ While it runs it takes orders, one a line, on standard input:
 `forward` is from who dials the link to whom it dials. Each order that is taken is answered with a
 line. The end of standard input ends nothing, unless --until-stdin-ends says so.
 
-A link file has the same keys with `_` for `-`: connect = \"tcp/10.0.0.7:7447\", loss = \"5%\", ..")]
+A link file has the same keys with `_` for `-`: connect = \"tcp/10.0.0.7:7447\", loss = \"5%\"")]
 pub struct LinkArgs {
     /// A link file (TOML); what is typed here overrides what it says.
     #[arg(long, value_name = "LINK.toml")]
