@@ -77,30 +77,36 @@ class Subscription:
         """The next message, or None when there is none in time.
 
         Meeting a schema that is not the reader's own asks the sender for it first, which may take
-        two seconds, once for each key and schema.
+        two seconds, once for each key and schema. A message that comes twice in a row is given
+        once: a history may bring again what has just come.
 
         Raises:
             OniError: if the next message is broken or not for this reader's schema. The one
                 after it can be received all the same.
         """
         end = time.monotonic() + timeout_secs
-        while (sample := self._subscriber.try_recv()) is None:
+        while True:
+            sample = self._subscriber.try_recv()
+            if sample is not None and (received := self._read(sample)) is not None:
+                return received
             if time.monotonic() >= end:
                 return None
-            time.sleep(_POLL_SECS)
-        return self._read(sample)
+            if sample is None:
+                time.sleep(_POLL_SECS)
 
     def close(self) -> None:
         """Stops listening."""
         self._subscriber.undeclare()
 
-    def _read(self, sample: zenoh.Sample) -> Received:
+    def _read(self, sample: zenoh.Sample) -> Received | None:
+        """The message in a sample, or None if it is the one before once more."""
         key = Key.parse(str(sample.key_expr))
         if sample.attachment is None:
             raise OniError("bad-protobuf", str(key), "an attachment with the header", "none")
         # Zenoh's buffers have no Python view: this is the one copy, and numpy reads it in place.
         message = Message.decode(sample.attachment.to_bytes(), sample.payload.to_bytes())
-        self._count(key, message.header)
+        if not self._is_new(key, message.header):
+            return None
         schema = self._schema or built_in().get(key.message_type)
         if schema is None:
             expected = "a message type of this package"
@@ -111,13 +117,15 @@ class Subscription:
         schema.check(message)
         return Received(key, message)
 
-    def _count(self, key: Key, header: Header) -> None:
+    def _is_new(self, key: Key, header: Header) -> bool:
+        """Counts a message, and says whether it is another one than the newest before it."""
         sender = (key, header.agent, header.epoch)
         expected = self._next_sequences.get(sender, header.sequence)
         self.n_received += 1
         self.n_lost += max(header.sequence - expected, 0)
         self.n_late += header.sequence < expected
         _remember(self._next_sequences, sender, max(header.sequence + 1, expected))
+        return header.sequence != expected - 1
 
     def _meet(self, key: Key, schema: Schema, message: Message) -> None:
         """First contact with a schema on a key; what was decided then holds on."""
