@@ -19,7 +19,7 @@ const EXERCISED: &[(&str, &str, &str)] = &[
         "cargo test --workspace --locked",
     ),
     (".ci/run", ".ci/run", "step \"format\""),
-    ("sedge list", BUS_TESTS, "robot.json(&[\"list\"])"),
+    ("sedge list", BUS_TESTS, "robot.json(&[\"list\""),
     (
         "sedge echo 'oni/*/*/model.belief/**'",
         BUS_TESTS,

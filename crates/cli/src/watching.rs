@@ -193,8 +193,8 @@ pub(crate) fn nothing_under(pattern: &KeyPattern, span: TimeSpan) -> String {
 pub(crate) fn say_foreign(n: u64) {
     if n > 0 {
         eprintln!(
-            "warning: {n} samples under these keys are no ONI messages: they have no header, or are \
-             beyond the limits"
+            "warning: {n} samples under these keys are no ONI messages: they have no header, or \
+             are beyond the limits"
         );
     }
 }

@@ -17,8 +17,8 @@ Examples:
   sedge hz --for 5s --json
 
 Without --for or --n it goes on until ctrl-c and prints once a second. Gaps are between arrivals
-here; losses are counted from the senders' sequence numbers. Hz is the mean from the first message to
-the last; recent Hz that of the last 4 s at most, which shows a stream that stops.")]
+here; losses are counted from the senders' sequence numbers. Hz is the mean from the first message
+to the last; recent Hz that of the last 4 s at most, which shows a stream that stops.")]
 pub struct HzArgs {
     /// Which streams, and for how long.
     #[command(flatten)]
