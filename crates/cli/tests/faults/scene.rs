@@ -19,6 +19,9 @@ use crate::orders::{Heard, Order, Said, Spoke};
 use crate::process::Process;
 use crate::speaker::SpeakerConfig;
 
+/// For how long messages flow before and after a fault.
+const AROUND: Duration = Duration::from_secs(1);
+
 /// `sedge` itself.
 fn sedge() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_sedge"))
@@ -190,7 +193,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// With a link over this protocol; messages flow when it returns.
+    /// With a link over this protocol; messages have been flowing for a while when it returns.
     pub(crate) fn set(protocol: &str, config: &SpeakerConfig) -> Self {
         let listen = ["tcp/127.0.0.1:0", "udp/127.0.0.1:0"];
         let router = Router::start(&listen);
@@ -207,12 +210,14 @@ impl Scene {
             listener,
         };
         scene.listener.hears_after(now());
+        let_pass(AROUND);
         scene
     }
 
-    /// Ends the speaking, once the listener has the last message, and compares the counts with
-    /// the truth.
+    /// Lets messages flow for a while, ends the speaking, and compares the counts with the truth
+    /// once the listener has the last message.
     pub(crate) fn settle(&mut self) -> Account {
+        let_pass(AROUND);
         self.speaker.order(Order::Rate { hz: 0.0 });
         let spoke = self.speaker.spoke();
         self.listener.hears_until(spoke.given - 1);
