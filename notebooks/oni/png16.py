@@ -60,8 +60,8 @@ def _essence(data: bytes, shape: tuple[int, int]) -> tuple[bytes, bytes]:
             if parts and kind_before != b"IDAT":
                 raise ValueError(f"expected IDAT chunks in a row, got {kind_before!r} between")
             parts.append(content)
-        elif kind != b"IEND" and not kind[0] & _ANCILLARY:
-            raise ValueError(f"expected IDAT, IEND or an ancillary chunk, got {kind!r}")
+        elif kind == b"acTL" or (kind != b"IEND" and not kind[0] & _ANCILLARY):
+            raise ValueError(f"expected IDAT, IEND or an ancillary chunk but acTL, got {kind!r}")
     if position != len(data):
         raise ValueError(f"expected nothing after IEND, got {len(data) - position} bytes")
     return head, b"".join(parts)

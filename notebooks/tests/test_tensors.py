@@ -136,6 +136,8 @@ def test_png_comes_back_and_ancillary_chunks_are_ignored() -> None:
     extra = png16._chunk(b"tEXt", b"a\0b")
     for ancillary in (extra, extra[:-1] + b"?"):
         assert (png16.decode(data[:33] + ancillary + data[33:], (3, 4)) == pixels).all()
+    with pytest.raises(ValueError, match="acTL"):
+        png16.decode(data[:33] + png16._chunk(b"acTL", bytes(8)) + data[33:], (3, 4))
     with pytest.raises(ValueError, match="empty IEND"):
         png16.decode(data[:-12] + png16._chunk(b"IEND", b"a"), (3, 4))
 
