@@ -414,6 +414,23 @@ mod tests {
     }
 
     #[test]
+    fn what_makes_no_link_is_a_matter_of_usage() {
+        let check = |text: &str, expected: &str| {
+            let args = LinkArgs {
+                config: None,
+                settings: settings(text),
+                until_stdin_ends: false,
+                json: false,
+            };
+            let error = run(&args, &mut Vec::new()).unwrap_err();
+            assert!(error.is::<UsageError>(), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
+        };
+        check("connect = 'tcp/127.0.0.1:0'", "expected a port to dial");
+        check("connect = 'tcp/a:1'\nlisten = 'udp/b:1'", "one protocol");
+    }
+
+    #[test]
     fn events_read_as_lines_of_text_and_json() {
         let check = |news: RelayNews, text: &str, json: &str| {
             let event = LinkEvent::of(Stamp::ZERO, news);
