@@ -6,7 +6,7 @@
 //! survive its session.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sedge_oni::{EncodedMessage, Key};
@@ -28,8 +28,23 @@ pub(crate) struct Kept {
 
 /// The last messages of one publisher, oldest first.
 pub(crate) struct History {
-    kept: Mutex<VecDeque<Kept>>,
+    state: Mutex<State>,
     depth: usize,
+}
+
+#[derive(Default)]
+struct State {
+    kept: VecDeque<Kept>,
+    /// The last message that no longer waits for its turn.
+    handed_on: Option<u32>,
+}
+
+impl State {
+    fn hand_on(&mut self, sequence: u32) {
+        if self.handed_on.is_none_or(|last| is_after(sequence, last)) {
+            self.handed_on = Some(sequence);
+        }
+    }
 }
 
 /// What a session keeps declared for a history.
@@ -42,30 +57,55 @@ pub(crate) struct Cache {
 impl History {
     pub(crate) fn new(depth: usize) -> Self {
         Self {
-            kept: Mutex::default(),
+            state: Mutex::default(),
             depth,
         }
     }
 
-    /// Keeps a message, at the cost of the oldest.
-    pub(crate) fn keep(&self, kept: Kept) {
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() == self.depth {
-            all.pop_front();
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a message, at the cost of the oldest; whether it has to be sent too, as `must_go`
+    /// says. One that has not is for answers at once: nobody may subscribe in between.
+    pub(crate) fn keep(&self, kept: Kept, must_go: impl FnOnce() -> bool) -> bool {
+        let mut state = self.lock();
+        let sequence = kept.sequence;
+        if state.kept.len() == self.depth {
+            state.kept.pop_front();
         }
-        all.push_back(kept);
+        state.kept.push_back(kept);
+        let must_go = must_go();
+        if !must_go {
+            state.hand_on(sequence);
+        }
+        must_go
+    }
+
+    /// A message is about to be sent: those who subscribe from now on may miss it, and get it as
+    /// an answer. Until then they get it when it is sent, after those that wait before it; an
+    /// answer would overtake these, and they would count as old.
+    pub(crate) fn hand_on(&self, sequence: u32) {
+        self.lock().hand_on(sequence);
     }
 
     /// Forgets a message again, if it is the last one; the oldest that went for it stays lost.
     pub(crate) fn take_back(&self, sequence: u32) {
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        all.pop_back_if(|last| last.sequence == sequence);
+        let mut state = self.lock();
+        state.kept.pop_back_if(|last| last.sequence == sequence);
     }
 
     fn last(&self, n_max: usize) -> Vec<Kept> {
-        let all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let skipped = all.len().saturating_sub(n_max);
-        all.iter().skip(skipped).cloned().collect()
+        let state = self.lock();
+        let Some(handed_on) = state.handed_on else {
+            return Vec::new();
+        };
+        let waiting = |kept: &&Kept| is_after(kept.sequence, handed_on);
+        let n_waiting = state.kept.iter().rev().take_while(waiting).count();
+        let n_sent = state.kept.len() - n_waiting;
+        let skipped = n_sent.saturating_sub(n_max);
+        let sent = state.kept.iter().take(n_sent);
+        sent.skip(skipped).cloned().collect()
     }
 
     pub(crate) fn declare(
@@ -138,6 +178,11 @@ fn sequence_range(text: &str) -> (u32, u32) {
     (first.parse().unwrap_or(0), last.parse().unwrap_or(u32::MAX))
 }
 
+/// Numbers count up and begin again at 0; what is more than half of them ahead is behind.
+pub(crate) fn is_after(sequence: u32, last: u32) -> bool {
+    sequence != last && sequence.wrapping_sub(last) < u32::MAX / 2
+}
+
 /// The lane that answers go over: requests are as urgent as parameters.
 pub(crate) const ANSWERS: LaneName = LaneName {
     priority: Priority::InteractiveLow,
@@ -145,3 +190,45 @@ pub(crate) const ANSWERS: LaneName = LaneName {
 };
 /// How long an asker waits for the last messages of publishers that do not answer.
 pub(crate) const HISTORY_WAIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sedge_oni::AlignedBytes;
+
+    #[test]
+    fn numbers_that_begin_again_are_after_those_before() {
+        assert!(is_after(1, 0) && is_after(0, u32::MAX) && is_after(7, u32::MAX - 7));
+        assert!(!is_after(0, 0) && !is_after(0, 1) && !is_after(u32::MAX, 0));
+    }
+
+    fn keep(history: &History, sequence: u32, must_go: bool) {
+        let message = EncodedMessage::new([0; 4], AlignedBytes::copy_of(&[]));
+        let kept = Kept { message, sequence };
+        assert_eq!(history.keep(kept, || must_go), must_go);
+    }
+
+    fn last(history: &History, n_max: usize) -> Vec<u32> {
+        let kept = history.last(n_max);
+        kept.iter().map(|kept| kept.sequence).collect()
+    }
+
+    #[test]
+    fn what_waits_to_be_sent_is_no_answer_yet() {
+        let history = History::new(3);
+        keep(&history, u32::MAX, true);
+        assert!(last(&history, 9).is_empty());
+        keep(&history, 0, true);
+        history.hand_on(u32::MAX);
+        assert_eq!(last(&history, 9), [u32::MAX]);
+        history.hand_on(0);
+        keep(&history, 1, true);
+        history.take_back(1);
+        assert_eq!(last(&history, 1), [0]);
+        keep(&history, 1, false);
+        assert_eq!(last(&history, 2), [0, 1], "what is not sent is one at once");
+        history.hand_on(0);
+        keep(&history, 2, true);
+        assert_eq!(last(&history, 9), [0, 1], "the oldest made room");
+    }
+}

@@ -4,17 +4,18 @@
 //! count publishers without sequence numbers by the stamps of their sessions, across keys, and
 //! drop what one priority lets overtake another; and they ask from the receiving thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sedge_oni::{Key, KeyPattern};
+use sedge_transport::{DropPlace, DropReason};
 use zenoh::Wait as _;
 use zenoh::handlers::CallbackDrop;
 use zenoh::qos::{CongestionControl, Priority};
 use zenoh::query::{ConsolidationMode, QueryTarget, Reply, ReplyKeyExpr};
 use zenoh::sample::{Sample, SampleKind};
 
-use crate::history::HISTORY_WAIT;
+use crate::history::{HISTORY_WAIT, is_after};
 use crate::lanes::Job;
 use crate::session::Shared;
 
@@ -28,6 +29,10 @@ type SourceId = ([u8; 16], u32);
 struct Source {
     /// The last message that was handed on.
     last: Option<u32>,
+    /// The last one that came by itself.
+    last_live: Option<u32>,
+    /// Those that came as answers, and may come by themselves too.
+    answered: BTreeSet<u32>,
     /// Messages that came while older ones were asked for.
     held: BTreeMap<u32, Sample>,
 }
@@ -37,6 +42,31 @@ struct State {
     /// Questions without an answer yet.
     n_asked: usize,
     sources: BTreeMap<SourceId, Source>,
+}
+
+/// How a sample came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Live,
+    Answer,
+}
+
+impl Source {
+    /// Takes note of a message that came; whether it is one that is lost now, because an answer
+    /// overtook it on the link and readers get messages in order.
+    fn note(&mut self, sequence: u32, origin: Origin, depth: usize) -> bool {
+        if origin == Origin::Answer {
+            self.answered.insert(sequence);
+            if self.answered.len() > depth {
+                self.answered.pop_first();
+            }
+            return false;
+        }
+        let is_late = self.last.is_some_and(|last| is_after(last, sequence));
+        let is_new = self.last_live.is_none_or(|last| is_after(sequence, last));
+        self.last_live = Some(sequence);
+        is_late && is_new && !self.answered.contains(&sequence)
+    }
 }
 
 /// Where samples go that are in order and no copies.
@@ -77,8 +107,12 @@ impl LateJoiner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a sample, of now or of before. Runs on a receiving thread.
+    /// Takes a sample that came by itself. Runs on a receiving thread.
     pub(crate) fn take(&self, sample: Sample) {
+        self.take_from(sample, Origin::Live);
+    }
+
+    fn take_from(&self, sample: Sample, origin: Origin) {
         let Some(info) = sample.source_info() else {
             (self.deliver)(&sample);
             return;
@@ -94,6 +128,9 @@ impl LateJoiner {
         // Where one is wanted, the newest is the one.
         let is_asking = state.n_asked > 0 && self.depth > 1;
         let source = state.sources.entry(id).or_default();
+        if source.note(sequence, origin, self.depth) {
+            self.count_overtaken(sample.key_expr().as_str());
+        }
         if source.last.is_some_and(|last| !is_after(sequence, last)) {
             return;
         }
@@ -114,6 +151,13 @@ impl LateJoiner {
             source.last = Some(sequence);
             // Under the lock, or another thread's sample would come in between.
             (self.deliver)(&sample);
+        }
+    }
+
+    fn count_overtaken(&self, key_expr: &str) {
+        if let (Some(shared), Ok(key)) = (self.shared.upgrade(), Key::parse(key_expr)) {
+            let reason = DropReason::Congested;
+            shared.drops.count(&key, DropPlace::Queue, reason);
         }
     }
 
@@ -169,7 +213,7 @@ impl LateJoiner {
                 if let (Some(joiner), Ok(sample)) = (answered.upgrade(), reply.into_result()) {
                     let key = Key::parse(sample.key_expr().as_str());
                     if key.is_ok_and(|key| joiner.pattern.matches(&key)) {
-                        joiner.take(sample);
+                        joiner.take_from(sample, Origin::Answer);
                     }
                 }
             },
@@ -237,18 +281,30 @@ impl Drop for Question {
     }
 }
 
-/// Numbers count up and begin again at 0; what is more than half of them ahead is behind.
-fn is_after(sequence: u32, last: u32) -> bool {
-    sequence != last && sequence.wrapping_sub(last) < u32::MAX / 2
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Hands a message on as [`LateJoiner::take_from`] does where one is wanted; whether it came
+    /// too late.
+    fn take(source: &mut Source, sequence: u32, origin: Origin) -> bool {
+        let is_lost = source.note(sequence, origin, 1);
+        if source.last.is_none_or(|last| is_after(sequence, last)) {
+            source.last = Some(sequence);
+        }
+        is_lost
+    }
+
     #[test]
-    fn numbers_that_begin_again_are_after_those_before() {
-        assert!(is_after(1, 0) && is_after(0, u32::MAX) && is_after(7, u32::MAX - 7));
-        assert!(!is_after(0, 0) && !is_after(0, 1) && !is_after(u32::MAX, 0));
+    fn what_an_answer_overtakes_is_lost_and_what_comes_twice_is_not() {
+        let mut source = Source::default();
+        assert!(!take(&mut source, 1, Origin::Live));
+        assert!(!take(&mut source, 4, Origin::Answer));
+        assert!(take(&mut source, 2, Origin::Live));
+        assert!(take(&mut source, 3, Origin::Live));
+        assert!(!take(&mut source, 3, Origin::Live), "counted once");
+        assert!(!take(&mut source, 4, Origin::Live));
+        assert!(!take(&mut source, 3, Origin::Answer));
+        assert!(!take(&mut source, 5, Origin::Live));
     }
 }

@@ -84,6 +84,13 @@ impl Speaker {
         Some(SourceInfo::new(*identity, sequence))
     }
 
+    /// A message's turn has come.
+    fn hand_on(&self, sequence: u32) {
+        if let Some(history) = &self.history {
+            history.hand_on(sequence);
+        }
+    }
+
     /// Hands a message to Zenoh, as the session was told at the beginning.
     fn send(&self, message: &EncodedMessage, sequence: u32) -> bool {
         let Some(voice) = self.voice() else {
@@ -127,11 +134,14 @@ impl Speaker {
     fn keep(&self, message: &EncodedMessage, sequence: u32) -> bool {
         self.next_sequence
             .store(sequence.wrapping_add(1), Ordering::Relaxed);
-        if let Some(history) = &self.history {
-            let message = message.clone();
-            history.keep(Kept { message, sequence });
+        let is_heard = || self.is_heard.load(Ordering::Acquire) || self.has_subscribers();
+        match &self.history {
+            None => is_heard(),
+            Some(history) => {
+                let message = message.clone();
+                history.keep(Kept { message, sequence }, is_heard)
+            }
         }
-        self.is_heard.load(Ordering::Acquire) || self.has_subscribers()
     }
 
     /// A message that was kept is not sent after all, and may be put again.
@@ -232,6 +242,7 @@ impl Job for Queued {
 
     fn run(self: Box<Self>) {
         let speaker = &self.speaker;
+        speaker.hand_on(self.sequence);
         let now = speaker.shared.clock.now();
         if self.expiry.is_some_and(|expiry| now > expiry) {
             speaker.count(speaker.too_old());
@@ -304,8 +315,11 @@ impl ZenohPublisher {
             return self.enqueue(message, expiry, BULK);
         }
         let sequence = speaker.next_sequence.load(Ordering::Relaxed);
-        let must_go = speaker.keep(message, sequence);
-        if !must_go || speaker.send(message, sequence) {
+        if !speaker.keep(message, sequence) {
+            return PutOutcome::Sent;
+        }
+        speaker.hand_on(sequence);
+        if speaker.send(message, sequence) {
             PutOutcome::Sent
         } else {
             speaker.not_taken()

@@ -96,8 +96,9 @@ fn no_caller_waits_for_a_stalled_link() {
         let came = stops.next_message().message;
         assert!(
             came == of_bytes(number, 60_000),
-            "expected stop {number} of {}",
-            n_sent[0]
+            "expected stop {number} of {}, got {:?}",
+            n_sent[0],
+            came.header()
         );
     }
 }
