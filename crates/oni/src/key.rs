@@ -1,6 +1,7 @@
 //! Key expressions: `oni/<fleet>/<agent>/<message type>/<stream>`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sedge_spacetime::AgentName;
 
@@ -28,9 +29,9 @@ pub enum KeyError {
     },
 }
 
-/// The full name of one stream of messages.
+/// The full name of one stream of messages; cheap to clone, as every message that comes bears one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct Key(Arc<str>);
 
 impl Key {
     /// Of its parts.
@@ -45,9 +46,8 @@ impl Key {
     ) -> Result<Self, KeyError> {
         check_chunk(message_type)?;
         check_chunk(stream)?;
-        Ok(Self(format!(
-            "{ROOT}/{fleet}/{agent}/{message_type}/{stream}"
-        )))
+        let text = format!("{ROOT}/{fleet}/{agent}/{message_type}/{stream}");
+        Ok(Self(text.into()))
     }
 
     /// From its text.
@@ -62,7 +62,7 @@ impl Key {
         match text.split('/').collect::<Vec<_>>().as_slice() {
             [ROOT, chunks @ ..] if chunks.len() == 4 => {
                 chunks.iter().try_for_each(|chunk| check_chunk(chunk))?;
-                Ok(Self(text.to_string()))
+                Ok(Self(text.into()))
             }
             _ => Err(form()),
         }
@@ -164,7 +164,7 @@ impl KeyPattern {
 /// The pattern that only this key matches.
 impl From<&Key> for KeyPattern {
     fn from(key: &Key) -> Self {
-        Self(key.0.clone())
+        Self(key.as_str().to_string())
     }
 }
 

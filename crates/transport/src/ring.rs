@@ -30,6 +30,8 @@ impl From<Received> for Queued {
 
 struct State {
     queue: VecDeque<Queued>,
+    /// How many of them can expire.
+    n_limited: usize,
     dropped: u64,
     is_closed: bool,
 }
@@ -40,6 +42,19 @@ struct Shared {
     wake: Wake,
     clock: Arc<dyn Clock>,
     drops: SharedDrops,
+}
+
+impl State {
+    fn push(&mut self, queued: Queued) {
+        self.n_limited += usize::from(queued.expiry.is_some());
+        self.queue.push_back(queued);
+    }
+
+    fn pop(&mut self) -> Option<Queued> {
+        let queued = self.queue.pop_front()?;
+        self.n_limited -= usize::from(queued.expiry.is_some());
+        Some(queued)
+    }
 }
 
 impl Shared {
@@ -62,6 +77,10 @@ impl Shared {
 
     /// Drops what is past its expiry.
     fn drop_expired(&self, state: &mut State) {
+        if state.n_limited == 0 {
+            return;
+        }
+        let n_before = state.queue.len();
         state.queue.retain(|queued| {
             let is_expired = self.is_expired(queued);
             if is_expired {
@@ -69,6 +88,7 @@ impl Shared {
             }
             !is_expired
         });
+        state.n_limited -= n_before - state.queue.len();
     }
 
     fn too_old(&self) -> DropReason {
@@ -131,6 +151,7 @@ pub fn accounted_ring(
 ) -> (RingWriter, RingReader) {
     let state = State {
         queue: VecDeque::new(),
+        n_limited: 0,
         dropped: 0,
         is_closed: false,
     };
@@ -179,13 +200,13 @@ impl RingWriter {
         }
         let mut offer = Offer::Kept;
         if self.0.is_full(&mut state) {
-            if let Some(oldest) = state.queue.pop_front() {
+            if let Some(oldest) = state.pop() {
                 self.0.count(&oldest, DropReason::Full);
             }
             state.dropped += 1;
             offer = Offer::KeptForOldest;
         }
-        state.queue.push_back(message);
+        state.push(message);
         offer
     }
 
@@ -216,7 +237,7 @@ impl RingWriter {
 impl Subscriber for RingReader {
     fn try_next(&mut self) -> Option<Received> {
         let mut state = self.0.lock();
-        while let Some(queued) = state.queue.pop_front() {
+        while let Some(queued) = state.pop() {
             if !self.0.is_expired(&queued) {
                 return Some(queued.received);
             }
@@ -244,7 +265,10 @@ impl RingReader {
 impl Drop for RingReader {
     fn drop(&mut self) {
         self.close();
-        let unread = std::mem::take(&mut self.0.lock().queue);
+        let mut state = self.0.lock();
+        state.n_limited = 0;
+        let unread = std::mem::take(&mut state.queue);
+        drop(state);
         for queued in &unread {
             self.0.count(queued, DropReason::Closed);
         }

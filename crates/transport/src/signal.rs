@@ -13,8 +13,15 @@ pub fn no_wake() -> Wake {
 
 #[derive(Debug, Default)]
 struct State {
-    is_set: Mutex<bool>,
+    flag: Mutex<Flag>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Flag {
+    is_set: bool,
+    /// How many threads wait: a condition that nobody waits for costs a system call all the same.
+    n_waiting: usize,
 }
 
 /// A flag that one thread waits for and many [`Wake`]s set: one signal serves any number of
@@ -32,8 +39,13 @@ impl Signal {
     pub fn wake(&self) -> Wake {
         let state = Arc::clone(&self.0);
         Arc::new(move || {
-            *state.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            state.changed.notify_all();
+            let mut flag = state.flag.lock().unwrap_or_else(PoisonError::into_inner);
+            flag.is_set = true;
+            let must_notify = flag.n_waiting > 0;
+            drop(flag);
+            if must_notify {
+                state.changed.notify_all();
+            }
         })
     }
 
@@ -42,13 +54,15 @@ impl Signal {
     /// A signal that was set before is seen at once, so nothing is missed between looking and
     /// waiting.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let is_set = self.0.is_set.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .0
-            .changed
-            .wait_timeout_while(is_set, timeout, |is_set| !*is_set);
-        let (mut is_set, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *is_set)
+        let mut flag = self.0.flag.lock().unwrap_or_else(PoisonError::into_inner);
+        if !flag.is_set && !timeout.is_zero() {
+            flag.n_waiting += 1;
+            let changed = &self.0.changed;
+            let waited = changed.wait_timeout_while(flag, timeout, |flag| !flag.is_set);
+            (flag, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            flag.n_waiting -= 1;
+        }
+        std::mem::take(&mut flag.is_set)
     }
 }
 
