@@ -1,7 +1,7 @@
 //! What a lossless reader's ring has no room for yet.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sedge_oni::Key;
@@ -10,6 +10,7 @@ use sedge_transport::{
 };
 
 use crate::flow::Wish;
+use crate::payload;
 use crate::session::Shared;
 
 /// With so many messages or bytes behind the ring, publishers are asked to stop ..
@@ -59,6 +60,10 @@ pub(crate) struct Backlog {
     shared: Weak<Shared>,
     ring: RingWriter,
     state: Mutex<State>,
+    /// Messages behind the ring, or just being put there, and publishers that were stopped: a
+    /// reader that sees none has nothing to do. Set before the ring is offered anything, so that
+    /// one that was refused by a full ring is seen by whoever makes room there.
+    n_open: AtomicUsize,
     /// The ring took something, and the reader was not told yet.
     has_news: Arc<AtomicBool>,
     wake: Wake,
@@ -80,6 +85,7 @@ impl Backlog {
             shared: Arc::downgrade(shared),
             ring,
             state: Mutex::default(),
+            n_open: AtomicUsize::new(0),
             has_news,
             wake,
             drops: shared.drops.clone(),
@@ -118,6 +124,7 @@ impl Backlog {
             to_stop = Some(received.key.clone());
         }
         state.queue.push_back(received);
+        self.note_open(&state);
         self.offer(&mut state);
         drop(state);
         if let Some(key) = to_stop {
@@ -128,11 +135,15 @@ impl Backlog {
 
     /// Called by the reader, which has made room.
     pub(crate) fn fill_ring(&self) {
+        if self.n_open.load(Ordering::Acquire) == 0 {
+            return;
+        }
         let mut state = self.lock();
         self.offer(&mut state);
         let mut to_go = BTreeSet::new();
         if !state.stopped.is_empty() && state.is_low() {
             to_go = std::mem::take(&mut state.stopped);
+            self.note_open(&state);
         }
         drop(state);
         for key in &to_go {
@@ -150,6 +161,12 @@ impl Backlog {
             state.n_bytes = state.n_bytes.saturating_sub(held_bytes(oldest));
             state.queue.pop_front();
         }
+        self.note_open(state);
+    }
+
+    fn note_open(&self, state: &State) {
+        let n_open = state.queue.len() + state.stopped.len();
+        self.n_open.store(n_open, Ordering::Release);
     }
 
     fn tell_reader(&self) {
@@ -194,7 +211,13 @@ impl Backlog {
     }
 }
 
+/// What a message holds of this process's memory. Shared memory is its sender's, and bounded there:
+/// so small on the link, more of it would come before a stop is heard than there may be here.
 fn held_bytes(received: &Received) -> usize {
-    let buffer = received.message.buffer().map_or(0, |_| BUFFER_BYTES);
-    received.message.len_bytes() + buffer
+    let message = &received.message;
+    match message.buffer() {
+        Some(buffer) if payload::is_shared(buffer) => message.header().len(),
+        Some(_) => message.len_bytes() + BUFFER_BYTES,
+        None => message.len_bytes(),
+    }
 }

@@ -26,7 +26,7 @@ pub enum Mode {
     /// Relays between clients, and between clients and peers.
     Router,
     /// Has one connection, to the first of its endpoints that answers, and everybody else behind
-    /// it. When it is opened it tries for three seconds; that nobody answers is an error then.
+    /// it. They are dialled for ever: where nobody answers yet, it waits.
     Client,
 }
 

@@ -36,7 +36,9 @@
 //! ```
 
 mod backlog;
+mod closing;
 mod config;
+mod dial;
 mod flow;
 mod history;
 mod lanes;

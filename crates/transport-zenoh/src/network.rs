@@ -17,7 +17,7 @@ use crate::served::{Answerer, ZenohServed};
 use crate::session::{Declared, Shared};
 use crate::subscriber::ZenohSubscriber;
 use crate::watch::Watch;
-use crate::{ConfigError, ZenohConfig};
+use crate::{ConfigError, Mode, ZenohConfig};
 
 /// Why there is no session, or nobody at its other end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,8 +77,8 @@ pub struct ZenohNetwork {
 
 impl ZenohNetwork {
     /// Opens a session. Returns without waiting for the peers that it dials: they may come later,
-    /// go and come back (see [`ZenohNetwork::wait_for_peers`]); a client alone waits for the first
-    /// of them. Arrivals are stamped, and messages expire, by `clock`.
+    /// go and come back (see [`ZenohNetwork::wait_for_peers`]), a client's router too. Arrivals are
+    /// stamped, and messages expire, by `clock`.
     ///
     /// Must not be called from a single-threaded async runtime: Zenoh would refuse to block it.
     ///
@@ -112,13 +112,18 @@ impl ZenohNetwork {
         Counters::of(&self.shared)
     }
 
-    /// Waits until there are as many peers as endpoints to dial, and at least `n_peers_min`.
+    /// Waits until there are as many peers as endpoints to dial (a client has one of them alone),
+    /// and at least `n_peers_min`.
     ///
     /// # Errors
     /// [`ZenohError::Unreachable`] naming the endpoints when `timeout` passes first.
     pub fn wait_for_peers(&self, n_peers_min: usize, timeout: Duration) -> Result<(), ZenohError> {
         let endpoints = &self.shared.config.connect;
-        let expected = endpoints.len().max(n_peers_min);
+        let n_dialled = match self.shared.config.mode {
+            Mode::Client => 1,
+            Mode::Peer | Mode::Router => endpoints.len(),
+        };
+        let expected = n_dialled.max(n_peers_min);
         loop {
             let got = self.n_peers();
             if got >= expected {

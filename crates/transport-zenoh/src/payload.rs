@@ -34,6 +34,12 @@ impl PayloadBuffer for ZenohPayload {
     }
 }
 
+/// Whether a payload lies in shared memory.
+pub(crate) fn is_shared(buffer: &dyn PayloadBuffer) -> bool {
+    let ours = (buffer as &dyn Any).downcast_ref::<ZenohPayload>();
+    ours.is_some_and(|ours| ours.0.as_shm().is_some())
+}
+
 /// The message that came in these buffers. A large payload stays in its own.
 pub(crate) fn received(header: &ZBytes, payload: &ZBytes) -> EncodedMessage {
     let header = header.to_bytes().into_owned();

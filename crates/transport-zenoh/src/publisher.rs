@@ -116,6 +116,12 @@ impl Speaker {
             .is_ok()
     }
 
+    /// Whether a put waits for the link on its caller's thread. Not where a history is kept: its
+    /// answers go through a lane, and must not be overtaken.
+    fn waits_itself(&self) -> bool {
+        self.qos.delivery() == Delivery::Lossless && self.history.is_none()
+    }
+
     fn count(&self, reason: DropReason) {
         self.shared
             .drops
@@ -248,6 +254,11 @@ impl Job for Queued {
             speaker.count(speaker.too_old());
             return;
         }
+        if !speaker.is_heard.load(Ordering::Acquire) && !speaker.has_subscribers() {
+            // Somebody listened when it was put: the link or the reader is gone since.
+            speaker.count(DropReason::Closed);
+            return;
+        }
         let is_sent = match lane_of(speaker.qos) {
             Some(_) => speaker.send(&self.message, self.sequence),
             None => speaker.send_bulk(&self.message, self.sequence),
@@ -305,6 +316,12 @@ impl ZenohPublisher {
 
     fn put_until(&mut self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
         let speaker = &self.speaker;
+        if speaker.shared.is_closed() {
+            return speaker.not_taken();
+        }
+        if speaker.waits_itself() {
+            return self.put_waiting(message);
+        }
         if let Some(priority) = lane_of(speaker.qos) {
             return self.enqueue(message, expiry, priority);
         }
@@ -326,6 +343,24 @@ impl ZenohPublisher {
         }
     }
 
+    /// A lossless publisher may wait for its link: a second thread would only cost time.
+    fn put_waiting(&self, message: &EncodedMessage) -> PutOutcome {
+        let speaker = &self.speaker;
+        let hold = speaker.qos.put_wait_max();
+        if !speaker.shared.flow.wait(&speaker.is_stopped, hold) {
+            return PutOutcome::Shed;
+        }
+        let sequence = speaker.next_sequence.load(Ordering::Relaxed);
+        if !speaker.keep(message, sequence) || speaker.send(message, sequence) {
+            return PutOutcome::Sent;
+        }
+        match speaker.why_not_taken() {
+            // Its waiting is no loss: it is put again.
+            (_, PutOutcome::Shed) => PutOutcome::Shed,
+            _ => speaker.not_taken(),
+        }
+    }
+
     fn enqueue(
         &mut self,
         message: &EncodedMessage,
@@ -340,9 +375,6 @@ impl ZenohPublisher {
         } else {
             Duration::ZERO
         };
-        if speaker.shared.is_closed() {
-            return speaker.not_taken();
-        }
         if is_lossless && !speaker.shared.flow.wait(&speaker.is_stopped, hold) {
             return PutOutcome::Shed;
         }

@@ -11,11 +11,13 @@ use zenoh::bytes::ZBytes;
 use zenoh::qos::{CongestionControl, Priority};
 use zenoh::sample::SampleKind;
 
+use crate::closing::Closing;
+use crate::dial::Dial;
 use crate::flow::{FLOW_PATTERN, FLOW_PREFIX, Flow, Wish};
 use crate::lanes::Lanes;
 use crate::payload::{self, ZenohPayload};
 use crate::shared_memory::Pool;
-use crate::{SharedMemoryMode, ZenohConfig, ZenohError};
+use crate::{Mode, SharedMemoryMode, ZenohConfig, ZenohError};
 
 /// Something that a session knows of, and that a new session has to be told of.
 pub(crate) trait Declared: Send + Sync {
@@ -43,6 +45,11 @@ pub(crate) struct Shared {
     pub(crate) peers_lost: Arc<AtomicU64>,
     pub(crate) reopened: AtomicU64,
     session: RwLock<zenoh::Session>,
+    /// Whether the session is one that stands in for a client's until a router answers.
+    is_stand_in: AtomicBool,
+    pub(crate) dial: Dial,
+    closing: Closing,
+    /// Locked by whoever changes the session, too.
     declared: Mutex<Vec<Weak<dyn Declared>>>,
     is_closed: AtomicBool,
     n_numbered: AtomicU64,
@@ -70,7 +77,8 @@ impl Shared {
             peers_changed: &peers_changed,
             peers_lost: &peers_lost,
         };
-        let session = watched.open(config)?;
+        let opened = watched.open_or_stand_in(config)?;
+        let session = opened.session;
         let mut config = config.clone();
         fix_ports(&mut config.listen, &locators(&session));
         Ok(Self {
@@ -85,6 +93,9 @@ impl Shared {
             peers_lost,
             reopened: AtomicU64::new(0),
             session: RwLock::new(session),
+            is_stand_in: AtomicBool::new(opened.is_stand_in),
+            dial: Dial::default(),
+            closing: Closing::default(),
             declared: Mutex::default(),
             is_closed: AtomicBool::new(false),
             n_numbered: AtomicU64::new(0),
@@ -121,35 +132,73 @@ impl Shared {
         self.flow.tick();
     }
 
+    fn watched(&self) -> Watched<'_> {
+        Watched {
+            flow: &self.flow,
+            pool: self.pool.as_ref(),
+            peers_changed: &self.peers_changed,
+            peers_lost: &self.peers_lost,
+        }
+    }
+
     /// Closes the session and opens another, which is told everything that the old one knew.
     pub(crate) fn reopen(&self) -> Result<(), ZenohError> {
         let declared = self.declared();
         let items: Vec<_> = declared.iter().filter_map(Weak::upgrade).collect();
-        // What it refuses, or does not finish in time, the system does when the process ends.
-        if let Err(error) = self.session().close().wait() {
-            tracing::warn!(%error, "session.close");
-        }
+        self.closing.close(&self.session());
         for item in &items {
             item.release();
         }
         if let Some(pool) = &self.pool {
             pool.forget_transports();
         }
-        let watched = Watched {
-            flow: &self.flow,
-            pool: self.pool.as_ref(),
-            peers_changed: &self.peers_changed,
-            peers_lost: &self.peers_lost,
-        };
-        let session = watched.open(&self.config)?;
-        *self.session.write().unwrap_or_else(PoisonError::into_inner) = session.clone();
+        let opened = self.watched().open_or_stand_in(&self.config)?;
+        self.is_stand_in
+            .store(opened.is_stand_in, Ordering::Release);
         self.reopened.fetch_add(1, Ordering::Relaxed);
-        for item in &items {
-            if let Err(error) = item.declare(&session) {
+        self.declare_all(&items, &opened.session);
+        drop(declared);
+        Ok(())
+    }
+
+    fn declare_all(&self, items: &[Arc<dyn Declared>], session: &zenoh::Session) {
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = session.clone();
+        for item in items {
+            if let Err(error) = item.declare(session) {
                 tracing::warn!(%error, "session.declare");
             }
         }
+    }
+
+    /// Whether a client's router has not answered yet.
+    pub(crate) fn is_stand_in(&self) -> bool {
+        self.is_stand_in.load(Ordering::Acquire)
+    }
+
+    /// Opens the session that another stands in for.
+    ///
+    /// # Errors
+    /// [`ZenohError::Open`] where still nobody answers.
+    pub(crate) fn replace_stand_in(&self) -> Result<(), ZenohError> {
+        let session = self.watched().open(&self.config)?;
+        let declared = self.declared();
+        let is_wanted = !self.is_closed() && self.is_stand_in();
+        let unneeded = if is_wanted {
+            let stand_in = self.session();
+            let items: Vec<_> = declared.iter().filter_map(Weak::upgrade).collect();
+            for item in &items {
+                item.release();
+            }
+            self.declare_all(&items, &session);
+            self.is_stand_in.store(false, Ordering::Release);
+            stand_in
+        } else {
+            session
+        };
         drop(declared);
+        if let Err(error) = unneeded.close().wait() {
+            tracing::warn!(%error, "session.close");
+        }
         Ok(())
     }
 
@@ -162,9 +211,14 @@ impl Shared {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return false;
         }
+        self.dial.stop();
         self.flow.close();
         self.lanes.close();
-        if let Err(error) = self.session().close().wait() {
+        let session = {
+            let _unchanging = self.declared();
+            self.session()
+        };
+        if let Err(error) = session.close().wait() {
             tracing::warn!(%error, "session.close");
         }
         let items: Vec<_> = self
@@ -254,7 +308,39 @@ struct Watched<'a> {
     peers_lost: &'a Arc<AtomicU64>,
 }
 
+/// A session, and whether it is the one that was wanted.
+struct Opened {
+    session: zenoh::Session,
+    is_stand_in: bool,
+}
+
 impl Watched<'_> {
+    /// Opens a session. Where a client finds no router, it is one without connections for now:
+    /// within this process it does everything that a session does.
+    fn open_or_stand_in(&self, config: &ZenohConfig) -> Result<Opened, ZenohError> {
+        let error = match self.open(config) {
+            Ok(session) => {
+                return Ok(Opened {
+                    session,
+                    is_stand_in: false,
+                });
+            }
+            Err(error) if config.mode == Mode::Client => error,
+            Err(error) => return Err(error),
+        };
+        let alone = ZenohConfig {
+            mode: Mode::Peer,
+            connect: Vec::new(),
+            ..config.clone()
+        };
+        let session = self.open(&alone)?;
+        tracing::warn!(%error, "dialling until somebody answers");
+        Ok(Opened {
+            session,
+            is_stand_in: true,
+        })
+    }
+
     fn open(&self, config: &ZenohConfig) -> Result<zenoh::Session, ZenohError> {
         let refuse = |reason: String| ZenohError::Open {
             listen: config.listen.clone(),

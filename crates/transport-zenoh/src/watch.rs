@@ -83,7 +83,7 @@ impl Watch {
     }
 }
 
-fn run(shared: &Shared, orders: &Orders) {
+fn run(shared: &Arc<Shared>, orders: &Orders) {
     let epoch = shared.clock.now().nanos().unsigned_abs();
     let mut pulse = Pulse::new(&shared.config, &shared.session(), epoch);
     let period = match shared.config.heartbeat_millis {
@@ -92,6 +92,9 @@ fn run(shared: &Shared, orders: &Orders) {
     };
     let mut must_reopen = false;
     loop {
+        if shared.is_stand_in() {
+            crate::dial::start(shared);
+        }
         let is_early = orders.changed.wait(period);
         match orders.take() {
             Order::Stop => return,

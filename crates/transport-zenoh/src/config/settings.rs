@@ -20,8 +20,6 @@ const KEEP_ALIVES: u32 = 4;
 /// How long a session that is being opened waits for the peers that it dials. A router would
 /// sleep that long.
 const OPEN_WAIT_MILLIS: u64 = 500;
-/// How long a client that is being opened tries to reach its router.
-const CLIENT_WAIT_MILLIS: i64 = 3_000;
 
 impl ZenohConfig {
     /// What differs from Zenoh's defaults, and those defaults that must not change under us.
@@ -43,9 +41,10 @@ impl ZenohConfig {
             Mode::Router => ("router", 0),
             Mode::Client => ("client", OPEN_WAIT_MILLIS),
         };
-        // A client has nothing to do without its router, and Zenoh would wait for it for ever.
+        // Zenoh opens a client only once it has a router, and would try its first endpoint alone,
+        // for ever: we have it try each of them once, and try again ourselves.
         let is_client = self.mode == Mode::Client;
-        let connect_wait = if is_client { CLIENT_WAIT_MILLIS } else { -1 };
+        let connect_wait = if is_client { 0 } else { -1 };
         vec![
             ("mode", json!(mode)),
             ("scouting/delay", json!(open_wait)),

@@ -4,7 +4,9 @@ use sedge_transport::conformance::{self, Listener, Speaker, key};
 use sedge_transport::{PutOutcome, Qos, QosClass};
 use sedge_transport_zenoh::{Mode, ZenohConfig};
 
-use crate::{listening, open, pair, pair_of, routed, router, wait_until, with_shared_memory};
+use crate::{
+    dialling, listening, open, pair, pair_of, routed, router, wait_until, with_shared_memory,
+};
 
 #[test]
 fn it_holds_from_peer_to_peer() {
@@ -116,4 +118,65 @@ fn clients_find_a_router_that_was_started_again() {
     speaker.wait_until("a listener", |publisher| publisher.has_subscribers());
     assert_eq!(speaker.put(7), PutOutcome::Sent);
     assert!(listener.next_message().message == conformance::message(7));
+}
+
+#[test]
+fn clients_wait_for_a_router_that_comes_later() {
+    let locator = router().locators()[0].clone();
+    let config = ZenohConfig {
+        mode: Mode::Client,
+        // Nobody ever answers at the first one.
+        connect: vec!["tcp/127.0.0.1:1".to_string(), locator.clone()],
+        listen: Vec::new(),
+        ..listening()
+    };
+    let (near, far) = (open(&config), open(&config));
+    let state = Qos::of(QosClass::State);
+    let belief = Qos::of(QosClass::Belief);
+    let mut listener = Listener::new(&far, "oni/*/*/*/front", state);
+    let mut believer = Listener::new(&far, "oni/*/*/*/rear", belief);
+    let mut speaker = Speaker::new(&near, &key("front"), state);
+    let mut thinker = Speaker::new(&near, &key("rear"), belief);
+    assert_eq!(thinker.put(1), PutOutcome::Sent, "it is kept");
+    let mut own = Listener::new(&near, "oni/*/*/*/front", state);
+    speaker.wait_until("itself", |publisher| publisher.has_subscribers());
+    assert_eq!(speaker.put(2), PutOutcome::Sent);
+    assert!(own.next_message().message == conformance::message(2));
+    drop(own);
+    speaker.wait_until("nobody", |publisher| !publisher.has_subscribers());
+    assert_eq!((near.n_peers(), far.n_peers()), (0, 0));
+    let config = ZenohConfig {
+        listen: vec![locator],
+        ..listening()
+    };
+    let clock = std::sync::Arc::new(sedge_spacetime::ManualClock::default());
+    let _router = sedge_transport_zenoh::ZenohRouter::open(&config, clock).unwrap();
+    near.wait_for_peers(1, conformance::PATIENCE).unwrap();
+    far.wait_for_peers(1, conformance::PATIENCE).unwrap();
+    assert!(believer.next_message().message == conformance::message(1));
+    speaker.wait_until("a listener", |publisher| publisher.has_subscribers());
+    assert_eq!(speaker.put(3), PutOutcome::Sent);
+    assert!(listener.next_message().message == conformance::message(3));
+    assert!(listener.is_empty() && believer.is_empty());
+    assert_eq!(near.counters().reopened, 0, "it was opened once");
+}
+
+#[test]
+fn a_client_that_still_waits_for_its_router_can_be_closed() {
+    let locator = router().locators()[0].clone();
+    let config = ZenohConfig {
+        mode: Mode::Client,
+        ..dialling(&locator)
+    };
+    let near = open(&config);
+    assert_eq!(near.close(), Ok(()));
+    let late = ZenohConfig {
+        listen: vec![locator],
+        ..listening()
+    };
+    let clock = std::sync::Arc::new(sedge_spacetime::ManualClock::default());
+    let late = sedge_transport_zenoh::ZenohRouter::open(&late, clock).unwrap();
+    let far = open(&config);
+    far.wait_for_peers(1, conformance::PATIENCE).unwrap();
+    assert_eq!(late.peers().len(), 1, "the closed one is not there");
 }

@@ -103,6 +103,51 @@ fn no_caller_waits_for_a_stalled_link() {
     }
 }
 
+fn has_thread(name: &str) -> bool {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.into_iter().any(|of_task| of_task.trim_end() == name)
+}
+
+/// Zenoh closes a session behind what waits for its links; the next one does not wait for that.
+#[test]
+fn a_session_is_opened_anew_while_messages_wait_for_a_stalled_link() {
+    let (near, far, link) = stallable(3_000);
+    let qos = Qos::of(QosClass::Safety).with_depth(4_096);
+    let mut stops = Listener::new(&far, "oni/**", qos);
+    let mut publisher = heard(&near, "stop", QosClass::Safety);
+    link.stall();
+    let mut n_sent = 0;
+    while publisher.put(&of_bytes(n_sent, 60_000)) == PutOutcome::Sent {
+        n_sent += 1;
+    }
+    near.reopen_now();
+    wait_until("another session", || near.counters().reopened == 1);
+    assert!(has_thread("oni-close"), "the old one is still being closed");
+    link.go_on();
+    far.wait_for_peers(1, PATIENCE).unwrap();
+    wait_until("a listener", || publisher.has_subscribers());
+    let last = of_bytes(n_sent, 60_000);
+    let signal = Signal::new();
+    while publisher.put(&last) != PutOutcome::Sent {
+        signal.wait(std::time::Duration::from_millis(10));
+    }
+    let mut n_came = 0;
+    while stops.next_message().message != last {
+        n_came += 1;
+    }
+    let closed = near
+        .drops()
+        .of(&key("stop"), DropPlace::Sender, DropReason::Closed);
+    // Some were in the link: only their reader knows whether they came.
+    assert!(
+        n_came + closed <= u64::from(n_sent),
+        "{n_came} came and {closed} were lost of {n_sent}"
+    );
+    wait_until("an end of the old one", || !has_thread("oni-close"));
+}
+
 const N_PICTURES: u32 = 1_000;
 
 #[test]

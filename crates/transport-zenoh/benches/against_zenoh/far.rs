@@ -1,0 +1,94 @@
+//! The process at the other end: answers every ping, counts every flood.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use crate::loads::{End, Link, PAYLOADS, Payload, Purpose, Stack, Way};
+use crate::raw::{RawCallbackEnd, RawStack};
+use crate::sedge::SedgeStack;
+
+/// First argument of the process at the other end.
+pub(crate) const ROLE: &str = "far-process";
+
+/// A running process at the other end; ends with the benchmark, also where that dies.
+pub(crate) struct FarProcess {
+    child: Child,
+    _stdin: ChildStdin,
+    pub(crate) raw: RawStack,
+    pub(crate) sedge: SedgeStack,
+}
+
+impl FarProcess {
+    pub(crate) fn start(link: Link) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([ROLE, link.name()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut line = || {
+            lines
+                .next()
+                .expect("the far process says where it is")
+                .unwrap()
+        };
+        let (raw, sedge) = (line(), line());
+        Self {
+            _stdin: child.stdin.take().unwrap(),
+            child,
+            raw: RawStack::dial(link, &raw),
+            sedge: SedgeStack::dial(link, &sedge),
+        }
+    }
+}
+
+impl Drop for FarProcess {
+    fn drop(&mut self) {
+        // It may be gone already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs until standard input ends.
+pub(crate) fn run(link: &str) {
+    let link = Link::ALL.into_iter().find(|known| known.name() == link);
+    let link = link.unwrap();
+    let (raw, raw_at) = RawStack::listen(link);
+    let (sedge, sedge_at) = SedgeStack::listen(link);
+    let mut answering = Vec::new();
+    for payload in PAYLOADS
+        .into_iter()
+        .filter(|payload| link.carries(*payload))
+    {
+        for stack in [&raw as &dyn Stack, &sedge] {
+            for purpose in Purpose::ALL {
+                serve(stack.end(payload, purpose, Way::Back), payload, purpose);
+            }
+        }
+        answering.push(RawCallbackEnd::answer(&raw, payload));
+    }
+    println!("{raw_at}\n{sedge_at}");
+    std::io::stdout().flush().unwrap();
+    // Nothing is ever written to it: this returns when the other side is gone.
+    drop(std::io::stdin().read(&mut [0]));
+}
+
+fn serve(mut end: Box<dyn End>, payload: Payload, purpose: Purpose) {
+    let n_per_answer = match purpose {
+        Purpose::RoundTrip => 1,
+        Purpose::Throughput => payload.n_per_round,
+    };
+    let mut n_received = 0;
+    std::thread::spawn(move || {
+        loop {
+            if end.receive().is_some() {
+                n_received += 1;
+                if n_received % n_per_answer == 0 {
+                    end.send();
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,120 @@
+//! ONI over this room beside raw Zenoh, in one run: same payload, class of service, processes and
+//! threads. Two processes, each with one raw session and one of ours; turns alternate.
+//!
+//! It never judges: it prints every figure, nothing trimmed, and the ratio.
+//!
+//! ```text
+//! cargo bench -p sedge-transport-zenoh --bench against_zenoh
+//! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --round-trips 1000
+//! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --write BENCHMARKS.md
+//! ```
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot go on should stop and say where"
+)]
+
+mod far;
+mod loads;
+mod machine;
+mod raw;
+mod round_trip;
+mod sedge;
+mod table;
+mod throughput;
+
+use std::fmt::Write as _;
+
+use far::FarProcess;
+use loads::Link;
+
+const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 10 Hz), --rounds N (10), --only round-trip|throughput, \
+    --write FILE";
+
+/// What is asked for on the command line.
+struct Settings {
+    /// Round trips per payload, load and stack.
+    n_round_trips: usize,
+    /// Round trips at 10 Hz, which take a second for ten of each.
+    n_slow_round_trips: usize,
+    /// Rounds of throughput per payload and stack.
+    n_rounds: usize,
+    /// One of the two parts, or both.
+    only: Option<String>,
+    /// Where the tables go, besides the screen.
+    write: Option<String>,
+}
+
+impl Settings {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut settings = Self {
+            n_round_trips: 10_000,
+            n_slow_round_trips: 10_000,
+            n_rounds: 10,
+            only: None,
+            write: None,
+        };
+        while let Some(name) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or(format!("expected a value after {name}"))
+            };
+            let number = |text: String| {
+                let number = text.parse::<usize>();
+                number.map_err(|error| format!("expected a number, got {text:?}: {error}"))
+            };
+            match name.as_str() {
+                // What cargo adds by itself.
+                "--bench" => {}
+                "--round-trips" => settings.n_round_trips = number(value()?)?.max(10),
+                "--slow-round-trips" => settings.n_slow_round_trips = number(value()?)?.max(10),
+                "--rounds" => settings.n_rounds = number(value()?)?.max(1),
+                "--only" => settings.only = Some(value()?),
+                "--write" => settings.write = Some(value()?),
+                _ => return Err(format!("unknown option {name:?}; {USAGE}")),
+            }
+        }
+        Ok(settings)
+    }
+
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == part)
+    }
+}
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if std::env::args().nth(1).as_deref() == Some(far::ROLE) {
+        far::run(&std::env::args().nth(2).unwrap());
+        return;
+    }
+    let settings = match Settings::read(&mut arguments) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::exit(2);
+        }
+    };
+    let mut report = String::from(
+        "# ONI over Zenoh beside raw Zenoh\n\nMade by `cargo bench -p sedge-transport-zenoh --bench \
+         against_zenoh`.\n\n",
+    );
+    writeln!(report, "{}", machine::describe()).unwrap();
+    for link in Link::ALL {
+        let far = FarProcess::start(link);
+        if settings.wants("round-trip") {
+            let n = settings.n_round_trips;
+            let round_trips = round_trip::measure(&far, link, [n, settings.n_slow_round_trips]);
+            report.push_str(&round_trips);
+        }
+        if settings.wants("throughput") {
+            report.push_str(&throughput::measure(&far, link, settings.n_rounds));
+        }
+    }
+    writeln!(report, "{}", machine::load()).unwrap();
+    println!("{report}");
+    if let Some(path) = settings.write {
+        std::fs::write(&path, report).unwrap();
+        eprintln!("wrote {path}");
+    }
+}
