@@ -27,14 +27,14 @@ use std::fmt::Write as _;
 use far::FarProcess;
 use loads::Link;
 
-const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 10 Hz), --rounds N (10), --only round-trip|throughput, \
+const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 100 and 10 Hz), --rounds N (10), --only round-trip|throughput, \
     --write FILE";
 
 /// What is asked for on the command line.
 struct Settings {
     /// Round trips per payload, load and stack.
     n_round_trips: usize,
-    /// Round trips at 10 Hz, which take a second for ten of each.
+    /// Round trips at 100 and 10 Hz, which take long.
     n_slow_round_trips: usize,
     /// Rounds of throughput per payload and stack.
     n_rounds: usize,
