@@ -27,8 +27,8 @@ use std::fmt::Write as _;
 use far::FarProcess;
 use loads::Link;
 
-const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 100 and 10 Hz), --rounds N (10), --only round-trip|throughput, \
-    --write FILE";
+const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 100 and \
+    10 Hz), --rounds N (10), --only round-trip|throughput, --write FILE";
 
 /// What is asked for on the command line.
 struct Settings {
@@ -96,8 +96,8 @@ fn main() {
         }
     };
     let mut report = String::from(
-        "# ONI over Zenoh beside raw Zenoh\n\nMade by `cargo bench -p sedge-transport-zenoh --bench \
-         against_zenoh`.\n\n",
+        "# ONI over Zenoh beside raw Zenoh\n\nMade by \
+         `cargo bench -p sedge-transport-zenoh --bench against_zenoh`.\n\n",
     );
     writeln!(report, "{}", machine::describe()).unwrap();
     for link in Link::ALL {

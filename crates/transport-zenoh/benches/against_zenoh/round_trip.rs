@@ -110,15 +110,18 @@ impl Lanes {
     }
 }
 
+const TABLE_HEAD: &str = "\
+    | payload | load | stack | p50 | p99 | p99.9 | max | p50 ratio | p99 ratio | lost | copied |\n\
+    |---|---|---|---|---|---|---|---|---|---|---|\n";
+
 /// The table of round trips.
 pub(crate) fn measure(far: &FarProcess, link: Link, [n, n_slow]: [usize; 2]) -> String {
     let mut report = format!(
-        "## Round trip over {}\n\nOne message there, one back, in microseconds; n = {n} per row ({n_slow} at 100 and 10 Hz), nothing \
-         trimmed. Raw Zenoh sends the payload alone and reads it on a thread of its own, as ours \
-         does; ours also encodes and decodes a header both ways. Both write their payload once. Ratios are to the raw row \
-         above; `copied` is how many payloads so far had to be copied by their reader.\n\n\
-         | payload | load | stack | p50 | p99 | p99.9 | max | p50 ratio | p99 ratio | lost | copied |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|\n",
+        "## Round trip over {}\n\nOne message there, one back, in microseconds; n = {n} per row \
+         ({n_slow} at 100 and 10 Hz), nothing trimmed. Raw Zenoh sends the payload alone and reads \
+         it on a thread of its own, as ours does; ours also encodes and decodes a header both \
+         ways. Both write their payload once. Ratios are to the raw row above; `copied` is how \
+         many payloads so far had to be copied by their reader.\n\n{TABLE_HEAD}",
         link.name()
     );
     let carried = PAYLOADS
