@@ -24,8 +24,9 @@ fn round(end: &mut dyn End, payload: Payload) -> f64 {
 /// The table of throughput.
 pub(crate) fn measure(far: &FarProcess, link: Link, n_rounds: usize) -> String {
     let mut report = format!(
-        "## Throughput over {}\n\nMessages a second, each received and read, none lost (a blocking class, \
-         batched); median and range of {n_rounds} rounds, raw and ours in turn.\n\n\
+        "## Throughput over {}\n\nMessages a second, each received and read, none lost (a \
+         blocking class, batched); median and range of {n_rounds} rounds, raw and ours in \
+         turn.\n\n\
          | payload | messages a round | raw | ours | ratio of medians |\n|---|---|---|---|---|\n",
         link.name()
     );
