@@ -202,10 +202,13 @@ mod tests {
         assert!(!is_after(0, 0) && !is_after(0, 1) && !is_after(u32::MAX, 0));
     }
 
-    fn keep(history: &History, sequence: u32, must_go: bool) {
+    fn kept(sequence: u32) -> Kept {
         let message = EncodedMessage::new([0; 4], AlignedBytes::copy_of(&[]));
-        let kept = Kept { message, sequence };
-        assert_eq!(history.keep(kept, || must_go), must_go);
+        Kept { message, sequence }
+    }
+
+    fn keep_to_send(history: &History, sequence: u32) {
+        assert!(history.keep(kept(sequence), || true));
     }
 
     fn last(history: &History, n_max: usize) -> Vec<u32> {
@@ -216,19 +219,19 @@ mod tests {
     #[test]
     fn what_waits_to_be_sent_is_no_answer_yet() {
         let history = History::new(3);
-        keep(&history, u32::MAX, true);
+        keep_to_send(&history, u32::MAX);
         assert!(last(&history, 9).is_empty());
-        keep(&history, 0, true);
+        keep_to_send(&history, 0);
         history.hand_on(u32::MAX);
         assert_eq!(last(&history, 9), [u32::MAX]);
         history.hand_on(0);
-        keep(&history, 1, true);
+        keep_to_send(&history, 1);
         history.take_back(1);
         assert_eq!(last(&history, 1), [0]);
-        keep(&history, 1, false);
+        assert!(!history.keep(kept(1), || false));
         assert_eq!(last(&history, 2), [0, 1], "what is not sent is one at once");
         history.hand_on(0);
-        keep(&history, 2, true);
+        keep_to_send(&history, 2);
         assert_eq!(last(&history, 9), [0, 1], "the oldest made room");
     }
 }

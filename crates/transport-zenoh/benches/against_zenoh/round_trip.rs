@@ -90,7 +90,7 @@ impl Lanes {
                 ratio(latencies.percentile(50.0), raw.percentile(50.0)),
                 ratio(latencies.percentile(99.0), raw.percentile(99.0)),
                 latencies.lost,
-                copied.map_or("".to_string(), |copied| copied.to_string()),
+                copied.map_or_else(String::new, |copied| copied.to_string()),
             )
             .expect("writing to a string");
         }
