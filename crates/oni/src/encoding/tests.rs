@@ -5,7 +5,7 @@ use super::*;
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::{
     Capture, DecodeError, Envelope, Header, HeaderError, Message, MessageBuilder, PayloadOrigin,
-    SchemaId, Sequence, Shape,
+    SchemaId, Sequence, Shape, TensorName,
 };
 
 fn builder() -> MessageBuilder {
@@ -261,6 +261,22 @@ fn a_zstd_frame_that_is_not_the_tensor_is_refused() {
     );
 }
 
+/// A chunk with its right checksum.
+fn chunk(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+    let checked = [&kind[..], content].concat();
+    let length = (content.len() as u32).to_be_bytes();
+    let checksum = checksum_of_a_chunk(&checked);
+    [length.as_slice(), &checked, &checksum].concat()
+}
+
+/// The picture with this content of its IDAT chunk, and with `more` before its last 12 bytes.
+fn with_image_data(png: &[u8], change: impl Fn(Vec<u8>) -> Vec<u8>, more: &[u8]) -> Vec<u8> {
+    assert_eq!(&png[37..41], b"IDAT");
+    let end = png.len() - 12;
+    let data = change(png[41..end - 4].to_vec());
+    [&png[..33], &chunk(*b"IDAT", &data), more, &png[end..]].concat()
+}
+
 #[test]
 fn a_picture_that_is_not_the_tensor_is_refused() {
     let check = |change, expected: &str| {
@@ -275,33 +291,182 @@ fn a_picture_that_is_not_the_tensor_is_refused() {
     check(|png| with_header(png, 8, 8), "another kind");
     check(|png| with_header(png, 9, 2), "another kind");
     check(|png| with_header(png, 12, 1), "another kind");
+    check(|png| changed(png, 23), "one of 3 x 3");
     check(
-        |mut png| {
-            png[23] ^= 1;
-            png
-        },
-        "one of 3 x 3",
+        |png| changed(png, 32),
+        "no whole chunk with its CRC at byte 8",
     );
     check(
-        |mut png| {
-            png[32] ^= 1;
-            png
-        },
-        "CRC",
+        |png| changed(png, 45),
+        "no whole chunk with its CRC at byte 33",
     );
-    check(|png| png[..png.len() - 12].to_vec(), "not interlaced, got");
-    check(|png| png[..40].to_vec(), "not interlaced, got");
+    check(|png| png[..png.len() - 12].to_vec(), "no whole chunk");
+    check(|png| png[..40].to_vec(), "no whole chunk");
     check(|png| [png, vec![0; 5]].concat(), "5 bytes behind it");
+    let behind = |png: Vec<u8>| {
+        let whole = png.len() - 12;
+        [&png[..whole], &chunk(*b"IEND", b"x")].concat()
+    };
+    check(behind, "1 bytes behind it");
     check(
-        |mut png| {
-            let chunk = [b"acTL".as_slice(), &[0, 0, 0, 1, 0, 0, 0, 0]].concat();
-            let checksum = checksum_of_a_chunk(&chunk);
-            let chunk = [&[0, 0, 0, 8], chunk.as_slice(), &checksum].concat();
-            drop(png.splice(33..33, chunk));
-            png
-        },
+        |png| [&png[..33], &png[png.len() - 12..]].concat(),
+        "no IDAT",
+    );
+    check(
+        |png| [&png[..33], &chunk(*b"PLTE", &[0; 3]), &png[33..]].concat(),
+        "PLTE",
+    );
+    check(|png| [&png[..33], &png[8..]].concat(), "a chunk IHDR");
+    check(
+        |png| [&png[..33], &chunk(*b"acTL", &[0; 8]), &png[33..]].concat(),
         "an animation",
     );
+    check(
+        |png| {
+            let apart = [chunk(*b"tEXt", b"a"), chunk(*b"IDAT", b"")].concat();
+            with_image_data(&png, |data| data, &apart)
+        },
+        "an IDAT chunk of its own",
+    );
+    check(
+        |png| with_image_data(&png, |_| Vec::new(), &[]),
+        "no image data",
+    );
+}
+
+#[test]
+fn image_data_that_is_not_just_the_rows_is_refused() {
+    let check = |change, expected: &str| {
+        let encoding = Encoding::Png16;
+        let error = refusal(&[2, 3], &[1_u16; 6], &PackedBytes { encoding, change });
+        assert!(error.contains(expected), "{error}");
+    };
+    // Behind the Adler-32, in the same chunk and in a further one, few bytes and many.
+    check(
+        |png| with_image_data(&png, |data| [data, vec![0]].concat(), &[]),
+        "more image data",
+    );
+    check(
+        |png| with_image_data(&png, |data| [data, vec![0; 99]].concat(), &[]),
+        "more image data",
+    );
+    check(
+        |png| with_image_data(&png, |data| data, &chunk(*b"IDAT", &[0; 4])),
+        "more image data",
+    );
+    // The Adler-32 wrong, half there, and not there.
+    check(
+        |png| with_image_data(&png, |data| changed(data.clone(), data.len() - 1), &[]),
+        "WrongChecksum",
+    );
+    for cut in [1, 2, 4] {
+        let change: fn(Vec<u8>) -> Vec<u8> = match cut {
+            1 => |png| with_image_data(&png, |data| data[..data.len() - 1].to_vec(), &[]),
+            2 => |png| with_image_data(&png, |data| data[..data.len() - 2].to_vec(), &[]),
+            _ => |png| with_image_data(&png, |data| data[..data.len() - 4].to_vec(), &[]),
+        };
+        check(change, "InsufficientInput");
+    }
+    // One row more, one less, one byte more, and a filter that there is not.
+    check(
+        |png| with_image_data(&png, |_| stored(&[0; 21]), &[]),
+        "image data",
+    );
+    check(
+        |png| with_image_data(&png, |_| stored(&[0; 7]), &[]),
+        "7 bytes of rows",
+    );
+    check(
+        |png| with_image_data(&png, |_| stored(&[0; 15]), &[]),
+        "15 bytes of rows",
+    );
+    check(
+        |png| with_image_data(&png, |_| stored(&[5; 14]), &[]),
+        "filter 5",
+    );
+}
+
+/// A zlib stream with one stored block.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let (mut a, mut b) = (1_u32, 0_u32);
+    for byte in bytes {
+        a = (a + u32::from(*byte)) % 65_521;
+        b = (b + a) % 65_521;
+    }
+    let length = bytes.len() as u16;
+    let head = [
+        [0x78, 0x01, 0x01].as_slice(),
+        &length.to_le_bytes(),
+        &(!length).to_le_bytes(),
+    ];
+    [
+        head.concat().as_slice(),
+        bytes,
+        &(b << 16 | a).to_be_bytes(),
+    ]
+    .concat()
+}
+
+fn changed(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
+    bytes[at] ^= 1;
+    bytes
+}
+
+/// Packed here, changed, and unpacked.
+fn read_picture(samples: &[u16], change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u16> {
+    let entry = TensorEntry {
+        name: TensorName::new("packed").unwrap(),
+        dtype: Dtype::U16,
+        shape: Shape::new(&[4, samples.len() as u64 / 4]).unwrap(),
+        offset: 0,
+        length: 0,
+        encoding: Encoding::Png16,
+    };
+    let raw = AlignedBytes::copy_of(bytemuck::cast_slice(samples));
+    let packed = change(&png16::pack(&entry, raw.as_slice()).unwrap());
+    let length = packed.len() as u64;
+    let bytes = unpack(&mut [TensorEntry { length, ..entry }], &packed).unwrap();
+    numbers::<u16>(bytes.as_slice()).to_vec()
+}
+
+#[test]
+fn ancillary_chunks_are_passed_over_whatever_is_in_them() {
+    let samples: Vec<u16> = (0..40).map(|idx| idx * 1_111).collect();
+    let came = read_picture(&samples, |png| {
+        let mut text = chunk(*b"tEXt", b"no checksum");
+        *text.last_mut().unwrap() ^= 1;
+        let more = [text, chunk(*b"fcTL", b"short"), chunk(*b"zzZz", &[0; 300])].concat();
+        let whole = png.len() - 12;
+        [&png[..33], &more, &png[33..whole], &more, &png[whole..]].concat()
+    });
+    assert_eq!(came, samples);
+}
+
+#[test]
+fn every_filter_is_undone_as_the_library_does_it() {
+    let samples: Vec<u16> = (0..400_u32).map(|idx| (idx * idx * 977) as u16).collect();
+    let bytes: Vec<u8> = samples.iter().flat_map(|it| it.to_be_bytes()).collect();
+    for filter in [
+        png::Filter::NoFilter,
+        png::Filter::Sub,
+        png::Filter::Up,
+        png::Filter::Avg,
+        png::Filter::Paeth,
+        png::Filter::Adaptive,
+    ] {
+        let came = read_picture(&samples, |_| {
+            let mut packed = Vec::new();
+            let mut encoder = png::Encoder::new(&mut packed, 100, 4);
+            encoder.set_color(png::ColorType::Grayscale);
+            encoder.set_depth(png::BitDepth::Sixteen);
+            encoder.set_filter(filter);
+            let mut writer = encoder.write_header().unwrap();
+            writer.write_image_data(&bytes).unwrap();
+            writer.finish().unwrap();
+            packed
+        });
+        assert_eq!(came, samples, "{filter:?}");
+    }
 }
 
 #[test]
