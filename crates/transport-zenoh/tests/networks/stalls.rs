@@ -208,7 +208,8 @@ impl Imitation {
 #[test]
 fn a_session_whose_peer_is_connected_and_silent_is_opened_anew() {
     let config = ZenohConfig {
-        lease_millis: 200,
+        // Silence is suffered for twice as long.
+        lease_millis: 1_000,
         heartbeat_millis: 20,
         ..listening()
     };
@@ -217,7 +218,7 @@ fn a_session_whose_peer_is_connected_and_silent_is_opened_anew() {
     wait_until("the peer", || near.n_peers() == 1);
     let signal = Signal::new();
     // Longer than silence is suffered.
-    for sequence in 0..100 {
+    for sequence in 0..300 {
         peer.beat(sequence);
         signal.wait(std::time::Duration::from_millis(10));
     }
