@@ -6,7 +6,8 @@ use crate::reading::LogFormat;
 
 /// What this crate can read, for messages.
 const SUPPORTED: &str = "a CARMEN text log (FLASER, ROBOTLASER1 or RAWLASER1 lines) or a planar \
-                         g2o file with ROBOTLASER1 lines; plain, gzip or zip";
+                         g2o file with ROBOTLASER1 lines (plain, gzip or zip), a file of framed ONI \
+                         messages, or a folder of those";
 
 /// Why a log could not be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,47 @@ pub enum LogError {
         /// The limit.
         bytes_max: u64,
     },
+    /// Bytes of a file of framed messages are no frame.
+    #[error("{}, at byte {offset}: {source}", path.display())]
+    Frame {
+        /// The file.
+        path: PathBuf,
+        /// Where the frame begins.
+        offset: u64,
+        /// What is wrong with it.
+        source: sedge_oni::FrameError,
+    },
+    /// A framed message does not say what it must.
+    #[error("{}, at byte {offset}: {reason}", path.display())]
+    Message {
+        /// The file.
+        path: PathBuf,
+        /// Where its frame begins.
+        offset: u64,
+        /// What was expected and what came.
+        reason: String,
+    },
+    /// A file is not the one that was collected.
+    #[error("{}: expected the collected file of blake3 {expected}, got {actual}", path.display())]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// What the collection says.
+        expected: String,
+        /// What was read.
+        actual: String,
+    },
+    /// A file of framed messages was read to its end and holds no scan.
+    #[error(
+        "{}: expected sensor.lidar messages of robots, got {n_messages} messages without",
+        path.display()
+    )]
+    NoScanMessages {
+        /// The file.
+        path: PathBuf,
+        /// How many messages it has.
+        n_messages: u64,
+    },
     /// The file was read to its end and holds no scan.
     #[error(
         "{} looks like {format} and holds no scan (expected at least one {keywords} line, \
@@ -89,6 +131,10 @@ impl LogError {
             | Self::Line { path, .. }
             | Self::Broken { path, .. }
             | Self::TooLong { path, .. }
+            | Self::Frame { path, .. }
+            | Self::Message { path, .. }
+            | Self::Hash { path, .. }
+            | Self::NoScanMessages { path, .. }
             | Self::NoScans { path, .. } => path,
         }
     }

@@ -153,6 +153,7 @@ impl Graph {
                 stamp,
                 scan,
                 reference,
+                moving: None,
             });
         }
         drive

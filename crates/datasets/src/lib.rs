@@ -7,6 +7,9 @@
 //! [`OniStream`] tells an episode as the ONI messages that its robot would have sent;
 //! [`synthetic_corridor`] makes an episode without any robot.
 //!
+//! [`Collection`] is a folder of simulated runs, each a file of framed ONI messages, which
+//! [`EpisodeWriter`] wrote; [`open_any`] takes whatever of all this a path holds.
+//!
 //! It never learns, and never touches the network.
 //!
 //! ```
@@ -25,6 +28,7 @@
 //! ```
 
 mod carmen;
+mod collection;
 mod error;
 mod fields;
 mod g2o;
@@ -37,9 +41,13 @@ mod synthetic;
 mod wheel;
 mod write_carmen;
 
+pub use collection::{
+    COLLECTION_FILE, Collection, CollectionFile, CollectionRecipe, EpisodeEntry, EpisodeWriter,
+    RobotReading, RunReading, Split, WORLD_FRAME, dataset_hash, open_collections, read_run,
+};
 pub use error::LogError;
 pub use oni_stream::{OniItem, OniStream, OniStreamConfig};
-pub use open::open;
+pub use open::{Opened, open, open_any};
 pub use reading::{LogFormat, LogReading, LogWarnings, OdometrySource, Sampling};
 pub use synthetic::{SyntheticConfig, SyntheticError, synthetic_corridor};
 pub use wheel::unpack_wheel;

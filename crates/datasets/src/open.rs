@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use sedge_oni::FRAME_MAGIC;
 use sedge_world_model::Episode;
 use zip::ZipArchive;
 
@@ -12,7 +13,7 @@ use crate::carmen::{self, Drive};
 use crate::g2o;
 use crate::lines::{Limits, Lines};
 use crate::reading::{LogFormat, LogReading, LogWarnings};
-use crate::{LogError, OdometrySource};
+use crate::{Collection, LogError, OdometrySource, RunReading, open_collections, read_run};
 
 /// How much of a text is looked at to tell what it is: header comments and parameters of CARMEN
 /// logs take up to 20 kB.
@@ -42,6 +43,38 @@ const ZIP_FILES_MAX: usize = 1000;
 /// ```
 pub fn open(path: &Path) -> Result<LogReading, LogError> {
     open_within(path, Limits::FILE)
+}
+
+/// What a path holds.
+#[derive(Debug)]
+pub enum Opened {
+    /// A log of one robot.
+    Log(LogReading),
+    /// One run of several robots.
+    Run(RunReading),
+    /// Folders of runs, none of which was read yet.
+    Collections(Vec<Collection>),
+}
+
+/// Opens whatever supported kind of log or collection a path holds, told apart by content.
+///
+/// # Errors
+/// As [`open`], [`read_run`] and [`open_collections`].
+pub fn open_any(path: &Path) -> Result<Opened, LogError> {
+    let io_error = |source| LogError::Io {
+        path: path.into(),
+        source,
+    };
+    if path.is_dir() {
+        return Ok(Opened::Collections(open_collections(path)?));
+    }
+    let mut head = [0; FRAME_MAGIC.len()];
+    let mut file = File::open(path).map_err(io_error)?;
+    let n_head = read_up_to(&mut file, &mut head).map_err(io_error)?;
+    if head[..n_head] == FRAME_MAGIC {
+        return Ok(Opened::Run(read_run(path)?));
+    }
+    Ok(Opened::Log(open(path)?))
 }
 
 /// [`open`] with other limits, for tests.
@@ -139,7 +172,7 @@ fn read_text(path: &Path, input: &mut dyn BufRead, limits: Limits) -> Result<Log
     let mut lines = Lines::new(path, &mut text, limits);
     let (drive, defect) = match format {
         LogFormat::G2o => g2o::read(&mut lines),
-        LogFormat::Carmen | LogFormat::Synthetic => carmen::read(&mut lines),
+        LogFormat::Carmen | LogFormat::Synthetic | LogFormat::Collected => carmen::read(&mut lines),
     };
     let n_lines = lines.n_lines();
     assemble(path, format, drive, defect, n_lines)
@@ -164,7 +197,9 @@ fn assemble(
     let Some(geometry) = drive.scans.first().map(|scan| scan.scan.geometry) else {
         let keywords = match format {
             LogFormat::G2o => "ROBOTLASER1",
-            LogFormat::Carmen | LogFormat::Synthetic => "FLASER, ROBOTLASER1 or RAWLASER1",
+            LogFormat::Carmen | LogFormat::Synthetic | LogFormat::Collected => {
+                "FLASER, ROBOTLASER1 or RAWLASER1"
+            }
         };
         let no_scans = LogError::NoScans {
             path: path.into(),
@@ -182,6 +217,7 @@ fn assemble(
         geometry,
         scans: drive.scans,
         odometry: drive.odometry,
+        others: Vec::new(),
     };
     let warnings = LogWarnings::of(
         &episode,
@@ -209,7 +245,11 @@ fn name_of(path: &Path) -> String {
 
 /// Tells what a text is from its beginning, or else what it seems to be.
 fn sniff(head: &[u8]) -> Result<LogFormat, String> {
-    let magics: [(&[u8], &str); 6] = [
+    let magics: [(&[u8], &str); 7] = [
+        (
+            &FRAME_MAGIC,
+            "framed ONI messages of several robots, which are read another way",
+        ),
         (b"\x89MCAP", "an MCAP recording"),
         (b"#ROSBAG", "a ROS 1 bag"),
         (b"SQLite format 3", "an SQLite database (a ROS 2 bag?)"),

@@ -28,6 +28,8 @@ pub enum LogFormat {
     G2o,
     /// Made by this crate, not by a robot.
     Synthetic,
+    /// Framed ONI messages of a simulated run.
+    Collected,
 }
 
 impl fmt::Display for LogFormat {
@@ -36,6 +38,7 @@ impl fmt::Display for LogFormat {
             Self::Carmen => "a CARMEN text log",
             Self::G2o => "a planar g2o file",
             Self::Synthetic => "a synthetic log",
+            Self::Collected => "a collected run",
         })
     }
 }
@@ -55,6 +58,8 @@ pub enum OdometrySource {
     Scans,
     /// The edges of a pose graph from each scan to the next: the poses themselves are optimised.
     Edges,
+    /// Messages of `sensor.odometry`.
+    Messages,
     /// There is no odometry at all.
     Absent,
 }
@@ -143,7 +148,9 @@ impl LogWarnings {
             ));
         }
         match self.odometry_source {
-            OdometrySource::ChainedIncrements | OdometrySource::LinesAndScans => {}
+            OdometrySource::ChainedIncrements
+            | OdometrySource::LinesAndScans
+            | OdometrySource::Messages => {}
             OdometrySource::Lines => {
                 messages.push("odometry is taken from the odometry lines alone".to_owned());
             }
@@ -174,7 +181,11 @@ impl LogWarnings {
             ));
         }
         for (keyword, count) in &self.skipped_lines {
-            messages.push(format!("{count} {keyword} lines were not used"));
+            let what = match self.odometry_source {
+                OdometrySource::Messages => "messages",
+                _ => "lines",
+            };
+            messages.push(format!("{count} {keyword} {what} were not used"));
         }
         messages
     }

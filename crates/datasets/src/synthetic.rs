@@ -191,6 +191,7 @@ pub fn synthetic_corridor(config: &SyntheticConfig) -> Result<LogReading, Synthe
             stamp: stamp_of(stamp_step),
             scan,
             reference,
+            moving: None,
         });
         sample_steps.insert(stamp_step);
         let is_missed = rng.random_bool(0.01);
@@ -208,6 +209,7 @@ pub fn synthetic_corridor(config: &SyntheticConfig) -> Result<LogReading, Synthe
         geometry,
         scans,
         odometry: sample_steps.into_iter().map(sample).collect(),
+        others: Vec::new(),
     };
     episode.source_hash = hash_of(&episode);
     let warnings = LogWarnings::of(&episode, OdometrySource::LinesAndScans, BTreeMap::new(), 0);

@@ -194,6 +194,7 @@ fn episode_scan(scan: &ScanLine, reference: Option<Pose2>) -> EpisodeScan {
         stamp: scan.stamp,
         scan: scan.scan.clone(),
         reference,
+        moving: None,
     }
 }
 

@@ -26,6 +26,7 @@ fn episode() -> Episode {
             ranges_m: Arc::from([1.0, 2.0, 81.91]),
         },
         reference: None,
+        moving: None,
     };
     let sample = |idx: i64| OdometrySample {
         stamp: millis(100 * idx),
@@ -37,6 +38,7 @@ fn episode() -> Episode {
         geometry,
         scans: [1000, 2050, 2000].map(|stamp| scan(millis(stamp))).to_vec(),
         odometry: (5..=50).map(sample).collect(),
+        others: Vec::new(),
     }
 }
 
