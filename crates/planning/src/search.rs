@@ -1,0 +1,464 @@
+//! What MPPI and CEM share: imagining, sampling, scoring, keeping the best.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng as _;
+use sedge_spacetime::{Pose2, Stamp};
+use sedge_world_model::{Action, ActionSequence, WorldModel};
+
+use crate::disc_table::{Among, DiscTable};
+use crate::field_stack::{Between, FieldStack};
+use crate::noise::KnotNoise;
+use crate::nominal::{Previous, Tail, towards_goal};
+use crate::rollout::{Rollouts, Start, StepLimits, Twist3, twist2, twist3};
+use crate::scores::{Scene, Scores};
+use crate::{
+    ConfigError, CostTerms, Fallback, FallbackReason, FanTrajectory, Goal, Plan, PlanError,
+    PlanRequest, PlannerConfig, StandIn,
+};
+
+/// Motions that are known before any search: the rest of the plan before, straight to the goal,
+/// braking.
+const N_KNOWN: usize = 3;
+
+/// One iteration's motions, for whoever makes a better mean of them.
+pub(crate) struct Batch<'a> {
+    pub(crate) rollouts: &'a Rollouts,
+    pub(crate) noise: &'a KnotNoise,
+    /// `[sample]`
+    pub(crate) costs: &'a [f32],
+}
+
+/// Where the next motions are drawn.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proposal {
+    /// `[step]`
+    pub(crate) mean: Vec<Twist3>,
+    /// `[knot]`
+    pub(crate) sigmas: Vec<Twist3>,
+}
+
+/// Makes a better proposal from a batch.
+pub(crate) type Refine<'a> = &'a mut dyn FnMut(&Batch<'_>, &mut Proposal);
+
+/// The part of a planner that does not depend on how samples are weighed.
+#[derive(Debug, Clone)]
+pub(crate) struct Search {
+    stage: Stage,
+    seed: u64,
+    n_plans: u64,
+    many: Rollouts,
+    many_scores: Scores,
+    few: Rollouts,
+    few_scores: Scores,
+    noise: KnotNoise,
+    proposal: Proposal,
+    best: Vec<Twist3>,
+    previous: Option<Previous>,
+    horizons: Vec<Duration>,
+    step_ends_secs: Vec<f64>,
+}
+
+/// What motions are scored in, for all of one plan.
+#[derive(Debug, Clone)]
+struct Stage {
+    config: PlannerConfig,
+    limits: StepLimits,
+    fields: FieldStack,
+    discs: DiscTable,
+    /// `[step]`
+    times: Vec<Between>,
+}
+
+impl Stage {
+    fn scene(&self, goal: Goal, start_twist: Twist3) -> Scene<'_> {
+        Scene {
+            costs: &self.config.costs,
+            limits: &self.limits,
+            body_radius_m: self.config.footprint_radius_m as f32,
+            goal,
+            start_twist,
+            times: &self.times,
+            fields: &self.fields,
+            discs: &self.discs,
+        }
+    }
+}
+
+/// The request, turned into where and when motions begin.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    start: Start,
+    start_stamp: Stamp,
+    start_secs: f64,
+    scan_age: Duration,
+}
+
+/// What a search found.
+struct Found {
+    terms: CostTerms,
+    n_iterations: usize,
+    n_discs_left_out: usize,
+    fallback: Option<Fallback>,
+}
+
+impl Search {
+    pub(crate) fn new(config: &PlannerConfig, seed: u64) -> Result<Self, ConfigError> {
+        config.check()?;
+        let (n_steps, n_samples) = (config.n_steps, config.n_samples);
+        Ok(Self {
+            stage: Stage {
+                config: *config,
+                limits: StepLimits::new(&config.limits, config.step_secs),
+                fields: FieldStack::new(config.field)?,
+                discs: DiscTable::default(),
+                times: Vec::new(),
+            },
+            seed,
+            n_plans: 0,
+            many: Rollouts::new(n_steps, n_samples),
+            many_scores: Scores::new(n_samples),
+            few: Rollouts::new(n_steps, N_KNOWN),
+            few_scores: Scores::new(N_KNOWN),
+            noise: KnotNoise::new(config.n_knots, n_steps, n_samples),
+            proposal: Proposal::default(),
+            best: Vec::new(),
+            previous: None,
+            horizons: Vec::new(),
+            step_ends_secs: Vec::new(),
+        })
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.previous = None;
+    }
+
+    pub(crate) fn plan(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+        has_time: &mut dyn FnMut() -> bool,
+        refine: Refine<'_>,
+    ) -> Result<Plan, PlanError> {
+        request.check()?;
+        let setting = setting(request);
+        // Each plan has random numbers of its own, so that one more iteration in this plan does
+        // not change the next.
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(self.n_plans);
+        self.n_plans += 1;
+        let known = self.known_plans(request, &setting);
+        let found = match self.imagine(model, request, &setting, (&known, has_time)) {
+            Err(reason) => {
+                let stand_in = self.stand_in(&setting);
+                Found {
+                    terms: CostTerms::default(),
+                    n_iterations: 0,
+                    n_discs_left_out: 0,
+                    fallback: Some(Fallback { reason, stand_in }),
+                }
+            }
+            Ok(()) => self.search(request, &setting, (&known, has_time, &mut rng), refine),
+        };
+        Ok(self.report(&setting, found))
+    }
+
+    /// The rest of the plan before, or else the way to the goal again; the way to the goal;
+    /// braking.
+    fn known_plans(&self, request: &PlanRequest<'_>, setting: &Setting) -> [Vec<Twist3>; N_KNOWN] {
+        let (pose, twist) = (setting.start.pose, setting.start.twist);
+        let to_goal = towards_goal(&self.stage.config, pose, twist, &request.goal);
+        let rest = self.previous.as_ref().and_then(|previous| {
+            previous.shifted(setting.start_stamp, self.stage.config.step_secs, Tail::Hold)
+        });
+        let braking = vec![[0.0; 3]; self.stage.config.n_steps];
+        [rest.unwrap_or_else(|| to_goal.clone()), to_goal, braking]
+    }
+
+    /// Has the model imagine the known plans, and turns what it sees into fields.
+    fn imagine(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+        setting: &Setting,
+        (known, has_time): (&[Vec<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
+    ) -> Result<(), FallbackReason> {
+        let age_secs = setting.scan_age.as_secs_f64();
+        if age_secs > self.stage.config.scan_age_secs_max {
+            return Err(FallbackReason::StaleScan { age_secs });
+        }
+        if !has_time() {
+            return Err(FallbackReason::NoTimeToImagine);
+        }
+        let step = Duration::from_secs_f64(self.stage.config.step_secs);
+        let since_odometry = request.now.saturating_since(request.odometry_stamp);
+        let mut before = vec![Action {
+            duration: since_odometry,
+            twist: request.twist,
+        }];
+        before.extend_from_slice(request.in_flight);
+        for (sample, twists) in known.iter().enumerate() {
+            self.few.command(sample, twists);
+        }
+        self.few.run(setting.start, &self.stage.limits);
+        let plans: Vec<ActionSequence> = (0..self.stage.config.field.n_nominal)
+            .map(|sample| {
+                self.few.read_twists(sample, &mut self.best);
+                let ahead = self.best.iter().map(|&twist| Action {
+                    duration: step,
+                    twist: twist2(twist),
+                });
+                ActionSequence {
+                    actions: before.iter().copied().chain(ahead).collect(),
+                }
+            })
+            .collect();
+        let span_secs =
+            setting.start_secs + self.stage.config.step_secs * self.stage.config.n_steps as f64;
+        self.stage
+            .fields
+            .lay_out(setting.scan_age, span_secs, &mut self.horizons);
+        let imagined = model
+            .imagine(&plans, &self.horizons)
+            .map_err(FallbackReason::ModelRefused)?;
+        let (mount, radius_m) = (
+            request.base_from_scanner,
+            self.stage.config.footprint_radius_m,
+        );
+        let fields = &mut self.stage.fields;
+        if fields.fill(&imagined, &request.geometry, mount, radius_m) {
+            Ok(())
+        } else {
+            Err(FallbackReason::OtherPrediction)
+        }
+    }
+
+    /// What to do when nothing could be imagined; left in `best`.
+    fn stand_in(&mut self, setting: &Setting) -> StandIn {
+        let rest = self.previous.as_ref().and_then(|previous| {
+            previous.shifted(setting.start_stamp, self.stage.config.step_secs, Tail::Stop)
+        });
+        self.best.clear();
+        if let Some(rest) = rest {
+            self.best.extend_from_slice(&rest);
+            StandIn::ShiftedPlan
+        } else {
+            self.best.resize(self.stage.config.n_steps, [0.0; 3]);
+            StandIn::Stop
+        }
+    }
+
+    /// Lays out times and discs. Returns how many discs were left out.
+    fn lay_out(&mut self, request: &PlanRequest<'_>, setting: &Setting) -> usize {
+        let stage = &mut self.stage;
+        let config = &stage.config;
+        let end = |step: usize| setting.start_secs + config.step_secs * (step + 1) as f64;
+        self.step_ends_secs.clear();
+        self.step_ends_secs.extend((0..config.n_steps).map(end));
+        let fields = &stage.fields;
+        stage.times.clear();
+        stage
+            .times
+            .extend(self.step_ends_secs.iter().map(|&secs| fields.between(secs)));
+        let costs = &config.costs.neighbours;
+        let span_secs = config.step_secs * config.n_steps as f64;
+        let doubt_m = costs.sigmas * costs.growth_m_max + costs.side_shift_m;
+        let among = Among {
+            body_radius_m: config.footprint_radius_m,
+            start_m: [setting.start.pose.x_m, setting.start.pose.y_m],
+            goal_m: request.goal.position_m,
+            reach_m: config.limits.fastest_mps() * span_secs
+                + config.footprint_radius_m
+                + costs.margin_m
+                + doubt_m,
+        };
+        stage
+            .discs
+            .fill(request.discs, &self.step_ends_secs, &among, costs)
+    }
+
+    /// Scores what is known, then tries what is near the best of it, as long as there is time.
+    fn search(
+        &mut self,
+        request: &PlanRequest<'_>,
+        setting: &Setting,
+        (known, has_time, rng): (
+            &[Vec<Twist3>; N_KNOWN],
+            &mut dyn FnMut() -> bool,
+            &mut ChaCha8Rng,
+        ),
+        refine: Refine<'_>,
+    ) -> Found {
+        let n_discs_left_out = self.lay_out(request, setting);
+        for (sample, twists) in known.iter().enumerate() {
+            self.few.command(sample, twists);
+        }
+        let sample = self.score_few(&request.goal, setting);
+        let mut terms = self.few_scores.terms(sample);
+        self.few.read_twists(sample, &mut self.best);
+        self.proposal.mean.clone_from(&self.best);
+        let sigmas = self.sigmas();
+        self.proposal.sigmas.clear();
+        self.proposal
+            .sigmas
+            .resize(self.stage.config.n_knots, sigmas);
+        let mut n_iterations = 0;
+        while n_iterations < self.stage.config.n_iterations_max && has_time() {
+            self.noise.draw(rng, &self.proposal.sigmas);
+            self.noise.command(&self.proposal.mean, &mut self.many);
+            self.many.run(setting.start, &self.stage.limits);
+            let sample = self.score_many(&request.goal, setting);
+            if self.many_scores.totals[sample] < terms.total() {
+                terms = self.many_scores.terms(sample);
+                self.many.read_twists(sample, &mut self.best);
+            }
+            let batch = Batch {
+                rollouts: &self.many,
+                noise: &self.noise,
+                costs: &self.many_scores.totals,
+            };
+            refine(&batch, &mut self.proposal);
+            // The new mean, beside what it must beat.
+            self.few.command(0, &self.proposal.mean);
+            for sample in 1..N_KNOWN {
+                self.few.command(sample, &self.best);
+            }
+            let sample = self.score_few(&request.goal, setting);
+            if sample == 0 && self.few_scores.totals[0] < terms.total() {
+                terms = self.few_scores.terms(0);
+                self.few.read_twists(0, &mut self.best);
+            }
+            n_iterations += 1;
+        }
+        let fallback = (n_iterations == 0).then_some(Fallback {
+            reason: FallbackReason::NoTimeToSearch,
+            stand_in: StandIn::BestKnown,
+        });
+        Found {
+            terms,
+            n_iterations,
+            n_discs_left_out,
+            fallback,
+        }
+    }
+
+    fn sigmas(&self) -> Twist3 {
+        let (noise, high) = (&self.stage.config.noise, self.stage.limits.high);
+        [
+            noise.forward as f32 * high[0],
+            noise.lateral as f32 * high[1],
+            noise.yaw as f32 * high[2],
+        ]
+    }
+
+    /// Runs and scores the few; the cheapest of them.
+    fn score_few(&mut self, goal: &Goal, setting: &Setting) -> usize {
+        self.few.run(setting.start, &self.stage.limits);
+        let scene = self.stage.scene(*goal, setting.start.twist);
+        self.few_scores.score(&self.few, &scene);
+        self.few_scores.cheapest()
+    }
+
+    /// Scores the many, which have been run; the cheapest of them.
+    fn score_many(&mut self, goal: &Goal, setting: &Setting) -> usize {
+        let scene = self.stage.scene(*goal, setting.start.twist);
+        self.many_scores.score(&self.many, &scene);
+        self.many_scores.cheapest()
+    }
+
+    /// The best motion as a plan, which is what the next one continues.
+    fn report(&mut self, setting: &Setting, found: Found) -> Plan {
+        self.few.command(0, &self.best);
+        self.few.run(setting.start, &self.stage.limits);
+        self.few.read_twists(0, &mut self.best);
+        let poses = self.few.poses(0, setting.start);
+        let step = Duration::from_secs_f64(self.stage.config.step_secs);
+        let actions = self.best.iter().map(|&twist| Action {
+            duration: step,
+            twist: twist2(twist),
+        });
+        let actions = actions.collect();
+        self.previous = Some(Previous {
+            start: setting.start_stamp,
+            twists: self.best.clone(),
+        });
+        let is_imagined = found
+            .fallback
+            .as_ref()
+            .is_none_or(|it| it.stand_in == StandIn::BestKnown);
+        let clearance_m = if is_imagined {
+            self.clearance_m(&poses)
+        } else {
+            Vec::new()
+        };
+        Plan {
+            start: setting.start_stamp,
+            actions: ActionSequence { actions },
+            poses,
+            clearance_m,
+            terms: found.terms,
+            fan: match found.n_iterations {
+                0 => Vec::new(),
+                _ => self.fan(setting.start),
+            },
+            n_iterations: found.n_iterations,
+            n_samples: found.n_iterations * self.stage.config.n_samples,
+            n_discs_left_out: found.n_discs_left_out,
+            fallback: found.fallback,
+        }
+    }
+
+    /// Predicted clearance along the best motion.
+    fn clearance_m(&self, poses: &[Pose2]) -> Vec<f32> {
+        let stage = &self.stage;
+        let radius_m = stage.config.footprint_radius_m as f32;
+        let at = |(pose, &time): (&Pose2, &Between)| {
+            let mut clearance_m = [0.0];
+            let place = (&[pose.x_m as f32][..], &[pose.y_m as f32][..]);
+            stage
+                .fields
+                .write_clearance(time, radius_m, place, &mut clearance_m);
+            clearance_m[0]
+        };
+        poses[1..].iter().zip(&stage.times).map(at).collect()
+    }
+
+    /// Motions of the last iteration, evenly over the ranks of their costs.
+    fn fan(&self, start: Start) -> Vec<FanTrajectory> {
+        let costs = &self.many_scores.totals;
+        let mut ranks: Vec<usize> = (0..costs.len()).collect();
+        ranks.sort_unstable_by(|&a, &b| costs[a].total_cmp(&costs[b]).then(a.cmp(&b)));
+        let n = self.stage.config.n_fan_max;
+        let first = [start.pose.x_m as f32, start.pose.y_m as f32];
+        let trajectory = |idx: usize| {
+            let sample = ranks[idx * (ranks.len() - 1) / (n - 1).max(1)];
+            let states = (sample..self.many.x_m.len()).step_by(self.many.n_samples);
+            let points = states.map(|state| [self.many.x_m[state], self.many.y_m[state]]);
+            FanTrajectory {
+                points_m: std::iter::once(first).chain(points).collect(),
+                cost: costs[sample],
+            }
+        };
+        (0..n).map(trajectory).collect()
+    }
+}
+
+/// Where and when motions begin: after what is in flight.
+fn setting(request: &PlanRequest<'_>) -> Setting {
+    let (mut pose, mut twist, mut start_stamp) = (Pose2::IDENTITY, request.twist, request.now);
+    for action in request.in_flight {
+        pose = pose * Pose2::exp(action.twist.scaled(action.duration.as_secs_f64()));
+        start_stamp = start_stamp + action.duration;
+        twist = action.twist;
+    }
+    Setting {
+        start: Start {
+            pose,
+            twist: twist3(twist),
+        },
+        start_stamp,
+        start_secs: request.in_flight_secs(),
+        scan_age: request.now.saturating_since(request.scan_stamp),
+    }
+}
