@@ -285,5 +285,6 @@ fn mirrored_candidates(set: &CandidateSet) -> CandidateSet {
         holes: flipped(&set.holes, set.n_beams),
         spread_m: flipped(&set.spread_m, set.n_beams),
         age_secs: flipped(&set.age_secs, set.n_beams),
+        movers: set.movers.map_rows(|row| flipped(row, set.n_beams)),
     }
 }

@@ -118,12 +118,16 @@ impl PairSource<'_> {
         let motion = self.scans_in_place.expected_motion(start, target);
         let real = self.scans_in_place.registered_motion(start, target);
         let secs = self.horizon_secs(start, target).max(0.0);
+        let horizon = Duration::from_secs_f64(secs);
         Pair {
             target,
-            horizon: Duration::from_secs_f64(secs),
+            horizon,
             motion,
             motion_error: motion_error(motion, real),
-            candidates: self.scans_in_place.window(start).candidates(motion),
+            candidates: self
+                .scans_in_place
+                .window(start)
+                .candidates(motion, horizon),
         }
     }
 }

@@ -268,7 +268,7 @@ impl WorldModel for BurnWorldModel {
                 futures.push(Future {
                     horizon,
                     motion,
-                    candidates: window.candidates(motion),
+                    candidates: window.candidates(motion, horizon),
                 });
             }
         }

@@ -62,6 +62,7 @@ fn drive(n_scans: usize) -> Episode {
             stamp: stamp(secs),
             scan,
             reference: Some(pose),
+            moving: None,
         }
     };
     let n_odometry = (n_scans as f64 * SCAN_PERIOD_SECS / 0.05) as usize;
@@ -78,6 +79,7 @@ fn drive(n_scans: usize) -> Episode {
         geometry,
         scans: (0..n_scans).map(scan).collect(),
         odometry: (0..n_odometry).map(sample).collect(),
+        others: Vec::new(),
     }
 }
 

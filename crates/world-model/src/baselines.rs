@@ -1,13 +1,15 @@
 //! The geometric reference baselines: what prediction costs nothing to learn.
 
+use std::time::Duration;
+
 use sedge_spacetime::{Pose2, Stamp};
 
 use crate::candidates::clip;
-use crate::metrics::{ErrorPool, MetricRow};
 use crate::protocol::NearestScan;
 use crate::render::decimal_range_m;
+use crate::scoreboard::Scoreboard;
 use crate::{
-    Candidate, Episode, Horizons, LidarScan, MotionModel, OdometryCalibration, PoseScansError,
+    Candidate, Episode, LidarScan, MetricRow, MotionModel, OdometryCalibration, PoseScansError,
     PosedScans, Protocol, ProtocolError, Start, Target, fill_far, odometry_poses, reference_poses,
 };
 
@@ -37,64 +39,6 @@ pub enum BaselineError {
     Poses(#[from] PoseScansError),
 }
 
-/// Errors by horizon and method, methods in the order they first appear.
-#[derive(Debug, Default)]
-pub(crate) struct Scoreboard {
-    entries: Vec<ScoreEntry>,
-}
-
-#[derive(Debug)]
-struct ScoreEntry {
-    horizon_idx: usize,
-    method: String,
-    pool: ErrorPool,
-}
-
-impl Scoreboard {
-    /// The errors of a method at a horizon.
-    pub(crate) fn pool(&mut self, horizon_idx: usize, method: &str) -> &mut ErrorPool {
-        let is_it = |entry: &ScoreEntry| entry.horizon_idx == horizon_idx && entry.method == method;
-        let position = self.entries.iter().position(is_it).unwrap_or_else(|| {
-            let method = method.to_owned();
-            self.entries.push(ScoreEntry {
-                horizon_idx,
-                method,
-                pool: ErrorPool::default(),
-            });
-            self.entries.len() - 1
-        });
-        &mut self.entries[position].pool
-    }
-
-    /// The rows, by horizon; a method whose name ends in "oracle" is marked as one.
-    pub(crate) fn rows(&self, horizons: &Horizons) -> Vec<MetricRow> {
-        let mut rows = Vec::new();
-        for horizon_idx in 0..horizons.len() {
-            let entries = self
-                .entries
-                .iter()
-                .filter(|entry| entry.horizon_idx == horizon_idx);
-            rows.extend(entries.filter_map(|entry| {
-                let row = entry.pool.row()?;
-                let (horizon_secs, horizon_steps) = match horizons {
-                    Horizons::Secs(secs) => (secs[horizon_idx], None),
-                    Horizons::Steps(steps) => (row.horizon_secs, Some(steps[horizon_idx])),
-                };
-                let oracle = entry.method.ends_with("oracle");
-                let method = entry.method.clone();
-                Some(MetricRow {
-                    method,
-                    horizon_secs,
-                    horizon_steps,
-                    oracle,
-                    ..row
-                })
-            }));
-        }
-        rows
-    }
-}
-
 /// Grades every baseline on one episode. The two oracle rows come only with logs that have
 /// reference poses; they use poses that have seen the future.
 ///
@@ -112,9 +56,7 @@ pub fn evaluate_baselines(
         let scan = &episode.scans[target.scan_idx];
         let ahead = scan.stamp.secs_since(episode.scans[start].stamp);
         views.predict(start, target.scan_idx, |method, row| {
-            board
-                .pool(target.horizon_idx, method)
-                .add(row, &scan.scan, ahead);
+            board.grade((target.horizon_idx, method), &row, scan, ahead);
         });
     }
     Ok(board.rows(&protocol.horizons))
@@ -139,14 +81,19 @@ pub fn evaluate_candidates(
         let ahead = scan.stamp.secs_since(episode.scans[start].stamp);
         let rows = window_poses
             .window(start)
-            .rows(motion(start, target.scan_idx));
+            .rows(motion(start, target.scan_idx), duration(ahead));
         for &candidate in candidates {
             let method = format!("{} {label}", candidate.name());
-            let pool = board.pool(target.horizon_idx, &method);
-            pool.add(rows.filled(candidate), &scan.scan, ahead);
+            let row = rows.filled(candidate);
+            board.grade((target.horizon_idx, &method), &row, scan, ahead);
         }
     }
     Ok(board.rows(&protocol.horizons))
+}
+
+/// A horizon as a duration; stamps that run backwards make none.
+fn duration(secs: f64) -> Duration {
+    Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
 
 fn start_targets(starts: &[Start]) -> impl Iterator<Item = (usize, Target)> {
@@ -194,7 +141,7 @@ impl<'a> Views<'a> {
         let last = |posed: &PosedScans, motion| {
             posed
                 .window_of(from, 0.0)
-                .rows(motion)
+                .rows(motion, Duration::ZERO)
                 .filled(Candidate::Last)
         };
         let (raw, raw_without_latency) = (&self.raw, &self.raw_without_latency);
@@ -211,13 +158,15 @@ impl<'a> Views<'a> {
         let rows = self
             .calibrated
             .window(from)
-            .rows(self.calibrated.motion(from, to));
+            .rows(self.calibrated.motion(from, to), Duration::ZERO);
         grade("last cal", rows.filled(Candidate::Last));
         for (candidate, name) in MAPS {
             grade(name, rows.filled(candidate));
         }
         if let Some(reference) = &self.reference {
-            let rows = reference.window(from).rows(reference.motion(from, to));
+            let rows = reference
+                .window(from)
+                .rows(reference.motion(from, to), Duration::ZERO);
             grade("last oracle", rows.filled(Candidate::Last));
             grade("map20-med3 oracle", rows.filled(Candidate::Map20Med3));
         }

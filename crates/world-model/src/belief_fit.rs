@@ -1,5 +1,7 @@
 //! Which motion model suits a belief that registers its scans: whichever predicts best.
 
+use std::time::Duration;
+
 use crate::calibrate::{latency_pairs, n_fitted};
 use crate::metrics::ErrorPool;
 use crate::{
@@ -99,7 +101,7 @@ fn try_models(
         for &(from, to) in &pairs {
             let view = posed
                 .window_of(from, 0.0)
-                .rows(scans.expected_motion(from, to));
+                .rows(scans.expected_motion(from, to), Duration::ZERO);
             pool.add(
                 view.filled(Candidate::Last),
                 &fitted_part.scans[to].scan,

@@ -1,6 +1,8 @@
 //! Fitting a robot's motion model from a log: scanner latency, odometry calibration, and how far
 //! off the calibrated odometry still is.
 
+use std::time::Duration;
+
 use nalgebra::{Matrix3, Vector3};
 use sedge_spacetime::{Covariance2, Pose2, Stamp};
 use serde::{Deserialize, Serialize};
@@ -360,7 +362,9 @@ fn try_latencies(
         let posed = posed.with_poses(odometry_poses(episode, &model)?)?;
         let mut pool = ErrorPool::default();
         for &(from, to) in pairs {
-            let view = posed.window_of(from, 0.0).rows(posed.motion(from, to));
+            let view = posed
+                .window_of(from, 0.0)
+                .rows(posed.motion(from, to), Duration::ZERO);
             pool.add(view.filled(Candidate::Last), &episode.scans[to].scan, 0.0);
         }
         tried.push((latency_secs, pool.mae_m()));

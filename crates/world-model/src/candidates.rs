@@ -1,9 +1,12 @@
 //! What geometry alone expects a future scan to be: several answers, from last scan to local map.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sedge_spacetime::Pose2;
 
+use crate::company::Company;
+use crate::discs::MoverRows;
 use crate::{
     PREDICTION_MIN_M, RANGE_MAX_M, RenderableScan, Renderer, ScanGeometry, fill_far, fill_near,
 };
@@ -44,11 +47,19 @@ pub enum Candidate {
     Map20Med3,
     /// Smallest value of each beam within 20 s.
     Map20Min,
+    /// As [`Candidate::Map20Med3`], without what moves: what stands.
+    StillMed3,
+    /// What stands, and before it the movers where they will be at constant velocity.
+    Movers,
+    /// As [`Candidate::Movers`], each as wide as it is uncertain where it will be.
+    MoversWide,
+    /// As [`Candidate::Movers`], with known robots where they mean to be.
+    Neighbours,
 }
 
 impl Candidate {
     /// All of them, in the order of their indexes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Last,
         Self::LastNearFill,
         Self::Map1Latest,
@@ -59,6 +70,10 @@ impl Candidate {
         Self::Map20Latest,
         Self::Map20Med3,
         Self::Map20Min,
+        Self::StillMed3,
+        Self::Movers,
+        Self::MoversWide,
+        Self::Neighbours,
     ];
 
     /// Row of a [`CandidateSet`].
@@ -79,6 +94,10 @@ impl Candidate {
             Self::Map20Latest => "map20-latest",
             Self::Map20Med3 => "map20-med3",
             Self::Map20Min => "map20-min",
+            Self::StillMed3 => "still-med3",
+            Self::Movers => "still+movers",
+            Self::MoversWide => "still+movers-wide",
+            Self::Neighbours => "still+movers+neighbours",
         }
     }
 }
@@ -101,6 +120,8 @@ pub struct CandidateSet {
     /// Age, at the newest scan, of the newest scan that saw something on the beam; 20 where none
     /// did. `[beam]`
     pub age_secs: Vec<f32>,
+    /// Where movers and neighbours will be.
+    pub movers: MoverRows,
 }
 
 impl CandidateSet {
@@ -133,12 +154,23 @@ pub struct WindowScan {
 pub struct ScanWindow {
     geometry: ScanGeometry,
     scans: Vec<WindowScan>,
+    company: Company,
 }
 
 impl ScanWindow {
-    /// From scans, newest first.
+    /// From scans, newest first, where nobody is known to move.
     pub fn new(geometry: ScanGeometry, scans: Vec<WindowScan>) -> Self {
-        Self { geometry, scans }
+        Self {
+            geometry,
+            scans,
+            company: Company::default(),
+        }
+    }
+
+    /// With who moves, in the frame of the newest scan.
+    #[must_use]
+    pub fn with_company(self, company: Company) -> Self {
+        Self { company, ..self }
     }
 
     /// The scans, newest first.
@@ -146,16 +178,21 @@ impl ScanWindow {
         &self.scans
     }
 
-    /// What each candidate expects to be seen from `newest_from_then`.
-    pub fn candidates(&self, newest_from_then: Pose2) -> CandidateSet {
-        self.rows(newest_from_then).into_set()
+    /// What each candidate expects to be seen from `newest_from_then`, that long after the newest
+    /// scan.
+    pub fn candidates(&self, newest_from_then: Pose2, ahead: Duration) -> CandidateSet {
+        self.rows(newest_from_then, ahead).into_set()
     }
 
     /// The candidates before rounding to `f32`, holes still NaN.
-    pub(crate) fn rows(&self, newest_from_then: Pose2) -> CandidateRows {
+    pub(crate) fn rows(&self, newest_from_then: Pose2, ahead: Duration) -> CandidateRows {
+        let n_beams = self.geometry.n_beams;
         let mut renderer = Renderer::new(self.geometry);
-        let mut rows = CandidateRows::new(self.geometry.n_beams);
-        let mut stack = RecentStack::new(self.geometry.n_beams);
+        let mut rows = CandidateRows::new(n_beams);
+        let mut stack = RecentStack::new(n_beams);
+        // Where nothing ever moved, what stands is everything.
+        let has_movers = self.scans.iter().any(|scan| scan.scan.has_movers());
+        let mut still = has_movers.then(|| RecentStack::new(n_beams));
         let mut windows = WINDOWS.iter().peekable();
         for (idx, scan) in self.scans.iter().enumerate() {
             while let Some(window) =
@@ -167,17 +204,23 @@ impl ScanWindow {
                 break;
             }
             let scan_from_view = scan.newest_from_scan.inverse() * newest_from_then;
-            let view = renderer.render(&scan.scan, scan_from_view);
+            let views = renderer.render_apart(&scan.scan, scan_from_view);
             if idx == 0 {
-                rows.row_mut(Candidate::Last).copy_from_slice(view);
-                rows.row_mut(Candidate::LastNearFill).copy_from_slice(view);
+                rows.row_mut(Candidate::Last).copy_from_slice(views.all);
+                rows.row_mut(Candidate::LastNearFill)
+                    .copy_from_slice(views.all);
             }
-            stack.push(view, scan.age_secs);
+            stack.push(views.all, scan.age_secs);
+            if let Some(still) = &mut still {
+                still.push(views.still, scan.age_secs);
+            }
         }
         for window in windows {
             rows.take_window(window, &stack);
         }
         stack.describe(&mut rows);
+        rows.take_still(still.as_ref().unwrap_or(&stack));
+        rows.put_company(&self.company, newest_from_then, ahead, renderer.rays());
         rows
     }
 }
@@ -295,6 +338,7 @@ pub(crate) struct CandidateRows {
     ranges_m: Vec<f64>,
     spread_m: Vec<f64>,
     age_secs: Vec<f64>,
+    movers: MoverRows,
 }
 
 impl CandidateRows {
@@ -304,6 +348,7 @@ impl CandidateRows {
             ranges_m: vec![f64::NAN; N_CANDIDATES * n_beams],
             spread_m: Vec::with_capacity(n_beams),
             age_secs: Vec::with_capacity(n_beams),
+            movers: MoverRows::none(n_beams),
         }
     }
 
@@ -326,6 +371,47 @@ impl CandidateRows {
         }
     }
 
+    fn take_still(&mut self, stack: &RecentStack) {
+        for (range, beam) in self
+            .row_mut(Candidate::StillMed3)
+            .iter_mut()
+            .zip(&stack.beams)
+        {
+            *range = beam.median_m();
+        }
+    }
+
+    /// Draws movers before what stands.
+    fn put_company(
+        &mut self,
+        company: &Company,
+        newest_from_then: Pose2,
+        ahead: Duration,
+        rays: &[[f64; 2]],
+    ) {
+        let still = Candidate::StillMed3.index() * self.n_beams;
+        let still = still..still + self.n_beams;
+        for candidate in [
+            Candidate::Movers,
+            Candidate::MoversWide,
+            Candidate::Neighbours,
+        ] {
+            let start = candidate.index() * self.n_beams;
+            self.ranges_m.copy_within(still.clone(), start);
+        }
+        let strangers = company.discs_at_constant_velocity(newest_from_then, ahead);
+        let known = company.discs_as_announced(newest_from_then, ahead);
+        for disc in &strangers {
+            disc.draw(rays, self.row_mut(Candidate::Movers));
+        }
+        for disc in &known {
+            disc.widened()
+                .draw(rays, self.row_mut(Candidate::MoversWide));
+            disc.draw(rays, self.row_mut(Candidate::Neighbours));
+        }
+        self.movers.describe(&known, rays);
+    }
+
     /// One candidate, filled and clipped.
     pub(crate) fn filled(&self, candidate: Candidate) -> Vec<f64> {
         let start = candidate.index() * self.n_beams;
@@ -346,6 +432,7 @@ impl CandidateRows {
             holes,
             spread_m: narrow(self.spread_m),
             age_secs: narrow(self.age_secs),
+            movers: self.movers,
         }
     }
 }

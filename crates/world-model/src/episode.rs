@@ -1,5 +1,6 @@
 //! One continuous drive: what a log is turned into for learning and evaluation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sedge_spacetime::{Pose2, Stamp};
@@ -19,6 +20,9 @@ pub struct EpisodeScan {
     /// The scanner's pose in the log's corrected map, where the log has one. It was made with the
     /// scan itself: a reference for fitting and grading, never an input.
     pub reference: Option<Pose2>,
+    /// Which beams hit a body that moves or could, where a simulator knows: for splitting errors
+    /// when grading, never an input. `[beam]`
+    pub moving: Option<Arc<[bool]>>,
 }
 
 /// A timed sample of raw odometry.
@@ -47,10 +51,12 @@ pub struct Episode {
     pub scans: Vec<EpisodeScan>,
     /// Raw odometry, in time order.
     pub odometry: Vec<OdometrySample>,
+    /// Everything else that was sensed or heard (IMU, range/bearing, neighbours), in time order.
+    pub others: Vec<SensorEvent>,
 }
 
 impl Episode {
-    /// Everything sensed, in time order; odometry first where stamps are equal.
+    /// Everything sensed, in time order; where stamps are equal odometry first and scans last.
     pub fn events(&self) -> Vec<SensorEvent> {
         let odometry = self.odometry.iter().map(|sample| SensorEvent {
             stamp: sample.stamp,
@@ -60,7 +66,10 @@ impl Episode {
             stamp: scan.stamp,
             observation: Observation::Lidar(scan.scan.clone()),
         });
-        let mut events: Vec<SensorEvent> = odometry.chain(scans).collect();
+        let mut events: Vec<SensorEvent> = odometry
+            .chain(self.others.iter().cloned())
+            .chain(scans)
+            .collect();
         events.sort_by_key(|event| event.stamp);
         events
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sedge_spacetime::Stamp;
 
-use crate::baselines::Scoreboard;
+use crate::scoreboard::Scoreboard;
 use crate::{
     Episode, ImagineError, MetricRow, Observation, ObserveError, Prediction, Protocol,
     ProtocolError, SensorEvent, Start, WorldModel,
@@ -52,7 +52,8 @@ pub enum EvaluateError {
 /// at each start, for the scans to come, given the real odometry as actions. Late events (logs
 /// whose stamps run backwards) are passed over, as the model itself does.
 ///
-/// Rows are named `<model> mean`, `<model> least_error` and `<model> mode`.
+/// Rows are named `<model> mean`, `<model> least_error` and `<model> mode`; where the episode knows
+/// which beams hit movers, rows of the same names with `, on movers` and `, on static` come along.
 ///
 /// # Errors
 /// [`EvaluateError`] when the protocol does not fit the episode or the model fails.
@@ -69,11 +70,17 @@ pub fn evaluate_model(
             ("least_error", &graded.prediction.scan.least_error_m),
             ("mode", &graded.prediction.scan.mode_m),
         ];
-        let target = &episode.scans[graded.target_idx].scan;
+        let target = &episode.scans[graded.target_idx];
+        let ahead_secs = graded.prediction.horizon.as_secs_f64();
         for (read_out, ranges) in read_outs {
-            let pool = board.pool(graded.horizon_idx, &format!("{name} {read_out}"));
-            let predicted = ranges.iter().map(|&range| f64::from(range));
-            pool.add(predicted, target, graded.prediction.horizon.as_secs_f64());
+            let method = format!("{name} {read_out}");
+            let predicted: Vec<f64> = ranges.iter().map(|&range| f64::from(range)).collect();
+            board.grade(
+                (graded.horizon_idx, &method),
+                &predicted,
+                target,
+                ahead_secs,
+            );
         }
     })?;
     Ok(board.rows(&protocol.horizons))
@@ -127,6 +134,7 @@ struct Life<'a> {
     episode: &'a Episode,
     n_scans: usize,
     n_odometry: usize,
+    n_others: usize,
     newest_scan: Stamp,
 }
 
@@ -136,6 +144,7 @@ impl<'a> Life<'a> {
             episode,
             n_scans: 0,
             n_odometry: 0,
+            n_others: 0,
             newest_scan: Stamp::from_nanos(i64::MIN),
         }
     }
@@ -167,6 +176,12 @@ impl<'a> Life<'a> {
                 )?;
             }
             self.n_odometry = self.n_odometry.max(until);
+            let others = &self.episode.others;
+            let until = others.partition_point(|event| event.stamp <= stamp);
+            for event in others.get(self.n_others..until).unwrap_or_default() {
+                feed(model, event)?;
+            }
+            self.n_others = self.n_others.max(until);
             let observation = Observation::Lidar(scan.scan.clone());
             feed(model, &SensorEvent { stamp, observation })?;
             self.newest_scan = self.newest_scan.max(stamp);

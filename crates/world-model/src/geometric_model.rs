@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    ActionSequence, Belief, Candidate, Futures, ImagineError, MotionModel, MotionNoise,
-    ObserveError, PredictedScan, Prediction, ScanGeometry, ScanMemory, SensorEvent, WorldModel,
+    ActionSequence, Belief, Candidate, Futures, ImagineError, MotionModel, MotionNoise, Mover,
+    Neighbour, ObserveError, PredictedScan, Prediction, ScanGeometry, ScanMemory, SensorEvent,
+    WorldModel,
 };
 
 /// Predicts one geometric candidate, without doubt about it.
@@ -36,6 +37,17 @@ impl GeometricModel {
             "registered",
             noise,
         )
+    }
+
+    /// Registers scans, follows movers and neighbours, and predicts [`Candidate::Neighbours`]:
+    /// strangers at constant velocity, known robots where they mean to go. The baseline of a
+    /// planner among people.
+    pub fn with_movers(
+        geometry: ScanGeometry,
+        motion_model: MotionModel,
+        noise: MotionNoise,
+    ) -> Self {
+        Self::registered(geometry, motion_model, noise).with_candidate(Candidate::Neighbours)
     }
 
     /// Predicts another candidate.
@@ -74,7 +86,7 @@ impl GeometricModel {
         let motions = self.memory.motions(plan, horizons)?;
         let window = self.memory.scan_window(plan)?;
         let prediction = |(&horizon, motion)| {
-            let candidates = window.candidates(motion);
+            let candidates = window.candidates(motion, horizon);
             Prediction {
                 horizon,
                 motion,
@@ -108,6 +120,14 @@ impl WorldModel for GeometricModel {
                 .covariance(self.memory.last_period_secs().unwrap_or(0.0)),
             latent: Vec::new(),
         })
+    }
+
+    fn movers(&self) -> Vec<Mover> {
+        self.memory.company().movers.clone()
+    }
+
+    fn neighbours(&self) -> Vec<Neighbour> {
+        self.memory.company().neighbours.clone()
     }
 
     fn imagine(

@@ -25,13 +25,23 @@ mod belief_fit;
 mod calibrate;
 mod calibration;
 mod candidates;
+mod company;
 pub mod conformance;
+mod discs;
 mod episode;
 mod evaluate;
 mod event;
+mod event_check;
 mod geometric_model;
+mod gyro_track;
+mod intention;
 mod metrics;
 mod model;
+mod motion_prior;
+mod mover_track;
+mod movers;
+mod neighbour_place;
+mod neighbours;
 mod odometry_track;
 mod posed_scans;
 mod protocol;
@@ -39,7 +49,10 @@ mod registered_scans;
 mod registration;
 mod render;
 mod room;
+mod scan_clusters;
 mod scan_memory;
+mod scoreboard;
+mod seen_space;
 mod surface;
 #[cfg(test)]
 mod test_scenes;
@@ -52,21 +65,28 @@ pub use calibrate::{
 };
 pub use calibration::{MotionModel, OdometryCalibration};
 pub use candidates::{Candidate, CandidateSet, N_CANDIDATES, ScanWindow, WINDOW_SECS, WindowScan};
+pub use company::Company;
+pub use discs::MoverRows;
 pub use episode::{Episode, EpisodeScan, OdometrySample};
 pub use evaluate::{EvaluateError, GradedPrediction, evaluate_model, visit_predictions};
 pub use event::{
-    LidarScan, Observation, PREDICTION_MIN_M, RANGE_MAX_M, RANGE_MIN_M, ScanGeometry, SensorEvent,
+    Broadcast, ImuSample, IntendedMotion, LidarScan, Measured, NeighbourReport, Observation,
+    PREDICTION_MIN_M, RANGE_MAX_M, RANGE_MIN_M, ScanGeometry, Seen, SensorEvent, Sighting,
 };
 pub use geometric_model::GeometricModel;
+pub use intention::Intention;
 pub use metrics::{ErrorPool, MetricRow};
 pub use model::{
     Action, ActionSequence, Belief, Futures, ImagineError, ObserveError, PredictedScan, Prediction,
     WorldModel,
 };
+pub use motion_prior::MotionPrior;
+pub use movers::{Mover, MoverTracker};
+pub use neighbours::{Neighbour, Neighbours};
 pub use odometry_track::{ExtendedTrack, OdometryTrack};
 pub use posed_scans::{PoseScansError, PosedScans, odometry_poses, reference_poses};
 pub use protocol::{Horizons, Protocol, ProtocolError, Start, Target};
 pub use registered_scans::RegisteredScans;
 pub use registration::{RegisteredScan, Registrar, RegistrationOutcome, register_episode};
-pub use render::{RenderableScan, Renderer, fill_far, fill_near};
+pub use render::{RenderableScan, Renderer, Views, fill_far, fill_near};
 pub use scan_memory::ScanMemory;

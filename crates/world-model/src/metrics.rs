@@ -53,6 +53,17 @@ impl ErrorPool {
         target: &LidarScan,
         horizon_secs: f64,
     ) {
+        self.add_where(predicted_m, target, horizon_secs, |_| true);
+    }
+
+    /// As [`ErrorPool::add`], counting only beams that `counts` admits.
+    pub fn add_where(
+        &mut self,
+        predicted_m: impl IntoIterator<Item = f64>,
+        target: &LidarScan,
+        horizon_secs: f64,
+        counts: impl Fn(usize) -> bool,
+    ) {
         self.n_scans += 1;
         self.horizon_secs_sum += horizon_secs;
         for (beam, predicted) in predicted_m
@@ -60,7 +71,7 @@ impl ErrorPool {
             .enumerate()
             .take(target.ranges_m.len())
         {
-            if !target.is_valid(beam) {
+            if !target.is_valid(beam) || !counts(beam) {
                 continue;
             }
             let truth = decimal_range_m(target.ranges_m[beam]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sedge_spacetime::{Covariance2, Pose2, Stamp, Twist2};
 
-use crate::{PREDICTION_MIN_M, RANGE_MAX_M, ScanGeometry, SensorEvent};
+use crate::{Mover, Neighbour, PREDICTION_MIN_M, RANGE_MAX_M, ScanGeometry, SensorEvent};
 
 /// One stretch of motion: what odometry would report while a command is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,6 +127,30 @@ pub enum ObserveError {
         /// What came.
         got: f64,
     },
+    /// A number that cannot be negative is.
+    #[error("expected no negative {what}, got {got}")]
+    Negative {
+        /// Which part of the event.
+        what: &'static str,
+        /// What came.
+        got: f64,
+    },
+    /// There are more of something than anybody needs.
+    #[error("expected at most {max} {what}, got {got}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+        /// What came.
+        got: usize,
+    },
+    /// Parts of an event are missing, doubled or out of order.
+    #[error("expected {what} in order and at least one")]
+    Disordered {
+        /// Which part of the event.
+        what: &'static str,
+    },
 }
 
 /// Why nothing can be imagined.
@@ -162,6 +186,17 @@ pub trait WorldModel {
 
     /// What it believes now, or `None` before the first scan.
     fn belief(&self) -> Option<Belief>;
+
+    /// What moves around the robot, in the scanner's frame at the newest scan; a model that does
+    /// not look for it knows of nothing.
+    fn movers(&self) -> Vec<Mover> {
+        Vec::new()
+    }
+
+    /// Robots known by name, in the same frame and at the same time as [`WorldModel::movers`].
+    fn neighbours(&self) -> Vec<Neighbour> {
+        Vec::new()
+    }
 
     /// What each plan would lead to, at each horizon after the newest scan.
     ///

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use sedge_spacetime::{Pose2, Stamp};
 
+use crate::company::Company;
 use crate::{
-    Episode, MotionModel, ObserveError, OdometryTrack, RenderableScan, ScanGeometry, ScanWindow,
-    WINDOW_SECS, WindowScan,
+    Episode, EpisodeScan, MotionModel, ObserveError, OdometryTrack, RenderableScan, ScanGeometry,
+    ScanWindow, WINDOW_SECS, WindowScan,
 };
 
 /// Ages are compared with this tolerance, in seconds: one nanosecond.
@@ -58,6 +59,8 @@ pub struct PosedScans {
     stamps: Arc<[Stamp]>,
     scans: Arc<[Arc<RenderableScan>]>,
     map_from_scans: Vec<Pose2>,
+    /// Who was around at each scan, in its frame; empty where nobody looked. `[scan]`
+    company: Arc<[Company]>,
 }
 
 impl PosedScans {
@@ -76,7 +79,30 @@ impl PosedScans {
                 .map(|s| Arc::new(RenderableScan::new(&s.scan)))
                 .collect(),
             map_from_scans,
+            company: Arc::from([]),
         })
+    }
+
+    /// The same scans, knowing which beams hit movers (`[scan][beam]`) and who was around.
+    pub(crate) fn with_company(
+        &self,
+        episode: &Episode,
+        hits: &[Vec<bool>],
+        company: Vec<Company>,
+    ) -> Self {
+        let scans = self.scans.iter().zip(&episode.scans).zip(hits);
+        let scan = |((known, scan), hits): ((&Arc<RenderableScan>, &EpisodeScan), &Vec<bool>)| {
+            if hits.contains(&true) {
+                Arc::new(RenderableScan::with_movers(&scan.scan, hits))
+            } else {
+                Arc::clone(known)
+            }
+        };
+        Self {
+            scans: scans.map(scan).collect(),
+            company: company.into(),
+            ..self.clone()
+        }
     }
 
     /// The same scans with other poses.
@@ -135,7 +161,8 @@ impl PosedScans {
                 newest_from_scan: self.motion(newest_idx, idx),
                 age_secs: age_secs.max(0.0),
             });
-        ScanWindow::new(self.geometry, scans.collect())
+        let company = self.company.get(newest_idx).cloned().unwrap_or_default();
+        ScanWindow::new(self.geometry, scans.collect()).with_company(company)
     }
 }
 

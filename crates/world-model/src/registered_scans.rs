@@ -3,8 +3,10 @@
 use sedge_spacetime::{Pose2, Stamp};
 
 use crate::anchoring::{ANCHOR_AGE_MAX_SECS, Anchor, newest_from_anchored, smoothed_pose};
+use crate::company::Company;
 use crate::{
-    Episode, MotionModel, OdometryTrack, PoseScansError, PosedScans, ScanWindow, register_episode,
+    Episode, MotionModel, MoverTracker, Neighbours, OdometryTrack, PoseScansError, PosedScans,
+    ScanWindow, register_episode,
 };
 
 /// The offline twin of a registering [`crate::ScanMemory`]: the same windows and motions, for any
@@ -25,7 +27,8 @@ impl RegisteredScans {
     pub fn new(episode: &Episode, motion: &MotionModel) -> Result<Self, PoseScansError> {
         let posed = PosedScans::calibrated(episode, motion)?;
         let posed = posed.with_poses(register_episode(episode, motion)?)?;
-        Self::with_poses(episode, motion, posed)
+        let scans = Self::with_poses(episode, motion, posed)?;
+        Ok(scans.with_company(episode, motion))
     }
 
     /// From scans that are registered already.
@@ -50,6 +53,33 @@ impl RegisteredScans {
             stamps,
             posed,
         })
+    }
+
+    /// Looks for movers scan by scan, and follows whom was heard of.
+    fn with_company(self, episode: &Episode, motion: &MotionModel) -> Self {
+        let Ok(track) = OdometryTrack::from_samples(&episode.odometry, motion.calibration) else {
+            return self;
+        };
+        let odometry_at = |stamp| track.pose_at(stamp).unwrap_or_default();
+        let (mut movers, mut neighbours) = (MoverTracker::default(), Neighbours::default());
+        let mut others = episode.others.iter().peekable();
+        let mut before: Option<(Stamp, Pose2)> = None;
+        let (mut hits, mut company) = (Vec::new(), Vec::new());
+        for (scan, &map_from_scan) in episode.scans.iter().zip(self.posed.poses()) {
+            while let Some(event) = others.next_if(|event| event.stamp <= scan.stamp) {
+                let here = carried_on(before, odometry_at, motion.seen_at(event.stamp));
+                // What the belief refuses is passed over here, too.
+                neighbours.observe(event, here).unwrap_or_default();
+            }
+            hits.push(movers.observe(scan.stamp, &scan.scan, map_from_scan));
+            let seen = movers.movers();
+            company.push(Company::at(scan.stamp, map_from_scan, &seen, &neighbours));
+            before = Some((motion.seen_at(scan.stamp), map_from_scan));
+        }
+        Self {
+            posed: self.posed.with_company(episode, &hits, company),
+            ..self
+        }
     }
 
     /// The scans with their registered poses.
@@ -92,6 +122,18 @@ impl RegisteredScans {
     pub fn registered_motion(&self, from_idx: usize, to_idx: usize) -> Pose2 {
         self.posed.motion(from_idx, to_idx)
     }
+}
+
+/// The scanner's pose in the map at a time, carried on from a registered scan by odometry.
+pub(crate) fn carried_on(
+    registered: Option<(Stamp, Pose2)>,
+    odometry_at: impl Fn(Stamp) -> Pose2,
+    seen_at: Stamp,
+) -> Pose2 {
+    let there = odometry_at(seen_at);
+    registered.map_or(there, |(stamp, map_from_scan)| {
+        map_from_scan * odometry_at(stamp).between(there)
+    })
 }
 
 #[cfg(test)]

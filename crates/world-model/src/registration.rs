@@ -8,8 +8,13 @@ use std::collections::VecDeque;
 use nalgebra::{Matrix3, Vector2, Vector3};
 use sedge_spacetime::{Pose2, Stamp, Twist2};
 
+use crate::event_check::check_imu;
+use crate::gyro_track::GyroTrack;
+use crate::motion_prior::{MotionPrior, turned_by_gyro};
 use crate::surface::{Surface, SurfacePoint};
-use crate::{Episode, LidarScan, MotionModel, PoseScansError, odometry_poses};
+use crate::{
+    Episode, LidarScan, MotionModel, Observation, OdometryTrack, PoseScansError, odometry_poses,
+};
 
 /// Scans are registered against the newest scan and the newest ones at least this old, seconds.
 const REFERENCE_AGES_SECS: &[f64] = &[0.0, 0.5, 1.0, 2.0, 4.0, 7.0];
@@ -37,6 +42,8 @@ const ALONG_MAX_M: f64 = 0.5;
 const PRIOR_SIGMA_M: f64 = 0.02;
 /// Standard deviation of a standing robot's odometry, radians.
 const PRIOR_SIGMA_RAD: f64 = 0.01;
+/// A gyroscope is not believed better than this: stamps jitter, radians.
+const PRIOR_GYRO_SIGMA_RAD: f64 = 0.002;
 /// Standard deviation of odometry as a share of the movement: mostly jitter of the stamps.
 const PRIOR_SIGMA_SHARE: f64 = 0.1;
 /// Corrections of this many standard deviations halve the prior's say: stamps jitter, wheels slip.
@@ -84,15 +91,14 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// Registers the next scan; `predicted` is its pose by odometry, `moved` the movement since the
-    /// scan before that the prediction's doubt is measured by.
+    /// Registers the next scan, given what is expected of it.
     pub fn register(
         &mut self,
         stamp: Stamp,
         scan: &LidarScan,
-        predicted: Pose2,
-        moved: Pose2,
+        prior: &MotionPrior,
     ) -> RegisteredScan {
+        let predicted = prior.predicted;
         let surface = Surface::new(scan);
         let references = self.choose(stamp);
         let registered = if references.is_empty() {
@@ -101,7 +107,7 @@ impl Registrar {
                 outcome: RegistrationOutcome::First,
             }
         } else {
-            let problem = Problem::new(&surface, &references, prior_information(moved));
+            let problem = Problem::new(&surface, &references, prior_information(prior));
             problem.solve(predicted).map_or(
                 RegisteredScan {
                     map_from_scan: predicted,
@@ -147,10 +153,13 @@ impl Registrar {
     }
 }
 
-/// Information (inverse variance) of odometry over a movement: x, y, yaw.
-fn prior_information(moved: Pose2) -> Vector3<f64> {
-    let sigma_m = PRIOR_SIGMA_M + PRIOR_SIGMA_SHARE * moved.distance_m();
-    let sigma_rad = PRIOR_SIGMA_RAD + PRIOR_SIGMA_SHARE * moved.yaw_rad.abs();
+/// Information (inverse variance) of a movement before scans have a say: x, y, yaw.
+fn prior_information(prior: &MotionPrior) -> Vector3<f64> {
+    let sigma_m = PRIOR_SIGMA_M + PRIOR_SIGMA_SHARE * prior.moved.distance_m();
+    let by_wheels = PRIOR_SIGMA_RAD + PRIOR_SIGMA_SHARE * prior.moved.yaw_rad.abs();
+    let sigma_rad = prior.yaw_sigma_rad.map_or(by_wheels, |sigma| {
+        sigma.max(PRIOR_GYRO_SIGMA_RAD).min(by_wheels)
+    });
     Vector3::new(sigma_m, sigma_m, sigma_rad).map(|sigma| 1.0 / (sigma * sigma))
 }
 
@@ -276,20 +285,58 @@ pub fn register_episode(
     episode: &Episode,
     motion: &MotionModel,
 ) -> Result<Vec<Pose2>, PoseScansError> {
-    let odometry = odometry_poses(episode, motion)?;
-    let mut registrar = Registrar::default();
-    let mut poses: Vec<Pose2> = Vec::with_capacity(odometry.len());
+    let track =
+        OdometryTrack::from_samples(&episode.odometry, motion.calibration).map_err(|source| {
+            PoseScansError::Odometry {
+                episode: episode.name.clone(),
+                source,
+            }
+        })?;
+    let first_odometry = odometry_poses(episode, motion)?;
+    let odometry_at = |stamp| track.pose_at(stamp).unwrap_or_default();
+    let (mut registrar, mut gyro) = (Registrar::default(), GyroTrack::default());
+    let mut others = episode.others.iter().peekable();
+    let mut done: Vec<(Stamp, RegisteredScan)> = Vec::with_capacity(episode.scans.len());
     for (idx, scan) in episode.scans.iter().enumerate() {
-        let moved = if idx > 0 {
-            odometry[idx - 1].between(odometry[idx])
-        } else {
-            Pose2::IDENTITY
+        while let Some(event) = others.next_if(|event| event.stamp <= scan.stamp) {
+            if let Observation::Imu(samples) = &event.observation
+                && check_imu(samples).is_ok()
+            {
+                // A late one is passed over, as the belief does.
+                gyro.push(event.stamp, samples).unwrap_or_default();
+            }
+        }
+        let seen_at = motion.seen_at(scan.stamp);
+        let prior = match done.last() {
+            None => MotionPrior {
+                predicted: first_odometry[idx],
+                moved: Pose2::IDENTITY,
+                yaw_sigma_rad: None,
+            },
+            Some(&(before, registered)) => {
+                learn_bias(&mut gyro, &done);
+                let (moved, yaw_sigma_rad) = turned_by_gyro(odometry_at, &gyro, (before, seen_at));
+                MotionPrior {
+                    predicted: registered.map_from_scan * moved,
+                    moved,
+                    yaw_sigma_rad,
+                }
+            }
         };
-        let predicted = poses.last().map_or(odometry[idx], |&before| before * moved);
-        let registered = registrar.register(scan.stamp, &scan.scan, predicted, moved);
-        poses.push(registered.map_from_scan);
+        done.push((seen_at, registrar.register(scan.stamp, &scan.scan, &prior)));
     }
-    Ok(poses)
+    Ok(done.into_iter().map(|(_, it)| it.map_from_scan).collect())
+}
+
+/// Teaches a gyroscope its bias from the turn between the last two registered scans; by the time
+/// of the next scan its samples are in.
+pub(crate) fn learn_bias(gyro: &mut GyroTrack, done: &[(Stamp, RegisteredScan)]) {
+    if let [.., (from, before), (to, after)] = done
+        && after.outcome == RegistrationOutcome::Registered
+    {
+        let turned = before.map_from_scan.between(after.map_from_scan).yaw_rad;
+        gyro.learn(*from, *to, turned);
+    }
 }
 
 #[cfg(test)]

@@ -46,11 +46,18 @@ pub struct RenderableScan {
     xs_m: Vec<f64>,
     ys_m: Vec<f64>,
     links: Vec<Link>,
+    /// Which points are on movers; empty where none is.
+    on_mover: Vec<bool>,
 }
 
 impl RenderableScan {
     /// From a scan; beams that measured nothing are left out.
     pub fn new(scan: &LidarScan) -> Self {
+        Self::with_movers(scan, &[])
+    }
+
+    /// As [`RenderableScan::new`], and knows which beams hit movers (`[beam]`, or empty for none).
+    pub fn with_movers(scan: &LidarScan, hits_mover: &[bool]) -> Self {
         let geometry = scan.geometry;
         let n_beams = geometry.n_beams.min(scan.ranges_m.len());
         let ranges: Vec<f64> = scan.ranges_m[..n_beams]
@@ -71,7 +78,21 @@ impl RenderableScan {
                 is_end: !is_inner(beam),
             });
         }
-        Self { xs_m, ys_m, links }
+        let hits = |beam: &usize| hits_mover.get(*beam).copied().unwrap_or(false);
+        let measured = (0..n_beams).filter(|&beam| valid[beam]);
+        let on_mover: Vec<bool> = measured.map(|beam| hits(&beam)).collect();
+        let has_movers = on_mover.contains(&true);
+        Self {
+            xs_m,
+            ys_m,
+            links,
+            on_mover: if has_movers { on_mover } else { Vec::new() },
+        }
+    }
+
+    /// Whether any point is on a mover.
+    pub fn has_movers(&self) -> bool {
+        !self.on_mover.is_empty()
     }
 
     /// The points that measured something, in the scanner's frame, counter-clockwise.
@@ -172,6 +193,16 @@ pub struct Renderer {
     rays: Vec<[f64; 2]>,
     seen: SeenPoints,
     row: Vec<f64>,
+    still: Vec<f64>,
+}
+
+/// A scan seen from elsewhere, with and without what moved in it. NaN marks holes. `[beam]`
+#[derive(Debug, Clone, Copy)]
+pub struct Views<'a> {
+    /// Everything.
+    pub all: &'a [f64],
+    /// Without movers: what stands behind them is a hole.
+    pub still: &'a [f64],
 }
 
 impl Renderer {
@@ -186,7 +217,13 @@ impl Renderer {
             rays: (0..geometry.n_beams).map(ray).collect(),
             seen: SeenPoints::default(),
             row: vec![0.0; geometry.n_beams],
+            still: vec![0.0; geometry.n_beams],
         }
+    }
+
+    /// Cosine and sine of each beam's angle. `[beam]`
+    pub(crate) fn rays(&self) -> &[[f64; 2]] {
+        &self.rays
     }
 
     /// The scan as the scanner would see it from `scan_from_view`, in metres; NaN marks holes:
@@ -197,29 +234,87 @@ impl Renderer {
     pub fn render(&mut self, scan: &RenderableScan, scan_from_view: Pose2) -> &[f64] {
         self.row.fill(f64::INFINITY);
         self.seen.look(scan, scan_from_view, self.geometry);
+        let mut rays = RowOfRays {
+            rays: &self.rays,
+            step_rad: self.geometry.step_rad,
+            row: &mut self.row,
+        };
         for (idx, link) in scan.links.iter().enumerate() {
             let point = self.seen.get(idx);
             if link.joined_to_next {
-                self.cast_segment(point, self.seen.get(idx + 1));
+                rays.cast_segment(point, self.seen.get(idx + 1));
             }
             if link.is_end {
-                self.cast_point(point);
+                rays.cast_point(point);
             }
         }
-        for range in &mut self.row {
-            if !range.is_finite() {
-                *range = f64::NAN;
-            }
-        }
+        mark_holes(&mut self.row);
         &self.row
     }
 
+    /// As [`Renderer::render`], and once more without what moved.
+    pub fn render_apart(&mut self, scan: &RenderableScan, scan_from_view: Pose2) -> Views<'_> {
+        self.render(scan, scan_from_view);
+        if !scan.has_movers() {
+            return Views {
+                all: &self.row,
+                still: &self.row,
+            };
+        }
+        self.still.fill(f64::INFINITY);
+        let mut rays = RowOfRays {
+            rays: &self.rays,
+            step_rad: self.geometry.step_rad,
+            row: &mut self.still,
+        };
+        let moves = |idx: usize| scan.on_mover[idx];
+        for (idx, link) in scan
+            .links
+            .iter()
+            .enumerate()
+            .filter(|&(idx, _)| !moves(idx))
+        {
+            let point = self.seen.get(idx);
+            let next_moves = link.joined_to_next && moves(idx + 1);
+            // Beside a mover a surface ends.
+            let before_moves = idx > 0 && scan.links[idx - 1].joined_to_next && moves(idx - 1);
+            if link.joined_to_next && !next_moves {
+                rays.cast_segment(point, self.seen.get(idx + 1));
+            }
+            if link.is_end || next_moves || before_moves {
+                rays.cast_point(point);
+            }
+        }
+        mark_holes(&mut self.still);
+        Views {
+            all: &self.row,
+            still: &self.still,
+        }
+    }
+}
+
+fn mark_holes(row: &mut [f64]) {
+    for range in row {
+        if !range.is_finite() {
+            *range = f64::NAN;
+        }
+    }
+}
+
+/// A row of ranges and the rays that it belongs to.
+struct RowOfRays<'a> {
+    rays: &'a [[f64; 2]],
+    step_rad: f64,
+    row: &'a mut [f64],
+}
+
+impl RowOfRays<'_> {
     #[inline]
     fn cast_segment(&mut self, a: SeenPoint, b: SeenPoint) {
         let low = a.bearing_beams.min(b.bearing_beams);
         let high = a.bearing_beams.max(b.bearing_beams);
         // Written so that NaN bearings (absurd poses) are dropped, too.
-        let is_surface = (high - low) * self.geometry.step_rad < SEGMENT_SPAN_MAX_RAD;
+        let is_surface = (high - low) * self.step_rad < SEGMENT_SPAN_MAX_RAD;
         if !is_surface || high < -BEAM_TOLERANCE {
             return;
         }

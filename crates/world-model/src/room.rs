@@ -69,6 +69,7 @@ impl Room {
             stamp: stamp(secs),
             scan: self.scan(geometry, path(secs)),
             reference: Some(path(secs)),
+            moving: None,
         });
         let odometry = times(ODOMETRY_PERIOD_SECS).map(|secs| OdometrySample {
             stamp: stamp(secs),
@@ -80,6 +81,7 @@ impl Room {
             geometry,
             scans: scans.collect(),
             odometry: odometry.collect(),
+            others: Vec::new(),
         }
     }
 }

@@ -7,10 +7,16 @@ use std::time::Duration;
 use sedge_spacetime::{Pose2, Stamp};
 
 use crate::anchoring::{ANCHOR_AGE_MAX_SECS, Anchor, newest_from_anchored, smoothed_pose};
+use crate::company::Company;
+use crate::event_check::check_imu;
+use crate::gyro_track::GyroTrack;
+use crate::motion_prior::{MotionPrior, turned_by_gyro};
+use crate::registered_scans::carried_on;
+use crate::registration::learn_bias;
 use crate::{
-    ActionSequence, CandidateSet, ImagineError, LidarScan, MotionModel, Observation, ObserveError,
-    OdometryTrack, Registrar, RenderableScan, ScanGeometry, ScanWindow, SensorEvent, WINDOW_SECS,
-    WindowScan,
+    ActionSequence, CandidateSet, ImagineError, LidarScan, MotionModel, MoverTracker, Neighbours,
+    Observation, ObserveError, OdometryTrack, RegisteredScan, Registrar, RenderableScan,
+    ScanGeometry, ScanWindow, SensorEvent, WINDOW_SECS, WindowScan,
 };
 
 /// How long scans are kept.
@@ -31,7 +37,13 @@ struct RememberedScan {
     stamp: Stamp,
     renderable: Arc<RenderableScan>,
     /// By registration; `None` in a memory that goes by odometry.
-    registered: Option<Pose2>,
+    registered: Option<RegisteredScan>,
+}
+
+impl RememberedScan {
+    fn pose(&self) -> Option<Pose2> {
+        self.registered.map(|it| it.map_from_scan)
+    }
 }
 
 /// The last 20 seconds of scans and odometry, and what geometry alone makes of them.
@@ -49,6 +61,12 @@ pub struct ScanMemory {
     newest_scan: Option<LidarScan>,
     /// `None` in a memory that goes by odometry.
     registrar: Option<Registrar>,
+    gyro: GyroTrack,
+    /// Looks for movers where scans are registered.
+    movers: MoverTracker,
+    neighbours: Neighbours,
+    /// Who is around at the newest scan.
+    company: Company,
 }
 
 impl ScanMemory {
@@ -62,11 +80,15 @@ impl ScanMemory {
             scans: VecDeque::new(),
             newest_scan: None,
             registrar: None,
+            gyro: GyroTrack::default(),
+            movers: MoverTracker::default(),
+            neighbours: Neighbours::default(),
+            company: Company::default(),
         }
     }
 
-    /// As [`ScanMemory::new`], but scans are registered as they come, and future motion starts
-    /// from the registered scans.
+    /// As [`ScanMemory::new`], but scans are registered as they come, future motion starts from
+    /// the registered scans, and movers are looked for.
     pub fn registering(geometry: ScanGeometry, motion_model: MotionModel) -> Self {
         let registrar = Some(Registrar::default());
         Self {
@@ -84,6 +106,14 @@ impl ScanMemory {
         match &event.observation {
             Observation::Lidar(scan) => self.observe_scan(event.stamp, scan)?,
             Observation::Odometry(pose) => self.track.push(event.stamp, *pose)?,
+            Observation::Imu(samples) => {
+                check_imu(samples)?;
+                self.gyro.push(event.stamp, samples)?;
+            }
+            Observation::RangeBearing(_) | Observation::Neighbour(_) => {
+                let here = self.world_from_scanner_at(event.stamp);
+                self.neighbours.observe(event, here)?;
+            }
         }
         self.forget_old();
         Ok(())
@@ -106,7 +136,20 @@ impl ScanMemory {
 
     /// The stamp of the newest event of any kind.
     pub fn newest_event_stamp(&self) -> Option<Stamp> {
-        self.newest_stamp().max(self.track.newest_stamp())
+        self.newest_stamp()
+            .max(self.track.newest_stamp())
+            .max(self.gyro.newest_stamp())
+            .max(self.neighbours.newest_sightings())
+    }
+
+    /// Who is around, in the frame of the newest scan and at its time.
+    pub fn company(&self) -> &Company {
+        &self.company
+    }
+
+    /// Yaw rate by the newest inertial sample, its bias taken out, rad/s.
+    pub fn yaw_rate_radps(&self) -> Option<f64> {
+        self.gyro.newest_rate_radps()
     }
 
     /// The newest scan, as measured.
@@ -153,7 +196,7 @@ impl ScanMemory {
     ) -> Result<Vec<Pose2>, ImagineError> {
         let newest = self.scans.back().ok_or(ImagineError::NoBelief)?;
         let track = self.track.extended_by(plan)?;
-        let Some(registered) = newest.registered else {
+        let Some(registered) = newest.pose() else {
             let pose = |stamp| track.pose_at(self.motion_model.seen_at(stamp));
             let now = pose(newest.stamp);
             let then = |&horizon| now.between(pose(newest.stamp + horizon));
@@ -179,9 +222,7 @@ impl ScanMemory {
             .take(N_ANCHORS_MAX)
             .filter_map(|scan| {
                 let age_secs = newest.stamp.secs_since(scan.stamp);
-                let registered = scan
-                    .registered
-                    .filter(|_| age_secs <= ANCHOR_AGE_MAX_SECS)?;
+                let registered = scan.pose().filter(|_| age_secs <= ANCHOR_AGE_MAX_SECS)?;
                 Some((
                     age_secs,
                     Anchor {
@@ -208,7 +249,7 @@ impl ScanMemory {
         let newest = self.newest_stamp().ok_or(ImagineError::NoBelief)?;
         let track = self.track.extended_by(plan)?;
         let pose = |scan: &RememberedScan| {
-            scan.registered
+            scan.pose()
                 .unwrap_or_else(|| track.pose_at(self.motion_model.seen_at(scan.stamp)))
         };
         let world_from_newest = self.scans.back().map(pose).unwrap_or_default();
@@ -217,17 +258,22 @@ impl ScanMemory {
             newest_from_scan: world_from_newest.between(pose(scan)),
             age_secs: newest.secs_since(scan.stamp),
         });
-        Ok(ScanWindow::new(self.geometry, scans.collect()))
+        Ok(ScanWindow::new(self.geometry, scans.collect()).with_company(self.company.clone()))
     }
 
-    /// What geometry expects to be seen from a pose given in the frame of the newest scan.
+    /// What geometry expects to be seen from a pose given in the frame of the newest scan, that
+    /// long after it.
     ///
     /// # Errors
     /// [`ImagineError::NoBelief`] before the first scan and odometry.
-    pub fn candidates(&self, newest_from_then: Pose2) -> Result<CandidateSet, ImagineError> {
+    pub fn candidates(
+        &self,
+        newest_from_then: Pose2,
+        ahead: Duration,
+    ) -> Result<CandidateSet, ImagineError> {
         Ok(self
             .scan_window(&ActionSequence::default())?
-            .candidates(newest_from_then))
+            .candidates(newest_from_then, ahead))
     }
 
     fn scan_before(&self) -> Option<&RememberedScan> {
@@ -251,15 +297,31 @@ impl ScanMemory {
         if !scan.ranges_m.iter().all(|range| range.is_finite()) {
             return Err(ObserveError::NotFinite { what: "ranges" });
         }
-        let renderable = Arc::new(RenderableScan::new(scan));
         let registered = self.register(stamp, scan);
+        let hits = registered.map_or_else(Vec::new, |registered| {
+            self.movers.observe(stamp, scan, registered.map_from_scan)
+        });
+        let renderable = Arc::new(RenderableScan::with_movers(scan, &hits));
         self.scans.push_back(RememberedScan {
             stamp,
             renderable,
             registered,
         });
         self.newest_scan = Some(scan.clone());
+        let here = self.world_from_newest().unwrap_or_default();
+        let movers = self.movers.movers();
+        self.company = Company::at(stamp, here, &movers, &self.neighbours);
         Ok(())
+    }
+
+    /// Where the scanner was at a time, as far as odometry carries on from the newest scan.
+    fn world_from_scanner_at(&self, stamp: Stamp) -> Pose2 {
+        let newest = self.scans.back().and_then(|scan| {
+            let pose = scan.pose()?;
+            Some((self.motion_model.seen_at(scan.stamp), pose))
+        });
+        let odometry_at = |stamp| self.track.pose_at(stamp).unwrap_or_default();
+        carried_on(newest, odometry_at, self.motion_model.seen_at(stamp))
     }
 
     /// Odometry's pose of a scan, as far as odometry is there.
@@ -268,30 +330,38 @@ impl ScanMemory {
     }
 
     fn world_from(&self, scan: &RememberedScan) -> Option<Pose2> {
-        scan.registered.or_else(|| self.odometry_at(scan.stamp))
+        scan.pose().or_else(|| self.odometry_at(scan.stamp))
     }
 
     /// The pose of a scan that is not in memory yet.
-    fn register(&mut self, stamp: Stamp, scan: &LidarScan) -> Option<Pose2> {
+    fn register(&mut self, stamp: Stamp, scan: &LidarScan) -> Option<RegisteredScan> {
         self.registrar.as_ref()?;
-        // Before the first odometry the robot is taken to stand still.
-        let odometry = self.odometry_at(stamp).unwrap_or_default();
-        let before = self
+        let done: Vec<(Stamp, RegisteredScan)> = self
             .scans
-            .back()
-            .and_then(|before| Some((before.stamp, before.registered?)));
-        let moved = before.map_or(Pose2::IDENTITY, |(before_stamp, _)| {
-            self.odometry_at(before_stamp)
-                .unwrap_or_default()
-                .between(odometry)
-        });
-        let predicted = before.map_or(odometry, |(_, registered)| registered * moved);
-        let registrar = self.registrar.as_mut()?;
-        Some(
-            registrar
-                .register(stamp, scan, predicted, moved)
-                .map_from_scan,
-        )
+            .range(self.scans.len().saturating_sub(2)..)
+            .filter_map(|scan| Some((self.motion_model.seen_at(scan.stamp), scan.registered?)))
+            .collect();
+        learn_bias(&mut self.gyro, &done);
+        // Before the first odometry the robot is taken to stand still.
+        let odometry_at = |stamp| self.track.pose_at(stamp).unwrap_or_default();
+        let seen_at = self.motion_model.seen_at(stamp);
+        let prior = match done.last() {
+            None => MotionPrior {
+                predicted: odometry_at(seen_at),
+                moved: Pose2::IDENTITY,
+                yaw_sigma_rad: None,
+            },
+            Some(&(before, registered)) => {
+                let (moved, yaw_sigma_rad) =
+                    turned_by_gyro(odometry_at, &self.gyro, (before, seen_at));
+                MotionPrior {
+                    predicted: registered.map_from_scan * moved,
+                    moved,
+                    yaw_sigma_rad,
+                }
+            }
+        };
+        Some(self.registrar.as_mut()?.register(stamp, scan, &prior))
     }
 
     fn forget_old(&mut self) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Horizons;
 use crate::test_scenes::{cluttered_drive, wander};
 
 fn row<'a>(rows: &'a [MetricRow], method: &str, horizon_secs: f64) -> &'a MetricRow {

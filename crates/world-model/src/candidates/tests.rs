@@ -34,7 +34,7 @@ fn each_candidate_looks_at_its_own_window() {
         .iter()
         .map(|&(age, range)| (age, at_distance(range)))
         .collect();
-    let set = window(&scans).candidates(Pose2::IDENTITY);
+    let set = window(&scans).candidates(Pose2::IDENTITY, Duration::ZERO);
     let check = |candidate, expected: f32| {
         for &range in set.row(candidate) {
             assert!(
@@ -63,14 +63,14 @@ fn each_candidate_looks_at_its_own_window() {
 #[test]
 fn the_median_of_two_is_their_mean_and_of_one_itself() {
     let two = window(&[(0.0, at_distance(4.0)), (0.5, at_distance(5.0))]);
-    let set = two.candidates(Pose2::IDENTITY);
+    let set = two.candidates(Pose2::IDENTITY, Duration::ZERO);
     assert!(
         set.row(Candidate::Map1Med3)
             .iter()
             .all(|range| (range - 4.5).abs() < 1e-5)
     );
     let one = window(&[(0.0, at_distance(4.0)), (2.0, at_distance(5.0))]);
-    let set = one.candidates(Pose2::IDENTITY);
+    let set = one.candidates(Pose2::IDENTITY, Duration::ZERO);
     assert!(
         set.row(Candidate::Map1Med3)
             .iter()
@@ -94,7 +94,7 @@ fn a_hole_is_filled_from_its_neighbours_or_from_older_scans() {
         geometry,
         ranges_m: vec![4.0, 4.0, 4.5, 4.0, 81.0].into(),
     };
-    let set = window(&[(0.0, newest), (0.4, older)]).candidates(Pose2::IDENTITY);
+    let set = window(&[(0.0, newest), (0.4, older)]).candidates(Pose2::IDENTITY, Duration::ZERO);
     assert_eq!(
         set.hole_row(Candidate::Last),
         [false, false, true, false, false]
@@ -110,7 +110,7 @@ fn a_hole_is_filled_from_its_neighbours_or_from_older_scans() {
 
 #[test]
 fn an_empty_window_expects_the_longest_range_everywhere() {
-    let set = window(&[]).candidates(Pose2::IDENTITY);
+    let set = window(&[]).candidates(Pose2::IDENTITY, Duration::ZERO);
     assert_eq!(set.ranges_m, vec![RANGE_MAX_M; N_CANDIDATES * 5]);
     assert!(set.holes.iter().all(|&hole| hole));
     assert_eq!(set.age_secs, vec![WINDOW_SECS as f32; 5]);
@@ -123,7 +123,7 @@ fn candidates_stay_within_what_a_prediction_may_state() {
         half_y_m: 19.0,
     };
     let scan = room.scan(half_circle(5), Pose2::IDENTITY);
-    let set = window(&[(0.0, scan)]).candidates(Pose2::new(-15.0, 0.0, 0.0));
+    let set = window(&[(0.0, scan)]).candidates(Pose2::new(-15.0, 0.0, 0.0), Duration::ZERO);
     assert!(
         set.ranges_m
             .iter()

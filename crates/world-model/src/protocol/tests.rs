@@ -14,6 +14,7 @@ fn episode_at(secs: &[f64]) -> Episode {
         stamp: Stamp::from_secs(secs).unwrap(),
         scan: scan.clone(),
         reference: None,
+        moving: None,
     });
     Episode {
         scans: scans.collect(),

@@ -3,6 +3,15 @@ use proptest::prelude::*;
 use super::*;
 use crate::test_scenes::{Room, half_circle, wander};
 
+/// What odometry alone expects.
+fn prior(predicted: Pose2, moved: Pose2) -> MotionPrior {
+    MotionPrior {
+        predicted,
+        moved,
+        yaw_sigma_rad: None,
+    }
+}
+
 /// Repeatable noise in `[-1, 1]`.
 fn noise(seed: u64) -> f64 {
     let bits = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D;
@@ -87,13 +96,12 @@ fn along_a_corridor_odometry_is_believed() {
     registrar.register(
         at(0.0),
         &corridor.scan(geometry, Pose2::IDENTITY),
-        Pose2::IDENTITY,
-        Pose2::IDENTITY,
+        &prior(Pose2::IDENTITY, Pose2::IDENTITY),
     );
     let truth = Pose2::new(0.2, 0.05, 0.1);
     let predicted = Pose2::new(0.2, 0.02, 0.06);
     let scan = corridor.scan(geometry, truth);
-    let registered = registrar.register(at(0.2), &scan, predicted, predicted);
+    let registered = registrar.register(at(0.2), &scan, &prior(predicted, predicted));
     assert_eq!(registered.outcome, RegistrationOutcome::Registered);
     let off = truth.between(registered.map_from_scan);
     assert!(off.x_m.abs() < 0.02, "along: {off:?}");
@@ -115,8 +123,7 @@ fn a_scan_that_says_nothing_keeps_odometry() {
     let first = registrar.register(
         Stamp::ZERO,
         &room.scan(geometry, Pose2::IDENTITY),
-        predicted,
-        Pose2::IDENTITY,
+        &prior(predicted, Pose2::IDENTITY),
     );
     assert_eq!(first.outcome, RegistrationOutcome::First);
     assert_eq!(first.map_from_scan, predicted);
@@ -125,7 +132,7 @@ fn a_scan_that_says_nothing_keeps_odometry() {
         ranges_m: vec![81.91; geometry.n_beams].into(),
     };
     let later = Stamp::from_nanos(200_000_000);
-    let kept = registrar.register(later, &blind, predicted, Pose2::IDENTITY);
+    let kept = registrar.register(later, &blind, &prior(predicted, Pose2::IDENTITY));
     assert_eq!(kept.outcome, RegistrationOutcome::Odometry);
     assert_eq!(kept.map_from_scan, predicted);
 }
@@ -141,7 +148,7 @@ fn the_scans_kept_are_bounded_at_any_rate() {
     let mut registrar = Registrar::default();
     for k in 0..600 {
         let stamp = Stamp::from_nanos(1_000_000 * k);
-        registrar.register(stamp, &scan, Pose2::IDENTITY, Pose2::IDENTITY);
+        registrar.register(stamp, &scan, &prior(Pose2::IDENTITY, Pose2::IDENTITY));
     }
     assert!(
         registrar.references.len() <= N_REFERENCES_MAX,
@@ -167,7 +174,7 @@ proptest! {
             let scan = LidarScan { geometry: half_circle(31), ranges_m: ranges.into() };
             let predicted = Pose2::new(x, y, yaw);
             let registered =
-                registrar.register(Stamp::from_nanos(nanos), &scan, predicted, predicted);
+                registrar.register(Stamp::from_nanos(nanos), &scan, &prior(predicted, predicted));
             prop_assert!(registered.map_from_scan.is_finite());
         }
     }

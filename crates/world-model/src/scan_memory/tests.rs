@@ -30,7 +30,7 @@ fn the_scan_to_come_is_imagined_from_the_actions() {
     let horizon = Duration::from_millis(600);
     let plan = episode.actions_after(start, horizon);
     let motion = memory.motion(&plan, horizon).unwrap();
-    let set = memory.candidates(motion).unwrap();
+    let set = memory.candidates(motion, horizon).unwrap();
     let target = &episode.scans[23].scan;
     let row = set
         .row(Candidate::Map20Med3)
@@ -66,10 +66,13 @@ fn online_candidates_equal_the_offline_ones() {
             motion.between(expected).distance_m() < 1e-9,
             "latency {latency_secs}"
         );
-        let online = memory.scan_window(&plan).unwrap().candidates(expected);
+        let online = memory
+            .scan_window(&plan)
+            .unwrap()
+            .candidates(expected, horizon);
         assert_eq!(
             online,
-            posed.window(from).candidates(expected),
+            posed.window(from).candidates(expected, horizon),
             "latency {latency_secs}"
         );
     }
@@ -78,7 +81,7 @@ fn online_candidates_equal_the_offline_ones() {
 #[test]
 fn refused_events_say_why_and_change_nothing() {
     let mut memory = memory_of_drive(2.0);
-    let before = memory.candidates(Pose2::IDENTITY).unwrap();
+    let before = memory.candidates(Pose2::IDENTITY, Duration::ZERO).unwrap();
     let scan = ROOM.scan(half_circle(91), Pose2::IDENTITY);
     let spoiled = |value: f32| {
         let mut ranges = scan.ranges_m.to_vec();
@@ -123,7 +126,10 @@ fn refused_events_say_why_and_change_nothing() {
         odometry_event(9.0, Pose2::new(0.0, f64::NAN, 0.0)),
         "odometry",
     );
-    assert_eq!(memory.candidates(Pose2::IDENTITY).unwrap(), before);
+    assert_eq!(
+        memory.candidates(Pose2::IDENTITY, Duration::ZERO).unwrap(),
+        before
+    );
 }
 
 #[test]
@@ -138,7 +144,7 @@ fn negative_ranges_are_beams_that_measured_nothing() {
         ranges_m: vec![2.0, -2.0, 2.0, 0.0, 2.0].into(),
     };
     memory.observe(&scan_event(0.0, scan)).unwrap();
-    let set = memory.candidates(Pose2::IDENTITY).unwrap();
+    let set = memory.candidates(Pose2::IDENTITY, Duration::ZERO).unwrap();
     assert_eq!(
         set.hole_row(Candidate::Last),
         [false, true, false, true, false]
@@ -156,13 +162,13 @@ fn nothing_is_imagined_before_a_scan_and_odometry() {
     let scan = ROOM.scan(half_circle(5), Pose2::IDENTITY);
     memory.observe(&scan_event(0.0, scan)).unwrap();
     assert_eq!(
-        memory.candidates(Pose2::IDENTITY),
+        memory.candidates(Pose2::IDENTITY, Duration::ZERO),
         Err(ImagineError::NoBelief)
     );
     memory
         .observe(&odometry_event(0.0, Pose2::IDENTITY))
         .unwrap();
-    assert!(memory.candidates(Pose2::IDENTITY).is_ok());
+    assert!(memory.candidates(Pose2::IDENTITY, Duration::ZERO).is_ok());
 }
 
 #[test]
@@ -201,7 +207,7 @@ proptest! {
         let plan = ActionSequence { actions: actions.collect() };
         if let Ok(motion) = memory.motion(&plan, Duration::from_secs(1)) {
             prop_assert!(motion.is_finite());
-            let set = memory.candidates(motion).unwrap();
+            let set = memory.candidates(motion, Duration::ZERO).unwrap();
             prop_assert!(set.ranges_m.iter().all(|range| (0.05..=20.0).contains(range)));
         }
     }
