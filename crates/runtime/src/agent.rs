@@ -1,7 +1,10 @@
 //! The agent: messages in; beliefs, predictions and their grades out.
 
 mod afterwards;
+mod answer;
+mod drive;
 mod health;
+mod hear;
 mod life;
 mod minds;
 mod receive;
@@ -16,19 +19,18 @@ use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::{
     DropLedger, Inbox, LossLedger, NextTick, Node, Outbox, Outgoing, PutOutcome, Qos,
 };
-use sedge_world_model::{LidarScan, Observation, Prediction};
 
 use crate::announcer::Announcer;
 use crate::counters::Counters;
+use crate::driving::Controller;
 use crate::grader::Grader;
-use crate::intake::{Intake, Released};
+use crate::intake::Intake;
 use crate::plans::Plans;
 use crate::registry::{FirstContact, ServeError};
 use crate::restarts::Restarts;
 use crate::voice::SpeakError;
 use crate::{
-    AgentConfig, AgentError, AgentObserver, AgentReport, Driven, ModelFactory, NoObserver,
-    PlanSource, Severity,
+    AgentConfig, AgentError, AgentObserver, AgentReport, Driven, ModelFactory, NoObserver, Severity,
 };
 use afterwards::Answered;
 use life::Life;
@@ -52,6 +54,10 @@ pub struct AgentNode {
     config: AgentConfig,
     subscriptions: Vec<(KeyPattern, Qos)>,
     clock: Arc<dyn Clock>,
+    /// Another clock that stages are measured with, if there is one.
+    stopwatch: Option<Arc<dyn Clock>>,
+    /// When the message that is read now was taken out of the inbox, on the stopwatch.
+    began_receiving: Stamp,
     minds: Minds,
     intake: Intake,
     plans: Plans,
@@ -75,6 +81,10 @@ pub struct AgentNode {
     newest_scan: Stamp,
     /// Whether the model could be made at the last restart; without it nothing is believed.
     has_mind: bool,
+    /// Of an agent that drives.
+    controller: Option<Box<Controller>>,
+    /// An order to stop or to go on has come and was not acted on yet.
+    order_came: bool,
 }
 
 /// Stages of our own.
@@ -82,6 +92,7 @@ struct Stages {
     wait: Stage,
     fuse_odometry: Stage,
     put_to_prediction: Stage,
+    sensor_to_command: Stage,
 }
 
 impl Stages {
@@ -91,6 +102,7 @@ impl Stages {
             wait: stage("wait"),
             fuse_odometry: stage("fuse-odometry"),
             put_to_prediction: stage("put-to-prediction"),
+            sensor_to_command: stage("sensor-to-command"),
         }
     }
 }
@@ -133,6 +145,10 @@ impl AgentNode {
             answered: None,
             newest_scan: Stamp::ZERO,
             has_mind: true,
+            stopwatch: None,
+            began_receiving: Stamp::ZERO,
+            controller: None,
+            order_came: false,
             config,
             clock,
             minds,
@@ -184,127 +200,13 @@ impl AgentNode {
             contacts: self.contacts.rows(),
             drops: self.all_drops().rows().map(Into::into).collect(),
             counters: counters.all(),
+            driving: self.controller.as_ref().map(|it| it.report()),
         }
     }
 
-    /// Takes events out of the reorder buffer until one scan has been answered.
-    fn advance(&mut self, now: Stamp, outbox: &mut Outbox) {
-        while let Some(released) = self.intake.release(now) {
-            if released.waited_out {
-                self.counters.add("scans-waited-out");
-            }
-            if !self.has_mind {
-                self.counters.add("refused-without-model");
-                continue;
-            }
-            match &released.arrived.event.observation {
-                Observation::Odometry(_) => self.fuse_odometry(released),
-                Observation::Lidar(scan) => {
-                    let scan = scan.clone();
-                    self.answer(released, scan, outbox);
-                    if self.answered.is_some() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    fn fuse_odometry(&mut self, released: Released) {
-        let began = self.clock.now();
-        let event = released.arrived.event;
-        let stamp = event.stamp;
-        let Observation::Odometry(pose) = event.observation else {
-            return;
-        };
-        if let Err(error) = self.minds.observe(event) {
-            let text = format!("odometry: {error}");
-            return self.say("refused-by-model", Severity::Warn, &text);
-        }
-        self.plans.moved(stamp, pose);
-        self.counters.add("odometry");
-        let stage = self.stages.fuse_odometry.clone();
-        self.record(&stage, self.clock.now().saturating_since(began));
-    }
-
-    /// Takes a scan in and puts what it leads to.
-    fn answer(&mut self, released: Released, scan: LidarScan, outbox: &mut Outbox) {
-        let began = self.clock.now();
-        let arrived = released.arrived;
-        let stamp = arrived.event.stamp;
-        if let Err(error) = self.minds.observe(arrived.event.clone()) {
-            return self.say(
-                "refused-by-model",
-                Severity::Warn,
-                &format!("scan: {error}"),
-            );
-        }
-        let Some(belief) = self.minds.belief() else {
-            return self.counters.add("scans-without-belief");
-        };
-        self.counters.add("scans");
-        self.newest_scan = stamp;
-        let fused = self.clock.now();
-        let (actions, plan) = self.plans.actions(stamp);
-        let predictions = self.imagine(&actions);
-        let predicted = self.clock.now();
-        let ready = arrived.arrived + arrived.decode;
-        let mut spans = Vec::with_capacity(8);
-        if let Some(put) = arrived.put {
-            spans.push((Stage::WIRE, arrived.arrived.saturating_since(put)));
-        }
-        spans.push((Stage::DECODE, arrived.decode));
-        spans.push((self.stages.wait.clone(), began.saturating_since(ready)));
-        spans.push((Stage::FUSE, fused.saturating_since(began)));
-        spans.push((Stage::PREDICT, predicted.saturating_since(fused)));
-        if !predictions.is_empty() {
-            self.counters.add(match plan {
-                PlanSource::Commanded => "predictions-commanded",
-                PlanSource::Assumed => "predictions-assumed",
-            });
-            let geometry = scan.geometry;
-            let put = self
-                .speaker
-                .predict((&arrived, geometry), &predictions, &spans, outbox);
-            self.spoke(put);
-            let sent = self.clock.now();
-            spans.push((Stage::ENCODE, sent.saturating_since(predicted)));
-            spans.push((
-                Stage::SENSOR_TO_PREDICTION,
-                sent.saturating_since(arrived.arrived),
-            ));
-            let whole = |put| {
-                (
-                    self.stages.put_to_prediction.clone(),
-                    sent.saturating_since(put),
-                )
-            };
-            spans.extend(arrived.put.map(whole));
-        }
-        let put = self.speaker.believe(&arrived, &belief, outbox);
-        self.spoke(put);
-        for (stage, span) in &spans {
-            self.record(stage, *span);
-        }
-        self.answered = Some(Answered {
-            stamp,
-            scan,
-            belief,
-            predictions,
-            actions,
-            plan,
-            spans,
-        });
-    }
-
-    fn imagine(&mut self, actions: &sedge_world_model::ActionSequence) -> Vec<Prediction> {
-        match self.minds.imagine(actions, &self.config.horizons) {
-            Ok(predictions) => predictions,
-            Err(error) => {
-                self.say("imagine-refused", Severity::Warn, &error.to_string());
-                Vec::new()
-            }
-        }
+    /// Where the time went, to be merged with others'.
+    pub(crate) fn stages(&self) -> &StageLedger {
+        &self.latency
     }
 
     fn record(&mut self, stage: &Stage, span: Duration) {
@@ -332,6 +234,9 @@ impl AgentNode {
         self.plans.clear();
         self.grader.forget_waiting();
         self.life.began_anew();
+        if let Some(controller) = &mut self.controller {
+            controller.restart();
+        }
         self.say(
             counter,
             Severity::Warn,
@@ -367,6 +272,9 @@ impl AgentNode {
     }
 
     fn telemetry(&mut self, now: Stamp, outbox: &mut Outbox) {
+        if self.stopwatch.is_some() {
+            return;
+        }
         let (latency, loss) = (self.latency.report(), self.loss.total());
         let put = self.speaker.report(now, &latency, loss, outbox);
         self.spoke(put);
@@ -388,6 +296,7 @@ impl AgentNode {
             self.life.next_telemetry(),
             self.announcer.next_due(),
             self.contacts.next_poll(),
+            self.controller.as_ref().and_then(|it| it.next_due()),
         ];
         times
             .into_iter()
@@ -417,9 +326,13 @@ impl Node for AgentNode {
         }
         self.settle_contacts(now);
         while let Some(received) = inbox.pop() {
+            if let Some(stopwatch) = &self.stopwatch {
+                self.began_receiving = stopwatch.now();
+            }
             self.receive(&received, now);
         }
         self.advance(now, outbox);
+        self.drive_by_time(now, outbox);
         if self.life.telemetry_due(now) {
             self.telemetry(now, outbox);
         }

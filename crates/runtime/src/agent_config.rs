@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use sedge_latency::{Budget, BudgetError};
 use sedge_oni::{Key, KeyError, KeyPattern};
+use sedge_planning::ConfigError;
 use sedge_spacetime::{AgentName, StampError};
 use sedge_transport::{Qos, QosClass};
 use sedge_world_model::WorldModel;
 
+use crate::DrivingConfig;
 use crate::announcer::Speaking;
 
 /// Rings of live sensor streams, in messages: seconds of a fast sensor, so that a slow tick or a
@@ -105,6 +107,9 @@ pub enum AgentError {
     /// The scanner's latency is no time.
     #[error("scanner_latency_secs: {0}")]
     Latency(#[from] StampError),
+    /// It cannot drive.
+    #[error(transparent)]
+    Driving(#[from] DrivingError),
     /// A budget cannot be watched.
     #[error(transparent)]
     Budget(#[from] BudgetError),
@@ -114,6 +119,29 @@ pub enum AgentError {
         /// What came.
         got: Vec<Duration>,
     },
+}
+
+/// Why an agent cannot drive.
+#[derive(Debug, thiserror::Error)]
+pub enum DrivingError {
+    /// A number is out of its range.
+    #[error("expected {key} within [{min}, {max}], got {got}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// The least.
+        min: f64,
+        /// The most.
+        max: f64,
+        /// What came.
+        got: f64,
+    },
+    /// Planner, safety or route are none.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A stream's name is no chunk of a key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// The hash that stands for a model without learned parts: its name's.
@@ -161,6 +189,46 @@ impl AgentConfig {
         .into_iter()
         .map(subscription)
         .collect()
+    }
+
+    /// What a driving agent listens to: its own sensors by name, so that truth which is published
+    /// beside them for graders never reaches it; its goals; everybody's stop orders; neighbours.
+    pub(crate) fn driving_subscriptions(
+        &self,
+        driving: &DrivingConfig,
+    ) -> Result<Vec<(KeyPattern, Qos)>, KeyError> {
+        let (robot, streams) = (self.robot.as_str(), &driving.streams);
+        // Its own come with its neighbours': a second subscription would bring them twice.
+        let everybody = match driving.n_neighbours_max {
+            0 => robot,
+            _ => "*",
+        };
+        let predictions = (driving.n_neighbours_max > 0).then_some("*");
+        let all = [
+            (Some(robot), "sensor.lidar", streams.lidar.as_str()),
+            (Some(everybody), "sensor.odometry", &streams.odometry),
+            (Some(robot), "sensor.imu", &streams.imu),
+            (
+                Some(everybody),
+                "sensor.range_bearing",
+                &streams.range_bearing,
+            ),
+            (predictions, "model.prediction", &streams.prediction),
+            (Some(robot), "mission.goal", "**"),
+            (Some("*"), "event.stop", "**"),
+        ];
+        let subscription = |(agent, message_type, stream): (Option<&str>, &str, &str)| {
+            let fleet = &self.fleet;
+            let pattern = format!("oni/{fleet}/{}/{message_type}/{stream}", agent?);
+            let class = QosClass::of_message_type(message_type);
+            let depth = match class {
+                QosClass::State | QosClass::Belief => SENSOR_DEPTH,
+                _ => class.profile().queue_depth,
+            };
+            let pattern = KeyPattern::parse(&pattern);
+            Some(pattern.map(|pattern| (pattern, Qos::of(class).with_depth(depth))))
+        };
+        all.into_iter().filter_map(subscription).collect()
     }
 
     /// What the agent publishes.

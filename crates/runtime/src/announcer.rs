@@ -135,6 +135,11 @@ impl Announcer {
         self.say_health(now, condition, outbox)
     }
 
+    /// Has [`Self::announce`] say at once how the program is.
+    pub(crate) fn hurry(&mut self) {
+        self.next_health = None;
+    }
+
     /// Whether [`Self::announce`] has something to say.
     pub(crate) fn is_due(&self, now: Stamp) -> bool {
         self.next_health.is_none_or(|at| now >= at)

@@ -16,6 +16,8 @@ const WAITING_MAX: usize = 1_024;
 pub(crate) struct ArrivedEvent {
     pub(crate) event: SensorEvent,
     pub(crate) arrived: Stamp,
+    /// When it came, on the clock that stages are measured with.
+    pub(crate) timed: Stamp,
     /// When the sender put it, where sender and receiver share a clock.
     pub(crate) put: Option<Stamp>,
     pub(crate) decode: Duration,
@@ -59,6 +61,8 @@ pub(crate) struct Intake {
     wait_max: Duration,
     odometry: Lane,
     scans: Lane,
+    /// What waits for nothing: the model itself judges its stamps.
+    others: VecDeque<ArrivedEvent>,
 }
 
 impl Intake {
@@ -70,6 +74,7 @@ impl Intake {
             wait_max,
             odometry: Lane::default(),
             scans: Lane::default(),
+            others: VecDeque::new(),
         })
     }
 
@@ -77,6 +82,7 @@ impl Intake {
     pub(crate) fn clear(&mut self) {
         self.odometry = Lane::default();
         self.scans = Lane::default();
+        self.others.clear();
     }
 
     /// The newest stamp of this event's kind, waiting ones included.
@@ -84,6 +90,7 @@ impl Intake {
         match event.observation {
             Observation::Lidar(_) => self.scans.newest(),
             Observation::Odometry(_) => self.odometry.newest(),
+            Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => None,
         }
     }
 
@@ -92,11 +99,24 @@ impl Intake {
         match arrived.event.observation {
             Observation::Lidar(_) => self.scans.push(arrived),
             Observation::Odometry(_) => self.odometry.push(arrived),
+            Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => {
+                if self.others.len() >= WAITING_MAX {
+                    return Err(NotTaken::Full);
+                }
+                self.others.push_back(arrived);
+                Ok(())
+            }
         }
     }
 
     /// The event whose turn it is at `now`.
     pub(crate) fn release(&mut self, now: Stamp) -> Option<Released> {
+        if let Some(arrived) = self.others.pop_front() {
+            return Some(Released {
+                arrived,
+                waited_out: false,
+            });
+        }
         let Some(scan) = self.scans.waiting.front() else {
             return self.odometry.release(Waited::Enough);
         };
@@ -125,7 +145,7 @@ impl Intake {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.scans.waiting.is_empty() && self.odometry.waiting.is_empty()
+        self.scans.waiting.is_empty() && self.odometry.waiting.is_empty() && self.others.is_empty()
     }
 
     fn seen_at(&self, stamp: Stamp) -> Stamp {

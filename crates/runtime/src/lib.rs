@@ -28,6 +28,7 @@ mod agent_config;
 mod announcer;
 pub mod bus;
 mod counters;
+mod driving;
 mod error_tally;
 mod grader;
 mod intake;
@@ -42,18 +43,21 @@ mod report;
 mod restarts;
 mod run_node;
 mod shutdown;
+pub mod swarm;
 #[cfg(test)]
 mod test_drive;
 mod voice;
 
 pub use agent::AgentNode;
 pub use agent_config::{
-    AgentConfig, AgentError, Lossless, ModelError, ModelFactory, OnEnd, named_model_hash,
+    AgentConfig, AgentError, DrivingError, Lossless, ModelError, ModelFactory, OnEnd,
+    named_model_hash,
 };
+pub use driving::{DriveMode, DrivingConfig, DrivingReport, SensorStreams};
 pub use machine::{SystemClock, new_epoch, spawn_named};
 pub use observer::{
-    AgentObserver, ArrivedFuture, ForecastError, MadePrediction, MethodRole, NoObserver, SeenScan,
-    Severity,
+    AgentObserver, ArrivedFuture, DrivenPlan, ForecastError, MadePrediction, MethodRole,
+    NoObserver, SeenScan, Severity,
 };
 pub use plans::PlanSource;
 pub use player::{

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use sedge_latency::Stage;
+use sedge_planning::{Goal, Plan, Verdict};
 use sedge_spacetime::{Pose2, Stamp};
 use sedge_world_model::{Belief, LidarScan, PredictedScan, Prediction, ScanGeometry};
 
-use crate::PlanSource;
+use crate::{DriveMode, PlanSource};
 
 /// A scan that was taken in, and the belief that holds it.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +82,23 @@ pub struct ForecastError<'a> {
     pub n_beams: u64,
 }
 
+/// A plan that was searched for, and what was made of it.
+#[derive(Debug, Clone, Copy)]
+pub struct DrivenPlan<'a> {
+    /// When it was decided: the plan's places are in the base's frame at this time.
+    pub stamp: Stamp,
+    /// Where the base is in the model's world, as in [`SeenScan::belief`].
+    pub world_from_base: Pose2,
+    /// Where the base is in the frame of its goals; none before that is known.
+    pub start_from_base: Option<Pose2>,
+    /// Where it wants to go, in the base's frame.
+    pub goal_in_base: Option<Goal>,
+    /// The plan, with the motions that were tried.
+    pub plan: &'a Plan,
+    /// What the safety filter made of it.
+    pub verdict: Verdict,
+}
+
 /// How much a text matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -113,6 +131,12 @@ pub trait AgentObserver {
 
     /// A stage took its time for the scan of this stamp.
     fn on_latency(&mut self, stamp: Stamp, stage: &Stage, span: Duration) {}
+
+    /// A plan was searched for, and a command sent.
+    fn on_plan(&mut self, driven: &DrivenPlan<'_>) {}
+
+    /// A driving agent does something else from now on, and why.
+    fn on_mode(&mut self, stamp: Stamp, mode: DriveMode, why: &str) {}
 
     /// Something is worth saying; the stamp is the newest scan's.
     fn on_text(&mut self, stamp: Stamp, severity: Severity, message: &str) {}

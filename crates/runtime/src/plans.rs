@@ -68,6 +68,12 @@ impl Plans {
         }
     }
 
+    /// The actions from the newest odometry on, where `actions` are executed from `now` on.
+    pub(crate) fn chosen(&self, now: Stamp, actions: &ActionSequence) -> ActionSequence {
+        let begin = self.samples.back().map_or(now, |(stamp, _)| *stamp);
+        self.aligned(now, &actions.actions, begin)
+    }
+
     /// Notes odometry that a belief has taken in.
     pub(crate) fn moved(&mut self, stamp: Stamp, odometry_from_base: Pose2) {
         self.samples.push_back((stamp, odometry_from_base));

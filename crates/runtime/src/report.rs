@@ -10,6 +10,7 @@ use sedge_spacetime::AgentName;
 use sedge_transport::{DropRow, LossCounts};
 use serde::{Deserialize, Serialize};
 
+use crate::DrivingReport;
 use crate::error_tally::Pooled;
 use crate::grader::Method;
 use crate::registry::ContactRow;
@@ -110,6 +111,9 @@ pub struct AgentReport {
     pub drops: Vec<DropCountRow>,
     /// Countable events by name.
     pub counters: BTreeMap<String, u64>,
+    /// How it drove, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driving: Option<DrivingReport>,
 }
 
 impl From<(Duration, &Method, Pooled)> for PredictionRow {
@@ -199,6 +203,9 @@ impl fmt::Display for AgentReport {
         } in &self.drops
         {
             writeln!(f, "{key}: {count} dropped at the {place}, {reason}")?;
+        }
+        if let Some(driving) = &self.driving {
+            writeln!(f, "{driving}")?;
         }
         let counters: Vec<String> = self
             .counters

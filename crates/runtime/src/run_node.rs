@@ -141,6 +141,11 @@ impl<'n> Wiring<'n> {
     /// for is put again, for a while: its reader catches up, and whoever sends waits.
     fn put(&mut self, outgoing: &Outgoing, driver: &Driver<'_>) -> Option<PutOutcome> {
         let (qos, publisher) = self.publishers.get_mut(&outgoing.key)?;
+        if let Some(expiry) = outgoing.expiry {
+            // What expires is never lossless: a late command is worse than none.
+            let now = driver.clock.now();
+            return Some(publisher.put_before(&outgoing.message, expiry, now));
+        }
         let mut outcome = publisher.put(&outgoing.message);
         if qos.delivery() == Delivery::Live || outcome != PutOutcome::Shed {
             return Some(outcome);
@@ -187,6 +192,8 @@ pub struct NodeRun {
     pub sent: u64,
     /// Messages that the network had no room for.
     pub shed: u64,
+    /// Messages that were past their expiry when their turn came, and were not sent.
+    pub late: u64,
     /// Messages under keys that were not declared; an error of the node.
     pub undeclared: u64,
     /// Messages that the rings dropped before the node saw them.
@@ -211,6 +218,7 @@ pub fn run_node(
         ticks: 0,
         sent: 0,
         shed: 0,
+        late: 0,
         undeclared: 0,
         dropped: 0,
     };
@@ -287,7 +295,8 @@ fn send(
         };
         match outcome {
             PutOutcome::Sent => run.sent += 1,
-            PutOutcome::Shed | PutOutcome::Late => run.shed += 1,
+            PutOutcome::Shed => run.shed += 1,
+            PutOutcome::Late => run.late += 1,
             PutOutcome::Closed => return Err(Closed),
         }
         node.on_put(&outgoing, outcome);

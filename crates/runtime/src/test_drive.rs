@@ -190,6 +190,7 @@ impl WorldModel for WallModel {
         match &event.observation {
             Observation::Lidar(scan) => self.scan = Some((event.stamp, scan.ranges_m[0])),
             Observation::Odometry(_) => self.n_odometry += 1,
+            Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => {}
         }
         Ok(())
     }

@@ -95,6 +95,9 @@ pub struct Outgoing {
     pub key: Key,
     /// What.
     pub message: EncodedMessage,
+    /// After which time, on the driver's clock, it must not be sent any more; none where there is
+    /// no such limit. A driver hands it to [`crate::Publisher::put_before`].
+    pub expiry: Option<Stamp>,
 }
 
 /// The outbox has no room: whoever runs the node must drain it after each tick.
@@ -125,10 +128,28 @@ impl Outbox {
     /// # Errors
     /// [`OutboxFull`] when there is no room; the message is not taken.
     pub fn put(&mut self, key: Key, message: EncodedMessage) -> Result<(), OutboxFull> {
+        self.put_before(key, message, None)
+    }
+
+    /// Adds a message that must not be sent past its expiry, where it has one; see
+    /// [`Outgoing::expiry`].
+    ///
+    /// # Errors
+    /// [`OutboxFull`] when there is no room; the message is not taken.
+    pub fn put_before(
+        &mut self,
+        key: Key,
+        message: EncodedMessage,
+        expiry: Option<Stamp>,
+    ) -> Result<(), OutboxFull> {
         if self.room() == 0 {
             return Err(OutboxFull { depth: self.depth });
         }
-        self.queue.push_back(Outgoing { key, message });
+        self.queue.push_back(Outgoing {
+            key,
+            message,
+            expiry,
+        });
         Ok(())
     }
 
@@ -177,7 +198,11 @@ mod tests {
         );
         assert_eq!(
             outbox.drain().collect::<Vec<_>>(),
-            [Outgoing { key, message }]
+            [Outgoing {
+                key,
+                message,
+                expiry: None
+            }]
         );
         assert_eq!(outbox.room(), 1);
     }

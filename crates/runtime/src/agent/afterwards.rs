@@ -7,8 +7,9 @@ use sedge_spacetime::Stamp;
 use sedge_world_model::{ActionSequence, Belief, LidarScan, Prediction, fill_far};
 
 use super::AgentNode;
+use crate::driving::Decision;
 use crate::grader::Expectation;
-use crate::{MadePrediction, PlanSource, SeenScan};
+use crate::{DrivenPlan, MadePrediction, PlanSource, SeenScan};
 
 /// A scan that was taken in and answered.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(super) struct Answered {
     pub(super) predictions: Vec<Prediction>,
     pub(super) actions: ActionSequence,
     pub(super) plan: PlanSource,
+    pub(super) decision: Option<Decision>,
     pub(super) spans: Vec<(Stage, Duration)>,
 }
 
@@ -32,6 +34,7 @@ impl AgentNode {
             predictions,
             actions,
             plan,
+            decision,
             spans,
         } = answered;
         self.observer.on_scan(&SeenScan {
@@ -47,6 +50,9 @@ impl AgentNode {
                 prediction,
                 plan,
             });
+        }
+        if let Some(decision) = &decision {
+            self.show(decision);
         }
         for (stage, span) in &spans {
             self.observer.on_latency(stamp, stage, *span);
@@ -79,6 +85,24 @@ impl AgentNode {
                     .collect(),
             });
         }
+    }
+}
+
+impl AgentNode {
+    /// Shows a plan, where one was searched for.
+    fn show(&mut self, decision: &Decision) {
+        let Some((plan, world_from_base)) = decision.plan.as_ref().zip(decision.world_from_base)
+        else {
+            return;
+        };
+        self.observer.on_plan(&DrivenPlan {
+            stamp: decision.now,
+            world_from_base,
+            start_from_base: decision.start_from_base,
+            goal_in_base: decision.goal_in_base,
+            plan,
+            verdict: decision.verdict,
+        });
     }
 }
 

@@ -5,9 +5,9 @@ use sedge_spacetime::Stamp;
 use sedge_transport::{DropLedger, Outbox};
 
 use super::AgentNode;
-use crate::Severity;
 use crate::announcer::{Condition, refusals};
 use crate::registry::ContactVerdict;
+use crate::{DriveMode, Severity};
 
 impl AgentNode {
     /// Reads or refuses what waited for a publisher's answer, and says once what was decided.
@@ -78,7 +78,23 @@ impl AgentNode {
         if self.counters.of("scans") == 0 {
             return (HealthState::Starting, "no scan so far".to_owned());
         }
-        (HealthState::Running, String::new())
+        self.driving_state()
+    }
+
+    fn driving_state(&self) -> (HealthState, String) {
+        let Some(controller) = &self.controller else {
+            return (HealthState::Running, String::new());
+        };
+        let (mode, why) = controller.state();
+        let state = match mode {
+            DriveMode::Stopped => HealthState::Degraded,
+            _ => HealthState::Running,
+        };
+        let detail = match why {
+            "" => mode.to_string(),
+            _ => format!("{mode}: {why}"),
+        };
+        (state, detail)
     }
 }
 

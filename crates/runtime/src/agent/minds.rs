@@ -44,6 +44,11 @@ impl Minds {
         Ok(())
     }
 
+    /// The model itself, for a planner: what it imagines leaves no trace.
+    pub(super) fn model(&mut self) -> &mut dyn WorldModel {
+        self.model.as_mut()
+    }
+
     pub(super) fn model_name(&self) -> &str {
         self.model.name()
     }

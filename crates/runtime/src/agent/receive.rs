@@ -1,15 +1,18 @@
 //! From messages to sensor events: decoded, counted, judged, and put into the reorder buffer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sedge_oni::{
-    Command, Envelope, InvalidMessage, Key, Lidar, Message, Odometry, TypedMessage as _,
+    Command, Envelope, Goal, Imu, InvalidMessage, Key, Lidar, Message, Odometry, RangeBearing,
+    Stop, TypedMessage as _,
 };
 use sedge_spacetime::Stamp;
 use sedge_transport::{DropPlace, DropReason, QosClass, Received};
-use sedge_world_model::{LidarScan, Observation, ScanGeometry, SensorEvent};
+use sedge_world_model::{ImuSample, LidarScan, Observation, ScanGeometry, SensorEvent};
 
 use super::AgentNode;
+use super::hear::{Sense, sightings};
 use super::life::Silence;
 use crate::Severity;
 use crate::intake::{ArrivedEvent, NotTaken};
@@ -19,7 +22,7 @@ use crate::restarts::Continuity;
 
 /// What a message says.
 enum Input {
-    Sensed(SensorEvent),
+    Sensed(SensorEvent, Sense),
     Commanded(Command),
 }
 
@@ -38,14 +41,24 @@ impl From<InvalidMessage> for Unreadable {
 impl Input {
     fn read(key: &Key, message: &Message<'_>) -> Result<Self, Unreadable> {
         let stamp = message.envelope().capture.stamp;
-        let sensed = |observation| Self::Sensed(SensorEvent { stamp, observation });
+        let sensed = |observation, sense| Self::Sensed(SensorEvent { stamp, observation }, sense);
         match key.message_type() {
-            Lidar::NAME => Ok(sensed(Observation::Lidar(scan(&Lidar::from_message(
-                message,
-            )?)))),
+            Lidar::NAME => {
+                let scan = scan(&Lidar::from_message(message)?);
+                Ok(sensed(Observation::Lidar(scan), Sense::Nothing))
+            }
             Odometry::NAME => {
                 let odometry = Odometry::from_message(message)?;
-                Ok(sensed(Observation::Odometry(odometry.odometry_from_base)))
+                let pose = Observation::Odometry(odometry.odometry_from_base);
+                Ok(sensed(pose, Sense::Moved(odometry)))
+            }
+            Imu::NAME => Ok(sensed(
+                inertial(&Imu::from_message(message)?),
+                Sense::Nothing,
+            )),
+            RangeBearing::NAME => {
+                let seen = RangeBearing::from_message(message)?;
+                Ok(sensed(sightings(&seen), Sense::Saw(seen)))
             }
             Command::NAME => Ok(Self::Commanded(Command::from_message(message)?)),
             _ => Err(Unreadable::OtherType),
@@ -65,9 +78,24 @@ fn scan(lidar: &Lidar<'_>) -> LidarScan {
     }
 }
 
+/// Samples of a sensor whose z axis points up.
+fn inertial(imu: &Imu<'_>) -> Observation {
+    let turns = imu.angular_velocity.iter();
+    let samples = turns.zip(imu.linear_acceleration.iter());
+    let sample = |(nanos, (turn, pull)): (&i64, (&[f32; 3], &[f32; 3]))| ImuSample {
+        offset: Duration::from_nanos(nanos.unsigned_abs()),
+        yaw_rate_radps: f64::from(turn[2]),
+        acceleration_mps2: [f64::from(pull[0]), f64::from(pull[1])],
+    };
+    Observation::Imu(imu.offsets_nanos.iter().zip(samples).map(sample).collect())
+}
+
 impl AgentNode {
     /// Takes one message in; whatever is wrong with it is counted and goes no further.
     pub(super) fn receive(&mut self, received: &Received, now: Stamp) {
+        if self.is_of_a_neighbour(&received.key) {
+            return self.hear_neighbour(received, now);
+        }
         if self.life.heard(received.arrival) == Silence::Long {
             self.say(
                 "gaps",
@@ -101,12 +129,17 @@ impl AgentNode {
             self.dropped(&received.key, reason);
             return self.say("refused-too-old", Severity::Warn, received.key.as_str());
         }
+        match received.key.message_type() {
+            Stop::NAME => return self.ordered(&received.key, &message),
+            Goal::NAME => return self.sent_somewhere(&received.key, &message),
+            _ => {}
+        }
         let input = match Input::read(&received.key, &message) {
             Ok(input) => input,
             Err(error) => return self.unreadable(&received.key, &error),
         };
         let newest = match &input {
-            Input::Sensed(event) => self.intake.newest_of_kind(event),
+            Input::Sensed(event, _) => self.intake.newest_of_kind(event),
             Input::Commanded(_) => None,
         };
         let stamps = (newest, envelope.capture.stamp);
@@ -124,7 +157,10 @@ impl AgentNode {
             Continuity::Stale => return self.counters.add("refused-duplicate"),
         }
         match input {
-            Input::Sensed(event) => self.queue(event, envelope, received),
+            Input::Sensed(event, sense) => {
+                self.sensed(&sense, envelope);
+                self.queue(event, envelope, received);
+            }
             Input::Commanded(command) => {
                 self.counters.add("commands");
                 self.plans.command(envelope.capture.stamp, &command);
@@ -144,15 +180,25 @@ impl AgentNode {
         self.say(counter, Severity::Warn, &text);
     }
 
-    fn queue(&mut self, event: SensorEvent, envelope: &Envelope, received: &Received) {
+    /// What follows its schema and says nothing all the same.
+    pub(super) fn unreadable_content(&mut self, key: &Key, error: &InvalidMessage) {
+        self.unreadable(key, &Unreadable::Invalid(error.clone()));
+    }
+
+    pub(super) fn queue(&mut self, event: SensorEvent, envelope: &Envelope, received: &Received) {
         let arrived = received.arrival;
         let domain = self.config.clock_domain.as_deref();
         let is_scan = matches!(event.observation, Observation::Lidar(_));
+        let timed = match &self.stopwatch {
+            Some(_) => self.began_receiving,
+            None => arrived,
+        };
         let queued = self.intake.push(ArrivedEvent {
             event,
             arrived,
+            timed,
             put: domain.and_then(|domain| put_time(envelope, domain)),
-            decode: self.clock.now().saturating_since(arrived),
+            decode: self.watch().saturating_since(timed),
             trace: envelope.trace,
             clock: envelope.capture.clock.clone(),
             stamp_error: envelope.capture.error,
@@ -169,13 +215,13 @@ impl AgentNode {
 
     /// Why a message is too old to be used, if it is. Stamps of another clock are not compared with
     /// ours, so a log that is played is never too old.
-    fn too_old(&self, key: &Key, envelope: &Envelope, now: Stamp) -> Option<DropReason> {
+    pub(super) fn too_old(&self, key: &Key, envelope: &Envelope, now: Stamp) -> Option<DropReason> {
         let is_comparable = self.config.clock_domain.as_deref() == Some(&envelope.capture.clock);
         let rule = QosClass::of_message_type(key.message_type()).profile().age;
         (is_comparable && !rule.admits(envelope, now)).then(|| DropReason::too_old(rule))
     }
 
-    fn dropped(&mut self, key: &Key, reason: DropReason) {
+    pub(super) fn dropped(&mut self, key: &Key, reason: DropReason) {
         self.drops.add(key, DropPlace::Reader, reason, 1);
     }
 

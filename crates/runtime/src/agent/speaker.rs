@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use sedge_latency::{LatencyReport, Stage};
 use sedge_oni::{
-    BeliefReport, Capture, Envelope, Forecast, Key, KeyError, LatencyReport as LatencyMessage,
-    LedgerEntry, ScanForecast, Sequence, StageLatency, TraceContext, TypedMessage as _,
+    BeliefReport, Capture, Command, Envelope, Forecast, Key, KeyError,
+    LatencyReport as LatencyMessage, LedgerEntry, ScanForecast, Sequence, StageLatency,
+    TraceContext, TypedMessage as _,
 };
 use sedge_spacetime::{FrameName, Stamp};
-use sedge_transport::{LossCounts, Outbox};
-use sedge_world_model::{Belief, Prediction, ScanGeometry};
+use sedge_transport::{LossCounts, Outbox, Qos, QosClass};
+use sedge_world_model::{ActionSequence, Belief, Prediction, ScanGeometry};
 
 use crate::AgentConfig;
+use crate::driving::command_of;
 use crate::intake::ArrivedEvent;
 use crate::voice::{SpeakError, Voice};
 
@@ -23,6 +25,8 @@ pub(super) struct Speaker {
     prediction: Voice,
     belief: Voice,
     telemetry: Voice,
+    /// Of an agent that drives.
+    command: Option<Voice>,
 }
 
 fn voice(config: &AgentConfig, message_type: &str) -> Result<Voice, KeyError> {
@@ -43,7 +47,37 @@ impl Speaker {
             prediction: voice(config, "model.prediction")?,
             belief: voice(config, "model.belief")?,
             telemetry: voice(config, "telemetry.latency")?,
+            command: None,
         })
+    }
+
+    /// From now on it commands, under this key.
+    pub(super) fn commands(&mut self, config: &AgentConfig) -> Result<(Key, Qos), KeyError> {
+        let voice = voice(config, Command::NAME)?;
+        let key = voice.key().clone();
+        self.command = Some(voice);
+        let class = QosClass::of_message_type(Command::NAME);
+        Ok((key, Qos::of(class)))
+    }
+
+    /// Puts a command that is executed from `now` on, and no longer than its lifespan.
+    pub(super) fn command(
+        &mut self,
+        now: Stamp,
+        actions: &ActionSequence,
+        lifespan: Duration,
+        outbox: &mut Outbox,
+    ) -> Result<(), SpeakError> {
+        let Some(voice) = &mut self.command else {
+            return Ok(());
+        };
+        let capture = Capture::exact(now, self.clock.clone());
+        let mut envelope = Envelope::new(voice.next_source(), capture);
+        envelope.frame = Some(frame("base"));
+        envelope.deadline = Some(lifespan);
+        envelope.lifespan = Some(lifespan);
+        let message = command_of(actions).to_message(envelope)?;
+        voice.put_before(&message, now + lifespan, outbox)
     }
 
     /// Puts a prediction. The message's own ledger says what each stage took so far; encoding

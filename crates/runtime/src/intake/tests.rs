@@ -15,6 +15,7 @@ fn event(stamp: Stamp, observation: Observation, arrived: Stamp) -> ArrivedEvent
     ArrivedEvent {
         event: SensorEvent { stamp, observation },
         arrived,
+        timed: arrived,
         put: None,
         decode: Duration::ZERO,
         trace: None,

@@ -1,0 +1,178 @@
+//! From events to beliefs, and from each scan to what it leads to.
+
+use std::time::Duration;
+
+use sedge_latency::Stage;
+use sedge_spacetime::Stamp;
+use sedge_transport::Outbox;
+use sedge_world_model::{ActionSequence, Belief, LidarScan, Observation, Prediction};
+
+use super::AgentNode;
+use super::afterwards::Answered;
+use crate::intake::{ArrivedEvent, Released};
+use crate::{PlanSource, Severity};
+
+impl AgentNode {
+    /// Takes events out of the reorder buffer until one scan has been answered.
+    pub(super) fn advance(&mut self, now: Stamp, outbox: &mut Outbox) {
+        while let Some(released) = self.intake.release(now) {
+            if released.waited_out {
+                self.counters.add("scans-waited-out");
+            }
+            if !self.has_mind {
+                self.counters.add("refused-without-model");
+                continue;
+            }
+            match &released.arrived.event.observation {
+                Observation::Odometry(_) => self.fuse_odometry(released),
+                Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => {
+                    self.fuse_other(released);
+                }
+                Observation::Lidar(scan) => {
+                    let scan = scan.clone();
+                    self.answer(now, released, scan, outbox);
+                    if self.answered.is_some() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn fuse_other(&mut self, released: Released) {
+        match self.minds.observe(released.arrived.event) {
+            Ok(()) => self.counters.add("other-events"),
+            Err(error) => self.say("refused-by-model", Severity::Warn, &error.to_string()),
+        }
+    }
+
+    fn fuse_odometry(&mut self, released: Released) {
+        let began = self.watch();
+        let event = released.arrived.event;
+        let stamp = event.stamp;
+        let Observation::Odometry(pose) = event.observation else {
+            return;
+        };
+        if let Err(error) = self.minds.observe(event) {
+            let text = format!("odometry: {error}");
+            return self.say("refused-by-model", Severity::Warn, &text);
+        }
+        self.plans.moved(stamp, pose);
+        self.counters.add("odometry");
+        let stage = self.stages.fuse_odometry.clone();
+        self.record(&stage, self.watch().saturating_since(began));
+    }
+
+    /// Takes a scan in and puts what it leads to: first the command, if it drives, and then the
+    /// prediction under that command.
+    fn answer(&mut self, now: Stamp, released: Released, scan: LidarScan, outbox: &mut Outbox) {
+        let arrived = released.arrived;
+        let stamp = arrived.event.stamp;
+        let mut spans = Vec::with_capacity(12);
+        let Some(belief) = self.believe(&arrived, &mut spans) else {
+            return;
+        };
+        self.counters.add("scans");
+        self.newest_scan = stamp;
+        let decision = self.drive_on_scan(now, (&arrived, &scan, &belief), outbox);
+        if let Some(decision) = &decision {
+            spans.extend(decision.spans.iter().cloned());
+            let sent = self.watch().saturating_since(arrived.timed);
+            spans.push((self.stages.sensor_to_command.clone(), sent));
+        }
+        let chosen = decision.as_ref().and_then(|it| it.intended.as_ref());
+        let (actions, plan) = match chosen {
+            Some(actions) => (self.plans.chosen(now, actions), PlanSource::Commanded),
+            None => self.plans.actions(stamp),
+        };
+        let began = self.watch();
+        let predictions = self.imagine(&actions);
+        let predicted = self.watch();
+        spans.push((Stage::PREDICT, predicted.saturating_since(began)));
+        if !predictions.is_empty() {
+            self.counters.add(match plan {
+                PlanSource::Commanded => "predictions-commanded",
+                PlanSource::Assumed => "predictions-assumed",
+            });
+            self.say_predictions((&arrived, &scan), &predictions, &mut spans, outbox);
+        }
+        let put = self.speaker.believe(&arrived, &belief, outbox);
+        self.spoke(put);
+        for (stage, span) in &spans {
+            self.record(stage, *span);
+        }
+        self.answered = Some(Answered {
+            stamp,
+            scan,
+            belief,
+            predictions,
+            actions,
+            plan,
+            decision,
+            spans,
+        });
+    }
+
+    /// Takes a scan into the belief; none where the model refuses it or believes nothing yet.
+    fn believe(
+        &mut self,
+        arrived: &ArrivedEvent,
+        spans: &mut Vec<(Stage, Duration)>,
+    ) -> Option<Belief> {
+        let began = self.watch();
+        if let Err(error) = self.minds.observe(arrived.event.clone()) {
+            let text = format!("scan: {error}");
+            self.say("refused-by-model", Severity::Warn, &text);
+            return None;
+        }
+        let Some(belief) = self.minds.belief() else {
+            self.counters.add("scans-without-belief");
+            return None;
+        };
+        let fused = self.watch();
+        if let Some(put) = arrived.put {
+            spans.push((Stage::WIRE, arrived.arrived.saturating_since(put)));
+        }
+        let ready = arrived.timed + arrived.decode;
+        spans.push((Stage::DECODE, arrived.decode));
+        spans.push((self.stages.wait.clone(), began.saturating_since(ready)));
+        spans.push((Stage::FUSE, fused.saturating_since(began)));
+        Some(belief)
+    }
+
+    fn imagine(&mut self, actions: &ActionSequence) -> Vec<Prediction> {
+        match self.minds.imagine(actions, &self.config.horizons) {
+            Ok(predictions) => predictions,
+            Err(error) => {
+                self.say("imagine-refused", Severity::Warn, &error.to_string());
+                Vec::new()
+            }
+        }
+    }
+
+    fn say_predictions(
+        &mut self,
+        (arrived, scan): (&ArrivedEvent, &LidarScan),
+        predictions: &[Prediction],
+        spans: &mut Vec<(Stage, Duration)>,
+        outbox: &mut Outbox,
+    ) {
+        let began = self.watch();
+        // What differs from run to run stays out of messages that must not.
+        let said: &[(Stage, Duration)] = match &self.stopwatch {
+            Some(_) => &[],
+            None => spans,
+        };
+        let of = (arrived, scan.geometry);
+        let put = self.speaker.predict(of, predictions, said, outbox);
+        self.spoke(put);
+        let sent = self.watch();
+        spans.push((Stage::ENCODE, sent.saturating_since(began)));
+        let whole = sent.saturating_since(arrived.timed);
+        spans.push((Stage::SENSOR_TO_PREDICTION, whole));
+        if let Some(put) = arrived.put.filter(|_| self.stopwatch.is_none()) {
+            let stage = self.stages.put_to_prediction.clone();
+            spans.push((stage, sent.saturating_since(put)));
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Driving: from a belief and a goal to commands that are safe to execute.
+
+mod controller;
+mod discs;
+mod mission;
+mod neighbourhood;
+mod sent_command;
+mod stop_orders;
+mod whereabouts;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use sedge_planning::{PlannerConfig, RouteConfig, SafetyConfig};
+use sedge_spacetime::Pose2;
+use serde::{Deserialize, Serialize};
+
+use crate::DrivingError;
+
+pub(crate) use controller::{Cause, Controller, Decision, Timing};
+pub(crate) use mission::NotTaken as GoalNotTaken;
+pub(crate) use neighbourhood::Hearing;
+pub(crate) use sent_command::command_of;
+pub(crate) use stop_orders::Heard as StopHeard;
+
+/// Commands are sent at least this often, and live at most this long: seconds.
+const PERIOD_SECS_MAX: f64 = 2.0;
+const LIFESPAN_SECS_MAX: f64 = 5.0;
+/// More neighbours than anybody can plan around.
+const N_NEIGHBOURS_MAX: usize = 64;
+
+/// Names of the streams of a driving agent: the last chunk of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SensorStreams {
+    /// `sensor.lidar`. Default `front`.
+    pub lidar: String,
+    /// `sensor.odometry`, its own and its neighbours'. Default `wheels`.
+    pub odometry: String,
+    /// `sensor.imu`. Default `base`.
+    pub imu: String,
+    /// `sensor.range_bearing`, its own and its neighbours'. Default `peers`.
+    pub range_bearing: String,
+    /// Neighbours' `model.prediction`. Default `main`.
+    pub prediction: String,
+}
+
+impl Default for SensorStreams {
+    fn default() -> Self {
+        Self {
+            lidar: "front".into(),
+            odometry: "wheels".into(),
+            imu: "base".into(),
+            range_bearing: "peers".into(),
+            prediction: "main".into(),
+        }
+    }
+}
+
+/// How an agent drives: data for launch files. Every key has a default; unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DrivingConfig {
+    /// How it searches for plans.
+    pub planner: PlannerConfig,
+    /// What it never does, whatever the plan says. Default that of the filter, but with a scan of
+    /// at most 0.18 s and odometry of at most 0.12 s: at 10 Hz and 50 Hz, a stop goes out within
+    /// 0.1 s of the message that did not come.
+    pub safety: SafetyConfig,
+    /// When waypoints count as reached, where a goal does not say.
+    pub route: RouteConfig,
+    /// What it listens to.
+    pub streams: SensorStreams,
+    /// Where the scanner sits on the base: x and y in metres, yaw in radians. Default the middle.
+    pub base_from_scanner: [f64; 3],
+    /// Time from one command to the next where scans come that fast, in seconds. Default 0.1.
+    pub command_period_secs: f64,
+    /// How long a command may be executed after it was decided, in seconds: a robot that hears
+    /// nothing newer stops then. Default 0.3: three periods.
+    pub command_lifespan_secs: f64,
+    /// How long after a decision its command takes effect, in seconds; what was commanded before
+    /// goes on until then. Default 0, as in lockstep; a live agent needs at least
+    /// `plan_secs_max`.
+    pub command_latency_secs: f64,
+    /// How long a plan may be searched for on the agent's clock, in seconds. Default none: only
+    /// the planner's own limit on iterations, which gives the same plans on any machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_secs_max: Option<f64>,
+    /// Neighbours that are listened to, the nearest first. Default 8.
+    pub n_neighbours_max: usize,
+}
+
+impl Default for DrivingConfig {
+    fn default() -> Self {
+        Self {
+            planner: PlannerConfig::default(),
+            safety: SafetyConfig {
+                scan_age_secs_max: 0.18,
+                odometry_age_secs_max: 0.12,
+                ..SafetyConfig::default()
+            },
+            route: RouteConfig::default(),
+            streams: SensorStreams::default(),
+            base_from_scanner: [0.0; 3],
+            command_period_secs: 0.1,
+            command_lifespan_secs: 0.3,
+            command_latency_secs: 0.0,
+            plan_secs_max: None,
+            n_neighbours_max: 8,
+        }
+    }
+}
+
+impl DrivingConfig {
+    pub(crate) fn check(&self) -> Result<(), DrivingError> {
+        let within = |key, got: f64, (min, max)| match (min..=max).contains(&got) {
+            true => Ok(()),
+            false => Err(DrivingError::OutOfRange { key, min, max, got }),
+        };
+        let period = (0.01, PERIOD_SECS_MAX);
+        within("command_period_secs", self.command_period_secs, period)?;
+        // Shorter, and the robot would stop between two commands.
+        let lifespan = (self.command_period_secs, LIFESPAN_SECS_MAX);
+        within(
+            "command_lifespan_secs",
+            self.command_lifespan_secs,
+            lifespan,
+        )?;
+        let latency = (0.0, self.command_lifespan_secs);
+        within("command_latency_secs", self.command_latency_secs, latency)?;
+        if let Some(secs) = self.plan_secs_max {
+            within("plan_secs_max", secs, (0.001, PERIOD_SECS_MAX))?;
+        }
+        let n_neighbours = self.n_neighbours_max as f64;
+        within(
+            "n_neighbours_max",
+            n_neighbours,
+            (0.0, N_NEIGHBOURS_MAX as f64),
+        )?;
+        for number in self.base_from_scanner {
+            within("base_from_scanner", number, (-10.0, 10.0))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn mount(&self) -> Pose2 {
+        let [x_m, y_m, yaw_rad] = self.base_from_scanner;
+        Pose2::new(x_m, y_m, yaw_rad)
+    }
+
+    pub(crate) fn period(&self) -> Duration {
+        Duration::from_secs_f64(self.command_period_secs)
+    }
+
+    pub(crate) fn lifespan(&self) -> Duration {
+        Duration::from_secs_f64(self.command_lifespan_secs)
+    }
+
+    pub(crate) fn latency(&self) -> Duration {
+        Duration::from_secs_f64(self.command_latency_secs)
+    }
+}
+
+/// What a driving agent does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriveMode {
+    /// It has nowhere to go.
+    Idle,
+    /// It is on its way.
+    Driving,
+    /// It stands where it was to go.
+    Arrived,
+    /// It was told to hold.
+    Holding,
+    /// It has stopped: it was told to, or it does not know enough to move.
+    Stopped,
+}
+
+impl DriveMode {
+    /// Its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Driving => "driving",
+            Self::Arrived => "arrived",
+            Self::Holding => "holding",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for DriveMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How an agent has driven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrivingReport {
+    /// What it does at the end.
+    pub mode: DriveMode,
+    /// Why.
+    pub why: String,
+    /// Commands sent.
+    pub n_commands: u64,
+    /// Decisions by what was done.
+    pub n_by_mode: BTreeMap<DriveMode, u64>,
+    /// Decisions that the safety filter changed, by reason.
+    pub n_by_safety_reason: BTreeMap<String, u64>,
+}
+
+impl fmt::Display for DrivingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.mode)?;
+        if !self.why.is_empty() {
+            write!(f, " ({})", self.why)?;
+        }
+        write!(f, ", {} commands", self.n_commands)?;
+        for (reason, n) in &self.n_by_safety_reason {
+            write!(f, ", {reason} {n}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,435 @@
+//! Decides what the base does next: goal, orders, plan, and the filter that has the last word.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sedge_latency::Stage;
+use sedge_oni::Severity;
+use sedge_planning::{
+    Evidence, Fallback, FallbackReason, Goal, Plan, PlanRequest, Planner, SafetyFilter,
+    SafetyReason, StandIn, StopOrder, TimedScan, TimedTwist, Verdict,
+};
+use sedge_spacetime::{Clock, Pose2, Stamp, Twist2};
+use sedge_world_model::{Action, ActionSequence, Belief, LidarScan, WorldModel};
+
+use super::discs::moving_discs;
+use super::mission::{Aim, Mission};
+use super::neighbourhood::Neighbourhood;
+use super::sent_command::SentCommand;
+use super::stop_orders::StopOrders;
+use super::whereabouts::Whereabouts;
+use super::{DriveMode, DrivingConfig, DrivingReport};
+use crate::DrivingError;
+
+/// A base that moves less than this stands, in m/s or rad/s.
+const STANDS: f64 = 0.02;
+/// A scan that comes a little early is planned on all the same: this share of a period.
+const EARLY_SHARE: f64 = 0.75;
+/// Without a scan for this many periods, a command is sent all the same.
+const LATE_PERIODS: f64 = 1.5;
+/// Braking is written down in steps of this length, and this many.
+const BRAKING_STEP: Duration = Duration::from_millis(100);
+const N_BRAKING_STEPS: usize = 10;
+
+/// Why a decision is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A scan was taken in.
+    Scan,
+    /// Time has passed, or an order came.
+    Time,
+}
+
+/// How time is measured.
+pub(crate) struct Timing<'t> {
+    /// How long stages take.
+    pub(crate) stopwatch: &'t dyn Clock,
+    /// What a plan's time is measured with.
+    pub(crate) clock: &'t dyn Clock,
+}
+
+/// What was decided.
+#[derive(Debug, Clone)]
+pub(crate) struct Decision {
+    pub(crate) now: Stamp,
+    pub(crate) mode: DriveMode,
+    pub(crate) why: String,
+    /// What may be executed from now on, as long as it lives; none where nothing is to be said.
+    pub(crate) command: Option<ActionSequence>,
+    /// What is meant from now on: the command, and how the plan goes on if nothing changes.
+    pub(crate) intended: Option<ActionSequence>,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) goal_in_base: Option<Goal>,
+    pub(crate) start_from_base: Option<Pose2>,
+    pub(crate) world_from_base: Option<Pose2>,
+    pub(crate) verdict: Verdict,
+    /// What happened, by the names of counters.
+    pub(crate) events: Vec<&'static str>,
+    pub(crate) spans: Vec<(Stage, Duration)>,
+}
+
+/// Everything that driving keeps from one decision to the next.
+pub(crate) struct Controller {
+    config: DrivingConfig,
+    planner: Box<dyn Planner + Send>,
+    filter: SafetyFilter,
+    pub(crate) orders: StopOrders,
+    pub(crate) mission: Mission,
+    pub(crate) neighbourhood: Neighbourhood,
+    pub(crate) whereabouts: Whereabouts,
+    scan: Option<(Stamp, LidarScan)>,
+    /// When the plan that is followed was searched for.
+    planned: Option<Stamp>,
+    sent: Option<SentCommand>,
+    decided: Option<Stamp>,
+    state: (DriveMode, String),
+    n_commands: u64,
+    n_by_mode: BTreeMap<DriveMode, u64>,
+    n_by_safety_reason: BTreeMap<String, u64>,
+    safety_stage: Stage,
+}
+
+impl Controller {
+    pub(crate) fn new(config: DrivingConfig, seed: u64) -> Result<Self, DrivingError> {
+        config.check()?;
+        Ok(Self {
+            planner: config.planner.build(seed)?,
+            filter: SafetyFilter::new(config.safety)?,
+            orders: StopOrders::default(),
+            mission: Mission::new(config.route),
+            neighbourhood: Neighbourhood::new(config.n_neighbours_max),
+            whereabouts: Whereabouts::new(config.mount()),
+            scan: None,
+            planned: None,
+            sent: None,
+            decided: None,
+            state: (DriveMode::Idle, String::new()),
+            n_commands: 0,
+            n_by_mode: BTreeMap::new(),
+            n_by_safety_reason: BTreeMap::new(),
+            safety_stage: Stage::new("safety").expect("a constant that is a stage's name"),
+            config,
+        })
+    }
+
+    pub(crate) fn config(&self) -> &DrivingConfig {
+        &self.config
+    }
+
+    /// Takes in a scan and what is believed with it.
+    pub(crate) fn believed(&mut self, stamp: Stamp, scan: &LidarScan, belief: &Belief) {
+        self.whereabouts.believed(stamp, belief);
+        self.scan = Some((stamp, scan.clone()));
+    }
+
+    /// The belief begins anew: what was seen and planned is gone, what was ordered stays.
+    pub(crate) fn restart(&mut self) {
+        self.whereabouts.clear();
+        self.planner.forget();
+        self.scan = None;
+        self.planned = None;
+    }
+
+    /// What it does, and why.
+    pub(crate) fn state(&self) -> (DriveMode, &str) {
+        (self.state.0, &self.state.1)
+    }
+
+    pub(crate) fn report(&self) -> DrivingReport {
+        DrivingReport {
+            mode: self.state.0,
+            why: self.state.1.clone(),
+            n_commands: self.n_commands,
+            n_by_mode: self.n_by_mode.clone(),
+            n_by_safety_reason: self.n_by_safety_reason.clone(),
+        }
+    }
+
+    /// Whether a scan at `now` is to be planned on, or the one before is recent enough.
+    pub(crate) fn is_due(&self, now: Stamp) -> bool {
+        let gap = self.config.period().mul_f64(EARLY_SHARE);
+        self.decided.is_none_or(|before| now >= before + gap)
+    }
+
+    /// When a decision is due whether or not anything comes: when the next scan is late, and when
+    /// what is known becomes too old to move by.
+    pub(crate) fn next_due(&self) -> Option<Stamp> {
+        let decided = self.decided?;
+        let late = decided + self.config.period().mul_f64(LATE_PERIODS);
+        let odometry = self.whereabouts.odometry();
+        let safety = &self.config.safety;
+        // A microsecond further, they are older than they may be.
+        let beyond = |stamp: Stamp, secs_max: f64| {
+            let max = Duration::try_from_secs_f64(secs_max).unwrap_or(Duration::MAX);
+            stamp + max.saturating_add(Duration::from_micros(1))
+        };
+        let scan = self.scan.as_ref();
+        let scan = scan.map(|(stamp, _)| beyond(*stamp, safety.scan_age_secs_max));
+        let odometry = odometry.map(|newest| beyond(newest.stamp, safety.odometry_age_secs_max));
+        let losses = scan.into_iter().chain(odometry);
+        losses.filter(|at| *at > decided).chain([late]).min()
+    }
+
+    /// Decides what the base does from `now` on. Without a model nothing is planned.
+    pub(crate) fn decide(
+        &mut self,
+        cause: Cause,
+        now: Stamp,
+        model: Option<&mut dyn WorldModel>,
+        timing: &Timing<'_>,
+    ) -> Decision {
+        self.decided = Some(now);
+        let start_from_base = self.whereabouts.start_from_base(now);
+        let aim = self.mission.aim(start_from_base);
+        let order = self
+            .orders
+            .worst()
+            .map(|(severity, who)| (severity, who.to_owned()));
+        let mut decision = Decision {
+            now,
+            mode: DriveMode::Idle,
+            why: String::new(),
+            command: None,
+            intended: None,
+            plan: None,
+            goal_in_base: match aim {
+                Aim::Towards(goal) => Some(goal),
+                _ => None,
+            },
+            start_from_base,
+            world_from_base: self.whereabouts.world_from_base(now),
+            verdict: Verdict::Passed,
+            events: Vec::new(),
+            spans: Vec::new(),
+        };
+        let began = timing.stopwatch.now();
+        let wish = match (&order, aim, cause) {
+            (None, Aim::Towards(goal), Cause::Scan) => {
+                model.and_then(|model| self.search(goal, model, timing, &mut decision))
+            }
+            (None, Aim::Towards(_), Cause::Time) => self.rest(now, &mut decision),
+            _ => None,
+        };
+        let planned = timing.stopwatch.now();
+        let reason = match (&order, aim) {
+            (None, Aim::Towards(_) | Aim::Unplaced) => self.filter(wish, &mut decision),
+            // Standing still is always safe, and asks for no evidence.
+            (None, Aim::Nowhere | Aim::Arrived) => self.stand(self.braking(), &mut decision),
+            (Some(_), _) => self.stand(self.standstill(), &mut decision),
+        };
+        let checked = timing.stopwatch.now();
+        decision.spans = vec![
+            (Stage::PLAN, planned.saturating_since(began)),
+            (self.safety_stage.clone(), checked.saturating_since(planned)),
+        ];
+        (decision.mode, decision.why) = mode(order, aim, reason);
+        self.conclude(&mut decision);
+        decision
+    }
+
+    /// Searches for a plan; nothing where the request is none.
+    fn search(
+        &mut self,
+        goal: Goal,
+        model: &mut dyn WorldModel,
+        timing: &Timing<'_>,
+        decision: &mut Decision,
+    ) -> Option<Vec<Action>> {
+        let now = decision.now;
+        let (scan_stamp, scan) = self.scan.as_ref()?;
+        let base_now_from_scanner = self.whereabouts.base_now_from_scanner(now)?;
+        let scan_secs = now.secs_since(*scan_stamp).max(0.0);
+        let discs = moving_discs(model, base_now_from_scanner, scan_secs);
+        let latency = self.config.latency();
+        let in_flight = match &self.sent {
+            Some(sent) => sent.next(now, latency),
+            None => SentCommand::new(now, &[]).next(now, latency),
+        };
+        let request = PlanRequest {
+            now,
+            scan_stamp: *scan_stamp,
+            odometry_stamp: self.whereabouts.odometry()?.stamp,
+            twist: self.whereabouts.twist(),
+            in_flight: &in_flight,
+            goal,
+            geometry: scan.geometry,
+            base_from_scanner: self.config.mount(),
+            discs: &discs,
+        };
+        let time_max = self.config.plan_secs_max.map(Duration::from_secs_f64);
+        let over = time_max.map(|time_max| timing.clock.now() + time_max);
+        let mut has_time = || over.is_none_or(|over| timing.clock.now() < over);
+        let plan = match self.planner.plan(model, &request, &mut has_time) {
+            Ok(plan) => plan,
+            Err(error) => {
+                tracing::debug!("no plan: {error}");
+                decision.events.push("plans-refused");
+                return None;
+            }
+        };
+        decision.events.push("plans");
+        decision
+            .events
+            .extend(plan.fallback.as_ref().map(fallback_event));
+        if is_searched(&plan) {
+            self.planned = Some(now);
+        }
+        let mut wish = in_flight;
+        wish.extend(plan.actions.actions.iter().copied());
+        decision.plan = Some(plan);
+        Some(wish)
+    }
+
+    /// What is left of the command before.
+    fn rest(&self, now: Stamp, decision: &mut Decision) -> Option<Vec<Action>> {
+        let rest = self.sent.as_ref()?.rest(now);
+        if rest.is_empty() {
+            return None;
+        }
+        decision.events.push("plans-shifted");
+        Some(rest)
+    }
+
+    /// Slows down as fast as the base can.
+    fn braking(&self) -> Vec<Action> {
+        let limits = &self.config.planner.limits;
+        let mut twist = self.whereabouts.twist();
+        let mut slower = || {
+            twist = limits.approach(twist, Twist2::default(), BRAKING_STEP.as_secs_f64());
+            twist
+        };
+        let steps = (0..N_BRAKING_STEPS).map(|_| Action {
+            duration: BRAKING_STEP,
+            twist: slower(),
+        });
+        steps.collect()
+    }
+
+    /// No motion at all.
+    fn standstill(&self) -> Vec<Action> {
+        vec![Action {
+            duration: self.config.lifespan(),
+            twist: Twist2::default(),
+        }]
+    }
+
+    /// Slows down, and says nothing about why.
+    fn stand(&self, command: Vec<Action>, decision: &mut Decision) -> Option<String> {
+        decision.command = Some(ActionSequence { actions: command });
+        decision.intended = Some(ActionSequence {
+            actions: self.braking(),
+        });
+        None
+    }
+
+    /// Lets the filter have the last word on what may be executed of a wish; why the base is
+    /// stopped, if it is.
+    fn filter(&mut self, wish: Option<Vec<Action>>, decision: &mut Decision) -> Option<String> {
+        let now = decision.now;
+        let has_wish = wish.is_some();
+        let wish = wish.unwrap_or_else(|| self.braking());
+        let evidence = Evidence {
+            now,
+            scan: self.scan.as_ref().map(|(stamp, scan)| TimedScan {
+                stamp: *stamp,
+                scan,
+            }),
+            odometry: self.whereabouts.odometry().map(|newest| TimedTwist {
+                stamp: newest.stamp,
+                twist: newest.twist,
+            }),
+            plan_stamp: self.planned,
+            stop: StopOrder::None,
+            base_now_from_scanner: self
+                .whereabouts
+                .base_now_from_scanner(now)
+                .unwrap_or(self.config.mount()),
+        };
+        // Beyond its lifespan nothing of a command is executed, and nothing need be free.
+        let sent = SentCommand::new(now, &wish).next(now, self.config.lifespan());
+        let safe = self.filter.check(&sent, &evidence);
+        let intended = match safe.verdict {
+            Verdict::Passed => wish,
+            Verdict::Slowed { factor } => slowed(&wish, factor),
+            Verdict::Stopped => self.braking(),
+        };
+        decision.verdict = safe.verdict;
+        decision.command = Some(safe.actions);
+        decision.intended = Some(ActionSequence { actions: intended });
+        let reason = safe.reason.map(SafetyReason::name);
+        if let Some(reason) = reason {
+            let n = self.n_by_safety_reason.entry(reason.to_owned());
+            *n.or_default() += 1;
+        }
+        match safe.verdict {
+            Verdict::Stopped => reason.map(str::to_owned),
+            _ if !has_wish => Some("no plan".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Keeps what was decided. Where there is nowhere to go, nothing is said once the base stands.
+    fn conclude(&mut self, decision: &mut Decision) {
+        *self.n_by_mode.entry(decision.mode).or_default() += 1;
+        self.state = (decision.mode, decision.why.clone());
+        if decision.mode == DriveMode::Idle && self.sent.is_none() {
+            (decision.command, decision.intended) = (None, None);
+        }
+        let Some(intended) = &decision.intended else {
+            return;
+        };
+        self.n_commands += 1;
+        self.sent = Some(SentCommand::new(decision.now, &intended.actions));
+        let twist = self.whereabouts.twist();
+        let fastest = [twist.vx_mps, twist.vy_mps, twist.yaw_rate_radps];
+        if decision.mode == DriveMode::Idle && fastest.iter().all(|it| it.abs() < STANDS) {
+            self.sent = None;
+        }
+    }
+}
+
+fn mode(
+    order: Option<(Severity, String)>,
+    aim: Aim,
+    stopped: Option<String>,
+) -> (DriveMode, String) {
+    match (order, aim, stopped) {
+        (Some((Severity::Hold, who)), ..) => (DriveMode::Holding, format!("told by {who}")),
+        (Some((Severity::Emergency, who)), ..) => {
+            (DriveMode::Stopped, format!("emergency stop by {who}"))
+        }
+        (Some((_, who)), ..) => (
+            DriveMode::Stopped,
+            format!("until a person lets go, by {who}"),
+        ),
+        (None, Aim::Nowhere, _) => (DriveMode::Idle, String::new()),
+        (None, Aim::Arrived, _) => (DriveMode::Arrived, String::new()),
+        (None, _, Some(reason)) => (DriveMode::Stopped, reason),
+        (None, Aim::Unplaced, None) => (DriveMode::Stopped, "not placed yet".to_owned()),
+        (None, Aim::Towards(_), None) => (DriveMode::Driving, String::new()),
+    }
+}
+
+fn slowed(actions: &[Action], factor: f64) -> Vec<Action> {
+    let slower = |action: &Action| Action {
+        duration: action.duration,
+        twist: action.twist.scaled(factor),
+    };
+    actions.iter().map(slower).collect()
+}
+
+/// Whether the plan comes from what is predicted now, and not from an earlier plan or none.
+fn is_searched(plan: &Plan) -> bool {
+    let stand_in = plan.fallback.as_ref().map(|fallback| fallback.stand_in);
+    matches!(stand_in, None | Some(StandIn::BestKnown))
+}
+
+fn fallback_event(fallback: &Fallback) -> &'static str {
+    match fallback.reason {
+        FallbackReason::NoTimeToImagine => "plans-without-time-to-imagine",
+        FallbackReason::NoTimeToSearch => "plans-without-time-to-search",
+        FallbackReason::StaleScan { .. } => "plans-on-a-stale-scan",
+        FallbackReason::ModelRefused(_) => "plans-refused-by-model",
+        FallbackReason::OtherPrediction => "plans-on-another-prediction",
+    }
+}
