@@ -156,6 +156,21 @@ impl ClearanceField {
         })
     }
 
+    /// Cells along a side.
+    pub(crate) fn n_side(&self) -> usize {
+        self.n_side
+    }
+
+    /// Side of a cell, in metres.
+    pub(crate) fn cell_m(&self) -> f32 {
+        1.0 / self.cells_a_metre
+    }
+
+    /// Distances of the cells' middles, once finished. `[row, column]`
+    pub(crate) fn distances_m(&self) -> &[f32] {
+        &self.distances_m
+    }
+
     /// Forgets all scans.
     pub fn clear(&mut self) {
         self.transform.clear();

@@ -20,17 +20,31 @@ pub enum Side {
     Either,
 }
 
+/// How the distance to the goal is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoalDistance {
+    /// Around what is predicted to stand in between, as far as the fields reach: no dead ends
+    /// within sight.
+    #[default]
+    Around,
+    /// Straight, whatever is in between.
+    Straight,
+}
+
 /// Weights and distances of the cost. Costs are per second of motion unless said otherwise, so
 /// that they mean the same for every step length.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CostConfig {
+    /// How the distance to the goal is told. Default: around obstacles.
+    pub goal_distance: GoalDistance,
     /// Distance to the goal, per metre and second. Default 1.0: the unit of all the others.
     pub goal: f64,
     /// Distance to the goal at the end of the plan, per metre. Default 2.0: what comes after the
     /// plan's end, about two seconds' worth.
     pub goal_at_end: f64,
-    /// Facing away from the goal, or near it from the heading asked for: 0 aligned, 2 opposite.
+    /// Facing away from the way to the goal, or near it from the heading asked for: 0 aligned, 2 opposite.
     /// Default 0.2.
     pub heading: f64,
     /// How near the goal its own heading counts instead of the direction to it, in metres,
@@ -85,6 +99,7 @@ pub struct NeighbourCosts {
 impl Default for CostConfig {
     fn default() -> Self {
         Self {
+            goal_distance: GoalDistance::Around,
             goal: 1.0,
             goal_at_end: 2.0,
             heading: 0.2,

@@ -92,6 +92,11 @@ impl FieldStack {
         true
     }
 
+    /// The fields, in the order of their times.
+    pub(crate) fn fields(&self) -> &[ClearanceField] {
+        &self.fields
+    }
+
     /// Where a time after `now` lies.
     pub(crate) fn between(&self, secs: f64) -> Between {
         let place = (secs / self.secs_a_field).clamp(0.0, (self.fields.len() - 1) as f64);

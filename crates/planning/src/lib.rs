@@ -57,11 +57,12 @@ mod route;
 mod safety;
 mod scores;
 mod search;
+mod way;
 
 pub use cem::Cem;
 pub use clearance_field::{ClearanceField, FieldConfig, RangeReadout, UnknownSpace};
 pub use config::{CemConfig, ConfigError, Method, MppiConfig, NoiseConfig, PlannerConfig};
-pub use costs::{CostConfig, CostTerms, NeighbourCosts, Side};
+pub use costs::{CostConfig, CostTerms, GoalDistance, NeighbourCosts, Side};
 pub use disc::{DiscWaypoint, MovingDisc, RightOfWay};
 pub use limits::{Drive, MotionLimits};
 pub use mppi::Mppi;

@@ -1,14 +1,18 @@
-//! Plans that need no search: the rest of the one before, straight to the goal, braking.
+//! Plans that need no search: the rest of the one before, straight to the goal, along the way to
+//! it, braking.
 
 use sedge_spacetime::{Pose2, Stamp, Twist2};
 
 use crate::rollout::{Twist3, twist2, twist3};
+use crate::way::Way;
 use crate::{Drive, Goal, PlannerConfig};
 
 /// How strongly the goal's direction turns the base, in rad/s per radian.
 const TURN_GAIN: f64 = 2.0;
 /// How strongly the goal's distance drives it, in m/s per metre.
 const DRIVE_GAIN: f64 = 1.0;
+/// How far along the way is aimed at, in metres.
+const LOOK_AHEAD_M: f64 = 0.8;
 
 /// What was planned before, and from when on.
 #[derive(Debug, Clone)]
@@ -59,6 +63,31 @@ pub(crate) fn towards_goal(
     let (mut pose, mut twist) = (start, twist2(twist));
     let step = |_| {
         let wanted = pursuit(config, pose, goal);
+        twist = config.limits.approach(twist, wanted, config.step_secs);
+        pose = pose * Pose2::exp(twist.scaled(config.step_secs));
+        twist3(twist)
+    };
+    (0..config.n_steps).map(step).collect()
+}
+
+/// Along the way around obstacles, as far as these are known.
+pub(crate) fn along_way(
+    config: &PlannerConfig,
+    start: Pose2,
+    twist: Twist3,
+    (way, goal): (&Way, &Goal),
+) -> Vec<Twist3> {
+    let (mut pose, mut twist) = (start, twist2(twist));
+    let step = |_| {
+        let heading = way.at(pose.x_m as f32, pose.y_m as f32);
+        let length_m = f64::from(heading.length_m);
+        let towards = heading.towards.map(f64::from);
+        let next = Goal::place(
+            pose.x_m + LOOK_AHEAD_M * towards[0],
+            pose.y_m + LOOK_AHEAD_M * towards[1],
+        );
+        let next = if length_m < LOOK_AHEAD_M { *goal } else { next };
+        let wanted = pursuit(config, pose, &next);
         twist = config.limits.approach(twist, wanted, config.step_secs);
         pose = pose * Pose2::exp(twist.scaled(config.step_secs));
         twist3(twist)

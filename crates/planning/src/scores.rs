@@ -6,6 +6,7 @@ use crate::costs::{
 use crate::disc_table::{DiscAt, DiscTable};
 use crate::field_stack::{Between, FieldStack};
 use crate::rollout::{Rollouts, StepLimits, Twist3};
+use crate::way::Way;
 use crate::{CostConfig, Goal};
 
 /// Closer than the margin costs more and more, up to this many times the root of the weight: being
@@ -26,6 +27,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) times: &'a [Between],
     pub(crate) fields: &'a FieldStack,
     pub(crate) discs: &'a DiscTable,
+    /// Ways to the goal around obstacles; without them it is straight ahead.
+    pub(crate) way: Option<&'a Way>,
 }
 
 /// Costs of many motions; buffers are reused.
@@ -35,8 +38,10 @@ pub(crate) struct Scores {
     terms: [Vec<f32>; N_TERMS],
     /// `[sample]`
     pub(crate) totals: Vec<f32>,
-    /// Predicted clearance of one step. `[sample]`
+    /// Of one step: predicted clearance, how far it is to the goal, and which way. `[sample]`
     clearance_m: Vec<f32>,
+    lengths_m: Vec<f32>,
+    towards: [Vec<f32>; 2],
 }
 
 impl Scores {
@@ -45,7 +50,9 @@ impl Scores {
         Self {
             terms: std::array::from_fn(|_| zeros.clone()),
             totals: zeros.clone(),
-            clearance_m: zeros,
+            clearance_m: zeros.clone(),
+            lengths_m: zeros.clone(),
+            towards: [zeros.clone(), zeros],
         }
     }
 
@@ -85,12 +92,38 @@ impl Scores {
         }
     }
 
+    /// How far it is to the goal from where each motion is, and which way.
+    fn find_way(&mut self, (x_m, y_m): (&[f32], &[f32]), scene: &Scene<'_>) {
+        let [towards_x, towards_y] = &mut self.towards;
+        if let Some(way) = scene.way {
+            let out = self.lengths_m.iter_mut().zip(towards_x).zip(towards_y);
+            for (((length_m, towards_x), towards_y), (&x_m, &y_m)) in out.zip(x_m.iter().zip(y_m)) {
+                let heading = way.at(x_m, y_m);
+                *length_m = heading.length_m;
+                [*towards_x, *towards_y] = heading.towards;
+            }
+            return;
+        }
+        let goal_m = scene.goal.position_m.map(|it| it as f32);
+        let n = x_m.len();
+        let (y_m, lengths_m) = (&y_m[..n], &mut self.lengths_m[..n]);
+        let (towards_x, towards_y) = (&mut towards_x[..n], &mut towards_y[..n]);
+        for i in 0..n {
+            let (dx, dy) = (goal_m[0] - x_m[i], goal_m[1] - y_m[i]);
+            let length_m = (dx * dx + dy * dy).sqrt();
+            let scale = 1.0 / length_m.max(AT_GOAL_M);
+            lengths_m[i] = length_m;
+            towards_x[i] = scale * dx;
+            towards_y[i] = scale * dy;
+        }
+    }
+
     fn add_goal(&mut self, rollouts: &Rollouts, scene: &Scene<'_>, step: usize) {
         let range = states(rollouts, step);
         let n = range.len();
-        let (x_m, y_m) = (
-            &rollouts.x_m[range.clone()][..n],
-            &rollouts.y_m[range.clone()][..n],
+        self.find_way(
+            (&rollouts.x_m[range.clone()], &rollouts.y_m[range.clone()]),
+            scene,
         );
         let (cos, sin) = (&rollouts.cos[range.clone()][..n], &rollouts.sin[range][..n]);
         let secs = scene.limits.step_secs;
@@ -103,7 +136,6 @@ impl Scores {
         let weight = secs * scene.costs.goal as f32 + at_end;
         let heading_weight = secs * scene.costs.heading as f32;
         let within = 1.0 / scene.costs.heading_within_m as f32;
-        let goal_m = scene.goal.position_m.map(|it| it as f32);
         let yaw_rad = scene.goal.yaw_rad.unwrap_or(0.0);
         let (goal_sin, goal_cos) = (yaw_rad.sin() as f32, yaw_rad.cos() as f32);
         // Without a heading to arrive with, near the goal there is nothing to face.
@@ -112,15 +144,16 @@ impl Scores {
         } else {
             0.0
         };
+        let [towards_x, towards_y] = &self.towards;
+        let (towards_x, towards_y) = (&towards_x[..n], &towards_y[..n]);
+        let lengths_m = &self.lengths_m[..n];
         let [goal, heading, ..] = &mut self.terms;
         let (goal, heading) = (&mut goal[..n], &mut heading[..n]);
         for i in 0..n {
-            let (dx, dy) = (goal_m[0] - x_m[i], goal_m[1] - y_m[i]);
-            let distance_m = (dx * dx + dy * dy).sqrt();
-            let facing = (dx * cos[i] + dy * sin[i]) / distance_m.max(AT_GOAL_M);
+            let facing = towards_x[i] * cos[i] + towards_y[i] * sin[i];
             let aligned = goal_cos * cos[i] + goal_sin * sin[i];
-            let near = (1.0 - distance_m * within).max(0.0);
-            goal[i] += weight * distance_m;
+            let near = (1.0 - lengths_m[i] * within).max(0.0);
+            goal[i] += weight * lengths_m[i];
             let off = (1.0 - near) * (1.0 - facing) + align_weight * near * (1.0 - aligned);
             heading[i] += heading_weight * off;
         }

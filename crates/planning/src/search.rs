@@ -10,17 +10,20 @@ use sedge_world_model::{Action, ActionSequence, WorldModel};
 use crate::disc_table::{Among, DiscTable};
 use crate::field_stack::{Between, FieldStack};
 use crate::noise::KnotNoise;
-use crate::nominal::{Previous, Tail, towards_goal};
+use crate::nominal::{Previous, Tail, along_way, towards_goal};
 use crate::rollout::{Rollouts, Start, StepLimits, Twist3, twist2, twist3};
 use crate::scores::{Scene, Scores};
+use crate::way::{Room, Way};
 use crate::{
-    ConfigError, CostTerms, Fallback, FallbackReason, FanTrajectory, Goal, Plan, PlanError,
-    PlanRequest, PlannerConfig, StandIn,
+    ConfigError, CostTerms, Fallback, FallbackReason, FanTrajectory, Goal, GoalDistance, Plan,
+    PlanError, PlanRequest, PlannerConfig, StandIn,
 };
 
-/// Motions that are known before any search: the rest of the plan before, straight to the goal,
-/// braking.
+/// Motions that are known before anything is imagined: the rest of the plan before, straight to the
+/// goal, braking.
 const N_KNOWN: usize = 3;
+/// These, and the way around what was imagined.
+const N_FEW: usize = N_KNOWN + 1;
 
 /// One iteration's motions, for whoever makes a better mean of them.
 pub(crate) struct Batch<'a> {
@@ -67,6 +70,7 @@ struct Stage {
     limits: StepLimits,
     fields: FieldStack,
     discs: DiscTable,
+    way: Way,
     /// `[step]`
     times: Vec<Between>,
 }
@@ -82,6 +86,10 @@ impl Stage {
             times: &self.times,
             fields: &self.fields,
             discs: &self.discs,
+            way: match self.config.costs.goal_distance {
+                GoalDistance::Around => Some(&self.way),
+                GoalDistance::Straight => None,
+            },
         }
     }
 }
@@ -107,11 +115,13 @@ impl Search {
     pub(crate) fn new(config: &PlannerConfig, seed: u64) -> Result<Self, ConfigError> {
         config.check()?;
         let (n_steps, n_samples) = (config.n_steps, config.n_samples);
+        let fields = FieldStack::new(config.field)?;
         Ok(Self {
             stage: Stage {
                 config: *config,
                 limits: StepLimits::new(&config.limits, config.step_secs),
-                fields: FieldStack::new(config.field)?,
+                way: Way::new(&fields.fields()[0]),
+                fields,
                 discs: DiscTable::default(),
                 times: Vec::new(),
             },
@@ -119,8 +129,8 @@ impl Search {
             n_plans: 0,
             many: Rollouts::new(n_steps, n_samples),
             many_scores: Scores::new(n_samples),
-            few: Rollouts::new(n_steps, N_KNOWN),
-            few_scores: Scores::new(N_KNOWN),
+            few: Rollouts::new(n_steps, N_FEW),
+            few_scores: Scores::new(N_FEW),
             noise: KnotNoise::new(config.n_knots, n_steps, n_samples),
             proposal: Proposal::default(),
             best: Vec::new(),
@@ -278,6 +288,26 @@ impl Search {
             .fill(request.discs, &self.step_ends_secs, &among, costs)
     }
 
+    /// Finds the ways to the goal through what was imagined, and how to drive along them.
+    fn find_way(&mut self, request: &PlanRequest<'_>, setting: &Setting) -> Vec<Twist3> {
+        let Stage {
+            config,
+            way,
+            fields,
+            ..
+        } = &mut self.stage;
+        let Start { pose, twist } = setting.start;
+        if config.costs.goal_distance == GoalDistance::Straight {
+            return towards_goal(config, pose, twist, &request.goal);
+        }
+        let room = Room {
+            body_radius_m: config.footprint_radius_m as f32,
+            margin_m: config.costs.clearance_margin_m as f32,
+        };
+        way.fill(fields.fields(), room, &request.goal);
+        along_way(config, pose, twist, (way, &request.goal))
+    }
+
     /// Scores what is known, then tries what is near the best of it, as long as there is time.
     fn search(
         &mut self,
@@ -294,6 +324,8 @@ impl Search {
         for (sample, twists) in known.iter().enumerate() {
             self.few.command(sample, twists);
         }
+        let along_way = self.find_way(request, setting);
+        self.few.command(N_KNOWN, &along_way);
         let sample = self.score_few(&request.goal, setting);
         let mut terms = self.few_scores.terms(sample);
         self.few.read_twists(sample, &mut self.best);
@@ -321,7 +353,7 @@ impl Search {
             refine(&batch, &mut self.proposal);
             // The new mean, beside what it must beat.
             self.few.command(0, &self.proposal.mean);
-            for sample in 1..N_KNOWN {
+            for sample in 1..N_FEW {
                 self.few.command(sample, &self.best);
             }
             let sample = self.score_few(&request.goal, setting);

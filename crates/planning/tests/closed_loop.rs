@@ -7,7 +7,7 @@ mod toy_world;
 use std::time::Duration;
 
 use sedge_planning::{
-    DiscWaypoint, Drive, Goal, Method, MovingDisc, Planner, PlannerConfig, RightOfWay,
+    DiscWaypoint, Drive, Goal, GoalDistance, Method, MovingDisc, Planner, PlannerConfig, RightOfWay,
 };
 use sedge_spacetime::{Pose2, Stamp};
 use toy_world::{Body, RADIUS_M, TICK, ToyWorld};
@@ -27,7 +27,7 @@ struct Outcome {
     clearance_m: f64,
 }
 
-/// Drives to a goal for at most some time; `knows_discs` is whether it is told of the bodies.
+/// Drives to a goal for at most some time; `tell` is what the planner is told of the bodies.
 fn drive(
     planner: &mut dyn Planner,
     world: &mut ToyWorld,
@@ -59,22 +59,39 @@ fn drive(
     }
 }
 
+/// A dead end between robot and goal: a wall across, and one back from its left end.
+fn dead_end() -> ToyWorld {
+    let mut world = ToyWorld::new(120);
+    world.walls = vec![[[1.5, -1.0], [1.5, 1.6]], [[0.5, 1.6], [1.5, 1.6]]];
+    world
+}
+
+fn leaves_the_dead_end(config: &PlannerConfig, secs_max: f64) -> Outcome {
+    let mut world = dead_end();
+    world.limits = config.limits;
+    let mut planner = config.build(1).unwrap();
+    let goal = Goal::place(3.5, 0.0);
+    drive(planner.as_mut(), &mut world, goal, secs_max, |_| Vec::new())
+}
+
 fn reaches_around_a_wall(method: Method, drive_kind: Drive) {
     let mut config = config(method);
     config.limits.drive = drive_kind;
-    let mut world = ToyWorld::new(120);
-    world.limits = config.limits;
-    world.walls = vec![[[1.5, -0.3], [1.5, 0.4]]];
-    let mut planner = config.build(1).unwrap();
-    let goal = Goal::place(3.5, 0.0);
-    let outcome = drive(planner.as_mut(), &mut world, goal, 20.0, |_| Vec::new());
+    let outcome = leaves_the_dead_end(&config, 20.0);
     assert!(
-        outcome.reached_secs.is_some(),
+        outcome.reached_secs.is_some() && outcome.clearance_m > 0.02,
         "{method:?} {drive_kind:?}: {outcome:?}"
     );
+}
+
+#[test]
+fn with_the_straight_distance_to_the_goal_a_dead_end_keeps_it() {
+    let mut config = config(Method::Mppi);
+    config.costs.goal_distance = GoalDistance::Straight;
+    let outcome = leaves_the_dead_end(&config, 8.0);
     assert!(
-        outcome.clearance_m > 0.02,
-        "{method:?} {drive_kind:?}: {outcome:?}"
+        outcome.reached_secs.is_none() && outcome.clearance_m > 0.0,
+        "{outcome:?}"
     );
 }
 
