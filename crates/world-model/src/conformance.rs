@@ -8,10 +8,12 @@
 //! });
 //! ```
 
+use std::f64::consts::PI;
 use std::time::Duration;
 
 use sedge_spacetime::{Covariance2, Stamp, Twist2};
 
+use crate::crowd::Crowd;
 use crate::room::Room;
 pub use crate::room::half_circle;
 use crate::{
@@ -32,6 +34,26 @@ pub fn drive(geometry: ScanGeometry, secs: f64) -> Episode {
         half_y_m: 3.0,
     }
     .drive(geometry, secs)
+}
+
+/// A drive in a hall among walkers, the same for the same seed: ten noisy scans a second with the
+/// truth of which beams hit somebody, odometry that slips, a gyroscope with a bias, and a neighbour
+/// (`crane2`, the first walker) that sees this robot, is seen, and says where it goes.
+pub fn crowded_drive(
+    geometry: ScanGeometry,
+    secs: f64,
+    (n_walkers, seed): (usize, u64),
+) -> Episode {
+    Crowd::new(n_walkers, seed).drive(geometry, secs)
+}
+
+/// All around, this many beams.
+pub fn full_circle(n_beams: usize) -> ScanGeometry {
+    ScanGeometry {
+        first_angle_rad: -PI,
+        step_rad: 2.0 * PI / n_beams.max(1) as f64,
+        n_beams,
+    }
 }
 
 /// Checks the whole contract with a forward half circle of 61 beams.

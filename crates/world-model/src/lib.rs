@@ -27,6 +27,7 @@ mod calibration;
 mod candidates;
 mod company;
 pub mod conformance;
+mod crowd;
 mod discs;
 mod episode;
 mod evaluate;

@@ -120,6 +120,10 @@ impl PosedScans {
         })
     }
 
+    pub(crate) fn company(&self) -> &[Company] {
+        &self.company
+    }
+
     /// The poses, one per scan.
     pub fn poses(&self) -> &[Pose2] {
         &self.map_from_scans

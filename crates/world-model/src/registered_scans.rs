@@ -95,6 +95,14 @@ impl RegisteredScans {
         self.posed.window(newest_idx)
     }
 
+    /// Who was around at a scan, in its frame.
+    ///
+    /// # Panics
+    /// When there are not that many scans.
+    pub fn company(&self, scan_idx: usize) -> &Company {
+        &self.posed.company()[scan_idx]
+    }
+
     /// The movement from scan `from_idx` on to a later scan that a belief expects at scan
     /// `from_idx`, given the odometry in between.
     ///
