@@ -242,3 +242,6 @@ pub(crate) fn interval(outline: Outline, from: [f64; 2], along: [f64; 2]) -> Opt
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

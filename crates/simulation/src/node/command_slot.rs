@@ -59,6 +59,7 @@ impl CommandSlot {
             self.counts.malformed += 1;
             return;
         };
+        self.begin(now);
         let newest = self.coming.as_ref().or(self.current.as_ref());
         let counted = if !is_our_clock {
             &mut self.counts.other_clock
@@ -75,9 +76,7 @@ impl CommandSlot {
 
     /// What to drive from now on for one step.
     pub(super) fn target(&mut self, now: Stamp) -> Twist2 {
-        if self.coming.as_ref().is_some_and(|held| held.begin <= now) {
-            self.current = self.coming.take();
-        }
+        self.begin(now);
         let twist = self.current.as_ref().and_then(|held| held.twist(now));
         if twist.is_some() {
             self.counts.steps_driven += 1;
@@ -85,6 +84,13 @@ impl CommandSlot {
             self.counts.steps_stopped += 1;
         }
         twist.unwrap_or_default()
+    }
+
+    /// Lets the coming command take over once its time has come.
+    fn begin(&mut self, now: Stamp) {
+        if self.coming.as_ref().is_some_and(|held| held.begin <= now) {
+            self.current = self.coming.take();
+        }
     }
 }
 

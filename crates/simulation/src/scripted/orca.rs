@@ -287,3 +287,6 @@ fn between(other: HalfPlane, plane: HalfPlane) -> Option<HalfPlane> {
         along: [turn[0] / length, turn[1] / length],
     })
 }
+
+#[cfg(test)]
+mod tests;
