@@ -170,6 +170,33 @@ mod tests {
     }
 
     #[test]
+    fn it_keeps_the_contract_when_it_follows_movers() {
+        let model = |geometry| -> Box<dyn WorldModel> {
+            let (motion, noise) = (MotionModel::default(), MotionNoise::ASSUMED);
+            Box::new(GeometricModel::with_movers(geometry, motion, noise))
+        };
+        conformance::check(&model);
+    }
+
+    #[test]
+    fn in_a_crowd_it_knows_who_moves_and_who_its_neighbour_is() {
+        let geometry = conformance::full_circle(240);
+        let episode = conformance::crowded_drive(geometry, 6.0, (4, 9));
+        let mut model =
+            GeometricModel::with_movers(geometry, MotionModel::default(), MotionNoise::ASSUMED);
+        for event in episode.events() {
+            model.observe(&event).unwrap();
+        }
+        assert!(model.movers().len() >= 2, "{:?}", model.movers());
+        let neighbours = model.neighbours();
+        assert_eq!(neighbours.len(), 1);
+        assert!(neighbours[0].heading_is_known() && neighbours[0].intention.is_some());
+        let plan = ActionSequence::default();
+        let futures = model.imagine(&[plan], &[Duration::from_secs(1)]).unwrap();
+        assert_eq!(futures[0].predictions[0].scan.mean_m.len(), 240);
+    }
+
+    #[test]
     fn it_keeps_the_contract_whatever_the_latency_and_candidate() {
         for (latency_secs, candidate) in [(0.15, Candidate::Map20Min), (-0.1, Candidate::Last)] {
             let motion = MotionModel {

@@ -123,3 +123,46 @@ impl Entry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sedge_spacetime::Stamp;
+
+    use super::*;
+    use crate::LidarScan;
+    use crate::test_scenes::half_circle;
+
+    fn target(moving: Option<[bool; 3]>) -> EpisodeScan {
+        EpisodeScan {
+            stamp: Stamp::ZERO,
+            scan: LidarScan {
+                geometry: half_circle(3),
+                ranges_m: [1.0, 2.0, 3.0].into(),
+            },
+            reference: None,
+            moving: moving.map(|mask| mask.into()),
+        }
+    }
+
+    #[test]
+    fn beams_on_movers_and_the_others_are_graded_apart_where_the_truth_is_known() {
+        let mut board = Scoreboard::default();
+        let mask = Some([false, true, false]);
+        board.grade((0, "m"), &[1.1, 2.5, 3.1], &target(mask), 1.0);
+        let rows = board.rows(&Horizons::Secs(vec![1.0]));
+        let row = |method: &str| rows.iter().find(|row| row.method == method).unwrap();
+        assert_eq!(rows.len(), 3);
+        assert_eq!((row("m").n_beams, row("m, on movers").n_beams), (3, 1));
+        assert!((row("m, on movers").mae_m - 0.5).abs() < 1e-9);
+        assert!((row("m, on static").mae_m - 0.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn without_the_truth_there_is_one_row_and_oracles_are_marked() {
+        let mut board = Scoreboard::default();
+        board.grade((0, "an oracle"), &[1.0, 2.0, 3.0], &target(None), 1.0);
+        let rows = board.rows(&Horizons::Secs(vec![1.0]));
+        assert_eq!(rows.len(), 1);
+        assert!(rows[0].oracle);
+    }
+}

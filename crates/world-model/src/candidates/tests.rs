@@ -130,3 +130,88 @@ fn candidates_stay_within_what_a_prediction_may_state() {
             .all(|range| (PREDICTION_MIN_M..=RANGE_MAX_M).contains(range))
     );
 }
+
+#[test]
+fn where_nothing_moves_what_stands_is_the_map_bit_for_bit() {
+    let room = Room {
+        half_x_m: 4.0,
+        half_y_m: 3.0,
+    };
+    let posed = (0..4).map(|k| {
+        let from = Pose2::new(0.1 * f64::from(k), 0.0, 0.05 * f64::from(k));
+        WindowScan {
+            scan: Arc::new(RenderableScan::new(&room.scan(half_circle(61), from))),
+            newest_from_scan: from,
+            age_secs: 0.1 * f64::from(k),
+        }
+    });
+    let window = ScanWindow::new(half_circle(61), posed.collect());
+    let set = window.candidates(Pose2::new(0.4, 0.1, -0.2), Duration::from_secs(1));
+    let standing = [
+        Candidate::StillMed3,
+        Candidate::Movers,
+        Candidate::MoversWide,
+        Candidate::Neighbours,
+    ];
+    for candidate in standing {
+        assert_eq!(set.row(candidate), set.row(Candidate::Map20Med3));
+        assert_eq!(set.hole_row(candidate), set.hole_row(Candidate::Map20Med3));
+    }
+    assert!(set.movers.nearness.iter().all(|value| value.abs() < 1e-9));
+}
+
+#[test]
+fn a_movers_points_are_no_part_of_what_stands_and_it_is_drawn_where_it_will_be() {
+    let mut ranges = vec![6.0; 181];
+    ranges[86..=94].fill(2.0);
+    let geometry = half_circle(181);
+    let scan = LidarScan {
+        geometry,
+        ranges_m: ranges.into(),
+    };
+    let hits: Vec<bool> = (0..181).map(|beam| (86..=94).contains(&beam)).collect();
+    let wall = LidarScan {
+        geometry,
+        ranges_m: vec![6.0; 181].into(),
+    };
+    let posed = [
+        (0.0, RenderableScan::with_movers(&scan, &hits)),
+        (1.0, RenderableScan::new(&wall)),
+    ];
+    let posed = posed.map(|(age_secs, scan)| WindowScan {
+        scan: Arc::new(scan),
+        newest_from_scan: Pose2::IDENTITY,
+        age_secs,
+    });
+    let mover = crate::Mover {
+        id: 1,
+        position_m: [2.2, 0.0],
+        velocity_mps: [0.0, 1.0],
+        covariance: nalgebra::Matrix4::identity() * 1e-4,
+        radius_m: 0.2,
+        age_secs: 3.0,
+        unseen_secs: 0.0,
+    };
+    let company = Company {
+        movers: vec![mover],
+        neighbours: Vec::new(),
+    };
+    let window = ScanWindow::new(geometry, posed.into()).with_company(company);
+    let set = window.candidates(Pose2::IDENTITY, Duration::from_secs(2));
+    assert!((set.row(Candidate::Last)[90] - 2.0).abs() < 1e-4);
+    let still = set.row(Candidate::StillMed3);
+    assert!(
+        still.iter().all(|range| (range - 6.0).abs() < 0.05),
+        "{still:?}"
+    );
+    // At (2.2, 2.0): to the left.
+    let there = 90 + 42;
+    let expected = 2.2_f32.hypot(2.0) - 0.2;
+    for candidate in [Candidate::Movers, Candidate::Neighbours] {
+        let row = set.row(candidate);
+        assert!((row[there] - expected).abs() < 0.02, "{}", row[there]);
+        assert!((row[90] - 6.0).abs() < 0.05);
+    }
+    assert!(set.movers.nearness[there] > 0.9);
+    assert!((set.movers.speed_mps[there] - 1.0).abs() < 1e-6);
+}

@@ -105,3 +105,37 @@ fn holes_are_filled_from_the_nearest_values() {
     check(fill_far, &[nan, nan], &[20.0, 20.0]);
     check(fill_near, &[], &[]);
 }
+
+#[test]
+fn apart_from_movers_the_rest_is_seen_as_before_and_everything_as_ever() {
+    let room = Room {
+        half_x_m: 4.0,
+        half_y_m: 3.0,
+    };
+    let mut ranges = room
+        .scan(half_circle(181), Pose2::IDENTITY)
+        .ranges_m
+        .to_vec();
+    ranges[80..90].fill(1.5);
+    let scan = LidarScan {
+        geometry: half_circle(181),
+        ranges_m: ranges.into(),
+    };
+    let hits: Vec<bool> = (0..181).map(|beam| (80..90).contains(&beam)).collect();
+    let from = Pose2::new(0.3, -0.2, 0.1);
+    let mut renderer = Renderer::new(scan.geometry);
+    let bits = |row: &[f64]| {
+        row.iter()
+            .map(|range| range.to_bits())
+            .collect::<Vec<u64>>()
+    };
+    let before = bits(renderer.render(&RenderableScan::new(&scan), from));
+    let views = renderer.render_apart(&RenderableScan::with_movers(&scan, &hits), from);
+    assert_eq!(bits(views.all), before);
+    let is_near = |range: &&f64| **range < 2.0;
+    assert!(views.all.iter().filter(is_near).count() > 5);
+    assert_eq!(views.still.iter().filter(is_near).count(), 0);
+    let same = views.all.iter().zip(views.still);
+    let differ = same.filter(|(all, still)| all.to_bits() != still.to_bits());
+    assert!(differ.count() < 20);
+}
