@@ -328,3 +328,8 @@ impl Run {
         report
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod toy_world;

@@ -69,6 +69,49 @@ fn a_lossless_message_that_was_shed_is_offered_until_it_is_taken() {
     );
 }
 
+/// Sends one message that is late and one that is not.
+struct Tardy {
+    key: Key,
+}
+
+impl Node for Tardy {
+    fn name(&self) -> &'static str {
+        "tardy"
+    }
+
+    fn tick(&mut self, now: Stamp, _: &mut Inbox, outbox: &mut Outbox) -> NextTick {
+        let expiries = [
+            Some(now - Duration::from_nanos(1)),
+            Some(now + Duration::from_mins(1)),
+            None,
+        ];
+        for (number, expiry) in (0..).zip(expiries) {
+            let message = EncodedMessage::new([number], AlignedBytes::default());
+            let put = outbox.put_before(self.key.clone(), message, expiry);
+            put.unwrap();
+        }
+        NextTick::Finished
+    }
+}
+
+impl Driven for Tardy {}
+
+#[test]
+fn what_is_past_its_expiry_is_not_sent() {
+    let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
+    let network = InProcessNetwork::new(Arc::clone(&clock) as Arc<_>);
+    let key = Key::parse("oni/flock/crane3/actuator.cmd/main").unwrap();
+    let qos = Qos::of(QosClass::Command).with_depth(8);
+    let mut reader = network.subscriber(&(&key).into(), qos, no_wake()).unwrap();
+    let mut node = Tardy { key: key.clone() };
+    let mut wiring = Wiring::connect(&network, &[], &[(key, qos)]).unwrap();
+    let run = run_node(&mut node, &mut wiring, clock.as_ref(), &Shutdown::new());
+    assert_eq!((run.sent, run.late, run.shed), (2, 1, 0));
+    let came = std::iter::from_fn(|| reader.try_next());
+    let came: Vec<u8> = came.map(|it| it.message.header()[0]).collect();
+    assert_eq!(came, [1, 2]);
+}
+
 #[test]
 fn whether_anybody_listens_to_telemetry_does_not_count() {
     let clock: Arc<SystemClock> = Arc::new(SystemClock::new());
