@@ -16,6 +16,21 @@ pub(crate) const ROBOT: Rgb = [134, 239, 172];
 /// Where the robot was.
 pub(crate) const TRAJECTORY: Rgb = [45, 140, 85];
 
+/// What stands, in a scan that tells it from what moves.
+pub(crate) const STANDING: Rgb = [148, 163, 184];
+/// What moves, as sensed and as believed.
+pub(crate) const MOVING: Rgb = [255, 122, 200];
+/// Those who walk.
+pub(crate) const WALKER: Rgb = [204, 121, 167];
+/// Walls.
+pub(crate) const WALL: Rgb = [84, 98, 120];
+/// Where robots are to go.
+pub(crate) const GOAL: Rgb = [140, 150, 165];
+/// The plan a robot chose.
+pub(crate) const CHOSEN: Rgb = [255, 255, 255];
+/// What a robot knows of another.
+pub(crate) const NEIGHBOUR: Rgb = [64, 224, 208];
+
 const SOON: Rgb = [56, 189, 248];
 const LATER: Rgb = [251, 191, 36];
 const FAR: Rgb = [244, 96, 154];

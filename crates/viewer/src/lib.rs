@@ -20,18 +20,26 @@
 
 mod arrived;
 mod blueprint;
+mod blueprint_writer;
 mod canvas;
 mod color;
+mod cut;
 mod drawing;
 mod error;
+mod film;
 mod latency;
+mod line;
 mod painter;
 mod path;
 mod prediction;
 mod rate;
+mod recorder;
+#[cfg(test)]
+mod recording_contents;
 mod scan;
 mod screenshot;
 mod sink;
+mod swarm;
 mod tally;
 mod target;
 mod text;
@@ -41,7 +49,13 @@ mod viewer;
 
 pub use canvas::Canvas;
 pub use drawing::{Forecaster, ScanError, TextLevel};
-pub use screenshot::{ScreenshotConfig, ScreenshotOutcome, screenshot};
+pub use film::{FilmConfig, film};
+pub use screenshot::{ScreenshotConfig, ScreenshotOutcome, screenshot, screenshot_at};
+pub use swarm::{
+    FanLine, ImaginedPlan, LayerCounts, MessageFlow, PlanHorizon, RobotCanvas, RobotMode,
+    RobotState, SceneRobot, SceneWalker, SeenMover, SeenNeighbour, SwarmCounts, SwarmLayer,
+    SwarmRates, SwarmScene, SwarmViewer, WallBox, save_robot_blueprint,
+};
 pub use tally::ViewerCounts;
 pub use target::{TargetError, ViewerTarget};
 pub use version::viewer_version;

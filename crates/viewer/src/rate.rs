@@ -6,7 +6,7 @@ use std::time::Duration;
 use sedge_spacetime::{AgentName, Stamp};
 
 /// More things than a screen can show; when there are more, all start anew.
-const THINGS_MAX: usize = 4096;
+const THINGS_MAX: usize = 16_384;
 
 /// What is capped: each kind of spatial drawing of each agent, by horizon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,8 +21,7 @@ pub(crate) enum Layer {
 #[derive(Debug)]
 pub(crate) struct RateCap {
     period: Duration,
-    /// The last stamp let through and the next stamp at which a drawing is due.
-    things: BTreeMap<(AgentName, Layer), (Stamp, Stamp)>,
+    cap: Cap<(AgentName, Layer)>,
 }
 
 impl RateCap {
@@ -31,17 +30,38 @@ impl RateCap {
         let period = Duration::try_from_secs_f64(1.0 / hz_max).unwrap_or_default();
         Self {
             period,
-            things: BTreeMap::new(),
+            cap: Cap::default(),
         }
     }
 
     /// Whether a drawing at this stamp is due. Time that runs backwards (a log played again)
     /// starts anew.
     pub(crate) fn admits(&mut self, agent: &AgentName, layer: Layer, stamp: Stamp) -> bool {
+        self.cap.admits((agent.clone(), layer), self.period, stamp)
+    }
+}
+
+/// The same for things of any kind, each with a period of its own.
+#[derive(Debug)]
+pub(crate) struct Cap<K> {
+    /// The last stamp let through and the next stamp at which a drawing is due.
+    things: BTreeMap<K, (Stamp, Stamp)>,
+}
+
+impl<K> Default for Cap<K> {
+    fn default() -> Self {
+        Self {
+            things: BTreeMap::new(),
+        }
+    }
+}
+
+impl<K: Ord> Cap<K> {
+    /// Whether a drawing at this stamp is due.
+    pub(crate) fn admits(&mut self, key: K, period: Duration, stamp: Stamp) -> bool {
         if self.things.len() >= THINGS_MAX {
             self.things.clear();
         }
-        let key = (agent.clone(), layer);
         let next_due = match self.things.get(&key) {
             Some((last, due)) if stamp >= *last => {
                 if stamp < *due {
@@ -49,13 +69,13 @@ impl RateCap {
                 }
                 // A small delay is made good, so that a jittery 10 Hz sensor keeps its 10 Hz.
                 let late = stamp.saturating_since(*due);
-                if late < self.period {
-                    *due + self.period
+                if late < period {
+                    *due + period
                 } else {
-                    stamp + self.period
+                    stamp + period
                 }
             }
-            _ => stamp + self.period,
+            _ => stamp + period,
         };
         self.things.insert(key, (stamp, next_due));
         true

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use sedge_spacetime::Stamp;
+
 use crate::ViewerError;
+use crate::cut::cut;
 
 /// Where Mesa installs the description of its software Vulkan driver.
 const DRIVERS: &str = "/usr/share/vulkan/icd.d";
@@ -27,6 +30,8 @@ pub struct ScreenshotConfig {
     /// Width and height of the window, in points; the picture has two pixels per point. Default
     /// 1600 x 900.
     pub window: [u32; 2],
+    /// A blueprint file (`.rbl`) to look through instead of the recording's own. Default none.
+    pub blueprint: Option<PathBuf>,
     /// How long it may take. Default one minute: a busy machine without a graphics card needs ten.
     pub wait_max: Duration,
 }
@@ -36,6 +41,7 @@ impl Default for ScreenshotConfig {
         Self {
             executable: PathBuf::from("rerun"),
             window: [1600, 900],
+            blueprint: None,
             wait_max: Duration::from_mins(1),
         }
     }
@@ -99,11 +105,35 @@ pub fn screenshot(
     })
 }
 
+/// Takes a picture of what a recording shows at some time: without panels around it, and with
+/// series that end there.
+///
+/// # Errors
+/// As [`screenshot`], and when the recording cannot be read or copied up to that time.
+pub fn screenshot_at(
+    recording: &Path,
+    at: Stamp,
+    picture: &Path,
+    config: &ScreenshotConfig,
+) -> Result<ScreenshotOutcome, ViewerError> {
+    let until = picture.with_extension("until.rrd");
+    let plain = ScreenshotConfig {
+        blueprint: None,
+        ..config.clone()
+    };
+    let outcome = cut(recording, at, config.blueprint.as_deref(), &until)
+        .and_then(|()| screenshot(&until, picture, &plain));
+    // It may not have been made.
+    fs::remove_file(until).ok();
+    outcome
+}
+
 fn command(recording: &Path, picture: &Path, config: &ScreenshotConfig) -> Command {
     let [width, height] = config.window;
     let mut command = Command::new(&config.executable);
     command
         .arg(recording)
+        .args(&config.blueprint)
         .args(["--headless", "--bind", "127.0.0.1", "--port", "auto"])
         .arg("--screenshot-to")
         .arg(picture)

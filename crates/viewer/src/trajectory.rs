@@ -65,7 +65,7 @@ pub(crate) fn ellipse(robot: &PosedRobot) -> LineStrips3D {
 
 /// Corners of the ellipse in the robot's frame: a circle pushed through the Cholesky factor of the
 /// planar part.
-fn ellipse_corners(covariance: &Covariance2) -> impl Iterator<Item = [f64; 2]> {
+pub(crate) fn ellipse_corners(covariance: &Covariance2) -> impl Iterator<Item = [f64; 2]> {
     let matrix = covariance.matrix();
     let (xx, xy, yy) = (matrix[(0, 0)], matrix[(0, 1)], matrix[(1, 1)]);
     let l11 = xx.max(0.0).sqrt();
@@ -84,7 +84,12 @@ fn ellipse_corners(covariance: &Covariance2) -> impl Iterator<Item = [f64; 2]> {
 /// at the height it was given, depending on which of its parts is loaded first. This extent makes
 /// both come out alike.
 pub(crate) fn followed(robot: &PosedRobot) -> Points3D {
-    let at = at_height([robot.world_from_base.x_m, robot.world_from_base.y_m], 0.0);
+    around(robot.world_from_base)
+}
+
+/// The same around a pose.
+pub(crate) fn around(world_from_base: Pose2) -> Points3D {
+    let at = at_height([world_from_base.x_m, world_from_base.y_m], 0.0);
     let corner = |half: f32| [at[0] + half, at[1] + half, 0.0];
     Points3D::new([corner(-FOLLOWED_HALF_M), corner(FOLLOWED_HALF_M)])
         .with_radii([Radius::new_ui_points(0.0)])

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flume::{Receiver, Sender, TrySendError};
 use rerun::external::re_log_types::ApplicationId;
 use rerun::log::ChunkBatcherConfig;
 use rerun::{RecordingStream, RecordingStreamBuilder, RecordingStreamError};
@@ -14,8 +13,10 @@ use sedge_spacetime::{AgentName, Pose2, Stamp};
 
 use crate::canvas::Canvas;
 use crate::drawing::{Drawing, Shape};
+use crate::line::Line;
 use crate::painter::Painter;
 use crate::rate::{Layer, RateCap};
+use crate::recorder::Recorder;
 use crate::sink::{self, Outlet};
 use crate::tally::{Tally, ViewerCounts};
 use crate::target::ViewerTarget;
@@ -123,6 +124,35 @@ pub enum ViewerError {
         /// What the system says.
         reason: String,
     },
+    /// A recording, blueprint or picture cannot be read.
+    #[error("expected to read {path}, got: {reason}", path = path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What its reader says.
+        reason: String,
+    },
+    /// A recording cannot be copied up to some time.
+    #[error("expected to copy a part of a recording to {path}, got: {reason}", path = path.display())]
+    Cut {
+        /// Where to.
+        path: PathBuf,
+        /// What the SDK says.
+        reason: String,
+    },
+    /// Times, frames or width that make no film.
+    #[error(
+        "expected 2 to 400 frames of 16 to 4096 pixels over some time, \
+         got {n_frames} of {width_px} over {millis} ms"
+    )]
+    NoFilm {
+        /// How many frames were asked for.
+        n_frames: u32,
+        /// How wide.
+        width_px: u16,
+        /// Over how much of the recording, in milliseconds.
+        millis: i64,
+    },
     /// A thread cannot be started.
     #[error("expected to start the drawing thread, got: {source}")]
     Thread {
@@ -156,33 +186,11 @@ pub enum FlushOutcome {
     Failed,
 }
 
-/// What the drawing thread is asked to do.
-enum Order {
-    Draw(Drawing),
-    Flush {
-        wait_max: Duration,
-        done: Sender<FlushOutcome>,
-    },
-}
-
-/// The caller's end of the drawing thread.
+/// The drawing thread and what may reach it.
 #[derive(Debug)]
-struct Line {
-    orders: Sender<Order>,
-    closed: Receiver<()>,
+struct Tap {
+    line: Line<Drawing>,
     cap: Mutex<RateCap>,
-    tally: Arc<Tally>,
-    queue_full: QueueFull,
-    close_wait_max: Duration,
-}
-
-impl std::fmt::Debug for Order {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Draw(_) => "Draw",
-            Self::Flush { .. } => "Flush",
-        })
-    }
 }
 
 /// Draws what agents sense, believe and expect; see [`Canvas`] for what can be drawn.
@@ -193,13 +201,13 @@ impl std::fmt::Debug for Order {
 /// last drawings to leave.
 #[derive(Debug)]
 pub struct Viewer {
-    line: Option<Line>,
+    tap: Option<Tap>,
 }
 
 impl Viewer {
     /// A viewer that draws nothing.
     pub const fn off() -> Self {
-        Self { line: None }
+        Self { tap: None }
     }
 
     /// Opens a target. `connect` succeeds also while no viewer listens there.
@@ -209,38 +217,19 @@ impl Viewer {
     /// no viewer to start.
     pub fn open(target: &ViewerTarget, config: &ViewerConfig) -> Result<Self, ViewerError> {
         let tally = Arc::new(Tally::default());
-        let Some(outlet) = sink::open(target, config, &tally)? else {
+        let Some(recorder) = open_recorder(target, config, &tally)? else {
             return Ok(Self::off());
         };
-        let recording = record(config, outlet)?;
-        let painter = Painter::new(recording, Arc::clone(&tally));
-        let (orders, orders_in) = flume::bounded(config.queue_len_max.max(1));
-        let (closed_out, closed) = flume::bounded(1);
-        std::thread::Builder::new()
-            .name("viewer".to_owned())
-            .spawn(move || {
-                work(painter, &orders_in);
-                // Nobody may be waiting any more.
-                closed_out.send(()).ok();
-            })
-            .map_err(|source| ViewerError::Thread { source })?;
+        let line = Line::start(Painter::new(recorder), config, tally)?;
         let cap = Mutex::new(RateCap::new(config.spatial_hz_max));
-        let (queue_full, close_wait_max) = (config.queue_full, config.close_wait_max);
         Ok(Self {
-            line: Some(Line {
-                orders,
-                closed,
-                cap,
-                tally,
-                queue_full,
-                close_wait_max,
-            }),
+            tap: Some(Tap { line, cap }),
         })
     }
 
     /// Whether it draws nothing, so that preparing drawings is waste.
     pub const fn is_off(&self) -> bool {
-        self.line.is_none()
+        self.tap.is_none()
     }
 
     /// Where to draw what an agent sensed, believed or expected at this point in sensor time.
@@ -254,27 +243,15 @@ impl Viewer {
 
     /// What became of everything drawn so far.
     pub fn counts(&self) -> ViewerCounts {
-        self.line
+        self.tap
             .as_ref()
-            .map_or_else(ViewerCounts::default, |line| line.tally.counts())
+            .map_or_else(ViewerCounts::default, |tap| tap.line.tally().counts())
     }
 
     /// Waits, at most this long, until all that was drawn before has left the process.
     pub fn flush(&self, wait_max: Duration) -> FlushOutcome {
-        let Some(line) = &self.line else {
-            return FlushOutcome::Done;
-        };
-        let (done, outcome) = flume::bounded(1);
-        if line
-            .orders
-            .send_timeout(Order::Flush { wait_max, done }, wait_max)
-            .is_err()
-        {
-            return FlushOutcome::TimedOut;
-        }
-        outcome
-            .recv_timeout(wait_max)
-            .unwrap_or(FlushOutcome::TimedOut)
+        let flush = |tap: &Tap| tap.line.flush(wait_max);
+        self.tap.as_ref().map_or(FlushOutcome::Done, flush)
     }
 
     pub(crate) fn draw_spatial(
@@ -284,70 +261,43 @@ impl Viewer {
         pose: Pose2,
         shape: impl FnOnce() -> Shape,
     ) {
-        let Some(line) = &self.line else { return };
+        let Some(tap) = &self.tap else { return };
         if !pose.is_finite() {
-            line.tally.failed(&"expected a finite pose to draw at");
-            return;
+            let nowhere = "expected a finite pose to draw at";
+            return tap.line.tally().failed(&nowhere);
         }
         // A thread that panicked with the lock held left whole stamps behind: go on with them.
-        let mut cap = line.cap.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cap = tap.cap.lock().unwrap_or_else(PoisonError::into_inner);
         let admitted = cap.admits(canvas.agent, layer, canvas.stamp);
         drop(cap);
         if admitted {
             self.draw(canvas, shape);
         } else {
-            line.tally.thinned();
+            tap.line.tally().thinned();
         }
     }
 
     pub(crate) fn draw(&self, canvas: &Canvas<'_>, shape: impl FnOnce() -> Shape) {
-        let Some(line) = &self.line else { return };
-        // Without waiting, a full queue spares the copy too.
-        let wait_max = match line.queue_full {
-            QueueFull::Drop if line.orders.is_full() => return line.tally.dropped(),
-            QueueFull::Drop => Duration::ZERO,
-            QueueFull::Wait(wait_max) => wait_max,
-        };
-        let (agent, stamp) = (canvas.agent.clone(), canvas.stamp);
-        let order = Order::Draw(Drawing {
-            agent,
-            stamp,
+        let Some(tap) = &self.tap else { return };
+        tap.line.send(|| Drawing {
+            agent: canvas.agent.clone(),
+            stamp: canvas.stamp,
             shape: shape(),
         });
-        let sent = match line.orders.try_send(order) {
-            Err(TrySendError::Full(order)) if !wait_max.is_zero() => {
-                line.orders.send_timeout(order, wait_max).is_ok()
-            }
-            sent => sent.is_ok(),
-        };
-        if sent {
-            line.tally.drawn();
-        } else {
-            line.tally.dropped();
-        }
     }
 }
 
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        let Some(Line {
-            orders,
-            closed,
-            tally,
-            close_wait_max,
-            ..
-        }) = self.line.take()
-        else {
-            return;
-        };
-        // Without orders the thread flushes and ends. It is not joined: a viewer that never
-        // listened would hold it, and us, for ever.
-        drop(orders);
-        if closed.recv_timeout(close_wait_max).is_err() {
-            let counts = tally.counts();
-            tracing::warn!(?counts, "viewer did not take the last drawings in time");
-        }
-    }
+/// Opens a target and begins a recording there; `None` for [`ViewerTarget::Off`].
+pub(crate) fn open_recorder(
+    target: &ViewerTarget,
+    config: &ViewerConfig,
+    tally: &Arc<Tally>,
+) -> Result<Option<Recorder>, ViewerError> {
+    let Some(outlet) = sink::open(target, config, tally)? else {
+        return Ok(None);
+    };
+    let recording = record(config, outlet)?;
+    Ok(Some(Recorder::new(recording, Arc::clone(tally))))
 }
 
 fn record(config: &ViewerConfig, outlet: Outlet) -> Result<RecordingStream, ViewerError> {
@@ -375,26 +325,6 @@ fn record(config: &ViewerConfig, outlet: Outlet) -> Result<RecordingStream, View
     recording.set_log_tick_enabled(false);
     recording.send_recording_name(recording_id.as_str())?;
     Ok(recording)
-}
-
-/// The drawing thread's life: until nobody can order any more, then all that is left goes out.
-fn work(mut painter: Painter, orders: &Receiver<Order>) {
-    for order in orders {
-        match order {
-            Order::Draw(drawing) => painter.draw(&drawing),
-            Order::Flush { wait_max, done } => {
-                let outcome = match painter.flush(wait_max) {
-                    Ok(()) => FlushOutcome::Done,
-                    Err(rerun::sink::SinkFlushError::Timeout) => FlushOutcome::TimedOut,
-                    Err(_) => FlushOutcome::Failed,
-                };
-                // The caller may have stopped waiting.
-                done.send(outcome).ok();
-            }
-        }
-    }
-    // Dropping the recording flushes it.
-    drop(painter);
 }
 
 #[cfg(test)]

@@ -1,0 +1,85 @@
+//! How long stages took: median and worst of the team between two points of the series.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rerun::{Scalars, SeriesLines};
+use sedge_spacetime::AgentName;
+
+use super::cast::Cast;
+use crate::recorder::Recorder;
+use crate::{color, path};
+
+/// Stages that are told apart.
+const STAGES_MAX: usize = 16;
+/// Measurements of one stage that are kept for the next point.
+const KEPT_MAX: usize = 8192;
+
+/// Measurements since the last point, in microseconds.
+#[derive(Debug, Default)]
+pub(super) struct Latencies {
+    /// Stages in the order in which they came: their colours.
+    stages: Vec<String>,
+    team: BTreeMap<usize, Vec<f64>>,
+    robots: BTreeMap<(AgentName, usize), f64>,
+}
+
+impl Latencies {
+    /// Takes one more; whether there was room for it.
+    pub(super) fn add(
+        &mut self,
+        cast: &Cast,
+        name: &AgentName,
+        stage: &str,
+        taken: Duration,
+    ) -> bool {
+        let known = self.stages.iter().position(|known| known == stage);
+        let Some(stage_idx) = known.or_else(|| self.new_stage(stage)) else {
+            return false;
+        };
+        let micros = taken.as_secs_f64() * 1e6;
+        if cast.detail(name).is_own {
+            let worst = self.robots.entry((name.clone(), stage_idx)).or_default();
+            *worst = worst.max(micros);
+        }
+        let kept = self.team.entry(stage_idx).or_default();
+        let has_room = kept.len() < KEPT_MAX;
+        if has_room {
+            kept.push(micros);
+        }
+        has_room
+    }
+
+    fn new_stage(&mut self, stage: &str) -> Option<usize> {
+        (self.stages.len() < STAGES_MAX).then(|| {
+            self.stages.push(stage.to_owned());
+            self.stages.len() - 1
+        })
+    }
+
+    /// Logs median and worst and starts anew.
+    pub(super) fn log(&mut self, recorder: &mut Recorder) {
+        for (stage_idx, mut micros) in std::mem::take(&mut self.team) {
+            let stage = &self.stages[stage_idx];
+            micros.sort_by(f64::total_cmp);
+            let (median, worst) = (micros[micros.len() / 2], micros[micros.len() - 1]);
+            let series = path::entity(&["latency", "team", stage]);
+            recorder.once(&series, || team_style(stage, stage_idx));
+            recorder.log_at(series, &Scalars::new([median, worst]));
+        }
+        for ((name, stage_idx), micros) in std::mem::take(&mut self.robots) {
+            let stage = &self.stages[stage_idx];
+            let series = path::entity(&["latency", "robots", name.as_str(), stage]);
+            recorder.once(&series, || crate::latency::style(stage, stage_idx));
+            recorder.log_at(series, &Scalars::single(micros));
+        }
+    }
+}
+
+fn team_style(stage: &str, stage_idx: usize) -> SeriesLines {
+    let full = color::nth(stage_idx);
+    SeriesLines::new()
+        .with_names([format!("{stage} median"), format!("{stage} worst")])
+        .with_colors([full, color::mix(color::BACKGROUND, full, 0.45)])
+        .with_widths([2.0, 1.0])
+}
