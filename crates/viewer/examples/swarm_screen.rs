@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use sedge_spacetime::{AgentName, Covariance2, Pose2, Stamp};
 use sedge_viewer::{
-    FanLine, Forecaster, ImaginedPlan, MessageFlow, PlanHorizon, QueueFull, RobotState, ScanError,
-    ScreenshotConfig, SeenMover, SeenNeighbour, SwarmViewer, TextLevel, ViewerConfig, ViewerTarget,
-    save_robot_blueprint, screenshot_at,
+    FanLine, Forecaster, ImaginedPlan, MessageFlow, PlanHorizon, QueueFull, RobotCanvas,
+    RobotState, ScanError, ScreenshotConfig, SeenMover, SeenNeighbour, SwarmViewer, TextLevel,
+    ViewerConfig, ViewerTarget, save_robot_blueprint, screenshot_at,
 };
 
 use hallway::{HORIZONS, Hallway, Robot};
@@ -155,8 +155,16 @@ fn draw_robot(viewer: &SwarmViewer, hallway: &Hallway, robot: &Robot, stamp: Sta
         })
         .collect();
     canvas.neighbours(pose, &known);
+    draw_series(&canvas, robot.phase, secs);
+    if let Some(reason) = hallway.stop_reason(robot, secs) {
+        canvas.text(TextLevel::Warn, reason);
+    }
+}
+
+/// Errors and times, the same for all but for their phase.
+fn draw_series(canvas: &RobotCanvas<'_>, phase: f64, secs: f64) {
     for horizon in HORIZONS {
-        let hardness = horizon.as_secs_f64() * (1.0 + 0.4 * (0.5 * secs + robot.phase).sin());
+        let hardness = horizon.as_secs_f64() * (1.0 + 0.4 * (0.5 * secs + phase).sin());
         let by = [
             (Forecaster::Model, 0.05),
             (Forecaster::Geometry, 0.08),
@@ -176,10 +184,7 @@ fn draw_robot(viewer: &SwarmViewer, hallway: &Hallway, robot: &Robot, stamp: Sta
         ("predict", 2300.0),
         ("plan", 5200.0),
     ] {
-        let jitter = 1.0 + 0.15 * (7.0 * secs + robot.phase).sin();
+        let jitter = 1.0 + 0.15 * (7.0 * secs + phase).sin();
         canvas.latency(stage, Duration::from_secs_f64(1e-6 * micros * jitter));
-    }
-    if let Some(reason) = hallway.stop_reason(robot, secs) {
-        canvas.text(TextLevel::Warn, reason);
     }
 }

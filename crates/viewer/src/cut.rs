@@ -52,11 +52,11 @@ pub(crate) fn cut(
         }
         _ if message.store_id().is_recording() => write(&message),
         _ if blueprint.is_some() => Ok(()),
-        _ => without_panels(message, &mut write, &failed),
+        _ => without_panels(&message, &mut write, &failed),
     })?;
     if let Some(blueprint) = blueprint {
         each_message(blueprint, &mut |message| {
-            without_panels(message, &mut write, &failed)
+            without_panels(&message, &mut write, &failed)
         })?;
     }
     encoder.finish().map_err(|e| failed(&e))
@@ -108,18 +108,18 @@ fn until(chunk: &Chunk, at: Stamp) -> Vec<Chunk> {
 
 /// A message of a blueprint; the panels are put away before it is activated.
 fn without_panels(
-    message: LogMsg,
+    message: &LogMsg,
     write: &mut dyn FnMut(&LogMsg) -> Result<(), ViewerError>,
     failed: &dyn Fn(&dyn ToString) -> ViewerError,
 ) -> Result<(), ViewerError> {
-    match &message {
+    match message {
         LogMsg::ArrowMsg(_, batch) => {
             let chunk = Chunk::from_arrow_msg(batch).map_err(|e| failed(&e))?;
             let entity = chunk.entity_path().to_string();
             if PANELS.contains(&entity.trim_start_matches('/')) {
                 return Ok(());
             }
-            write(&message)
+            write(message)
         }
         LogMsg::BlueprintActivationCommand(command) => {
             let store = command.blueprint_id.clone();
@@ -130,9 +130,9 @@ fn without_panels(
             for (panel, looks) in panels {
                 write(&blueprint_message(&store, panel, looks).map_err(|e| failed(&e))?)?;
             }
-            write(&message)
+            write(message)
         }
-        LogMsg::SetStoreInfo(_) => write(&message),
+        LogMsg::SetStoreInfo(_) => write(message),
     }
 }
 

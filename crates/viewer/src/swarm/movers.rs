@@ -31,13 +31,13 @@ pub struct SeenMover {
     pub radius_m: f64,
 }
 
-/// The same in the world.
+/// The same in the world, in metres.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WorldMover {
-    position_m: [f64; 2],
-    ahead_m: [f64; 2],
-    sigma_m: f64,
-    radius_m: f64,
+    at: [f64; 2],
+    ahead: [f64; 2],
+    sigma: f64,
+    radius: f64,
 }
 
 impl WorldMover {
@@ -50,10 +50,10 @@ impl WorldMover {
         }
         let tip = [0, 1].map(|axis| seen.position_m[axis] + ARROW_SECS * seen.velocity_mps[axis]);
         Some(Self {
-            position_m: world_from_scanner.transform(seen.position_m),
-            ahead_m: world_from_scanner.transform(tip),
-            sigma_m: seen.sigma_m,
-            radius_m: seen.radius_m,
+            at: world_from_scanner.transform(seen.position_m),
+            ahead: world_from_scanner.transform(tip),
+            sigma: seen.sigma_m,
+            radius: seen.radius_m,
         })
     }
 }
@@ -61,12 +61,12 @@ impl WorldMover {
 /// Where they are expected in a second.
 pub(super) fn arrows(movers: &[WorldMover]) -> Arrows3D {
     let vectors = movers.iter().map(|mover| {
-        let along = [0, 1].map(|axis| mover.ahead_m[axis] - mover.position_m[axis]);
+        let along = [0, 1].map(|axis| mover.ahead[axis] - mover.at[axis]);
         at_height(along, 0.0)
     });
     let origins = movers
         .iter()
-        .map(|mover| at_height(mover.position_m, height::BELIEF));
+        .map(|mover| at_height(mover.at, height::BELIEF));
     Arrows3D::from_vectors(vectors)
         .with_origins(origins)
         .with_colors([color::MOVING])
@@ -76,8 +76,8 @@ pub(super) fn arrows(movers: &[WorldMover]) -> Arrows3D {
 /// Their outlines, and around each the circle that holds its centre with 95 % probability.
 pub(super) fn circles(movers: &[WorldMover]) -> LineStrips3D {
     let strips = movers.iter().flat_map(|mover| {
-        let sigmas_95 = 2.45 * mover.sigma_m;
-        [mover.radius_m, mover.radius_m + sigmas_95].map(|r| circle(mover.position_m, r))
+        let sigmas_95 = 2.45 * mover.sigma;
+        [mover.radius, mover.radius + sigmas_95].map(|r| circle(mover.at, r))
     });
     let faint = color::mix(color::BACKGROUND, color::MOVING, 0.5);
     let colors = movers.iter().flat_map(|_| [color::MOVING, faint]);
@@ -111,7 +111,7 @@ mod tests {
         };
         let turned = Pose2::new(0.0, 0.0, std::f64::consts::FRAC_PI_2);
         let mover = WorldMover::new(turned, &seen).unwrap();
-        assert!((mover.ahead_m[0] + 2.0).abs() < 1e-9 && (mover.ahead_m[1] - 1.5).abs() < 1e-9);
+        assert!((mover.ahead[0] + 2.0).abs() < 1e-9 && (mover.ahead[1] - 1.5).abs() < 1e-9);
         for nowhere in [
             SeenMover {
                 position_m: [f64::NAN, 0.0],

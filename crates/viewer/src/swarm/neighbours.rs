@@ -28,12 +28,12 @@ pub struct SeenNeighbour<'a> {
     pub intention_m: &'a [[f64; 2]],
 }
 
-/// The same in the world.
+/// The same in the world, in metres.
 #[derive(Debug, Clone)]
 pub(super) struct WorldNeighbour {
-    position_m: [f64; 2],
-    sigma_m: f64,
-    intention_m: Vec<[f32; 3]>,
+    at: [f64; 2],
+    sigma: f64,
+    intention: Vec<[f32; 3]>,
 }
 
 impl WorldNeighbour {
@@ -46,13 +46,13 @@ impl WorldNeighbour {
         let every = seen.intention_m.len().div_ceil(INTENTION_MAX).max(1);
         let points = seen.intention_m.iter().step_by(every);
         let path = std::iter::once(&seen.position_m).chain(points.filter(|p| is_near(**p)));
-        let intention_m = path
+        let intention = path
             .map(|point| at_height(world_from_base.transform(*point), height::BELIEF))
             .collect();
         Some(Self {
-            position_m: world_from_base.transform(seen.position_m),
-            sigma_m: seen.sigma_m,
-            intention_m,
+            at: world_from_base.transform(seen.position_m),
+            sigma: seen.sigma_m,
+            intention,
         })
     }
 }
@@ -61,7 +61,7 @@ impl WorldNeighbour {
 pub(super) fn circles(neighbours: &[WorldNeighbour]) -> LineStrips3D {
     let strips = neighbours
         .iter()
-        .map(|known| circle(known.position_m, 2.45 * known.sigma_m));
+        .map(|known| circle(known.at, 2.45 * known.sigma));
     LineStrips3D::new(strips)
         .with_colors([color::NEIGHBOUR])
         .with_radii([Radius::new_ui_points(1.0)])
@@ -69,10 +69,8 @@ pub(super) fn circles(neighbours: &[WorldNeighbour]) -> LineStrips3D {
 
 /// The paths they have said they will take.
 pub(super) fn intentions(neighbours: &[WorldNeighbour]) -> LineStrips3D {
-    let said = neighbours
-        .iter()
-        .filter(|known| known.intention_m.len() > 1);
-    LineStrips3D::new(said.map(|known| known.intention_m.clone()))
+    let said = neighbours.iter().filter(|known| known.intention.len() > 1);
+    LineStrips3D::new(said.map(|known| known.intention.clone()))
         .with_colors([color::NEIGHBOUR])
         .with_radii([Radius::new_ui_points(1.6)])
 }
@@ -90,7 +88,7 @@ mod tests {
             intention_m: &path,
         };
         let known = WorldNeighbour::new(Pose2::IDENTITY, &seen).unwrap();
-        assert!(known.intention_m.len() <= INTENTION_MAX + 1);
+        assert!(known.intention.len() <= INTENTION_MAX + 1);
         let nowhere = SeenNeighbour {
             position_m: [0.0, f64::INFINITY],
             ..seen

@@ -227,15 +227,8 @@ fn the_same_run_gives_the_same_recording() {
     assert_eq!(first, second);
 }
 
-#[test]
-fn hostile_values_are_skipped_and_counted() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("swarm.rrd");
-    let mut scene = scene(2);
-    scene.walls[0].size_m = [f64::NAN, 1.0];
-    scene.robots[0].goals_m = vec![[f64::INFINITY, 0.0]];
-    scene.robots[1].radius_m = f64::NAN;
-    let viewer = open(&path, &scene);
+/// One of everything that a robot can say, none of which can be drawn.
+fn say_nonsense(viewer: &SwarmViewer) {
     let nowhere = Pose2::new(f64::NAN, 0.0, 0.0);
     let (crane1, fine) = (name(0), Pose2::IDENTITY);
     let canvas = viewer.robot(&crane1, at(0));
@@ -280,6 +273,20 @@ fn hostile_values_are_skipped_and_counted() {
         hz: f64::INFINITY,
     };
     viewer.messages(at(0), &[flow]);
+}
+
+#[test]
+fn hostile_values_are_skipped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("swarm.rrd");
+    let mut scene = scene(2);
+    scene.walls[0].size_m = [f64::NAN, 1.0];
+    scene.robots[0].goals_m = vec![[f64::INFINITY, 0.0]];
+    scene.robots[1].radius_m = f64::NAN;
+    let viewer = open(&path, &scene);
+    let nowhere = Pose2::new(f64::NAN, 0.0, 0.0);
+    say_nonsense(&viewer);
+    let fine = Pose2::IDENTITY;
     let states = [
         state(0, nowhere, RobotMode::Driving),
         state(1, fine, RobotMode::Driving),
