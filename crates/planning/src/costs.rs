@@ -44,8 +44,8 @@ pub struct CostConfig {
     /// Distance to the goal at the end of the plan, per metre. Default 2.0: what comes after the
     /// plan's end, about two seconds' worth.
     pub goal_at_end: f64,
-    /// Facing away from the way to the goal, or near it from the heading asked for: 0 aligned, 2 opposite.
-    /// Default 0.2.
+    /// Facing away from the way to the goal, or near it from the heading asked for: 0 aligned, 2
+    /// opposite. Default 0.2.
     pub heading: f64,
     /// How near the goal its own heading counts instead of the direction to it, in metres,
     /// positive. Default 0.4.

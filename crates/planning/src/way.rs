@@ -304,7 +304,8 @@ mod tests {
         let mut way = Way::new(&field);
         way.fill(std::slice::from_ref(&field), ROOM, &Goal::place(2.0, 0.0));
         let Heading { length_m, towards } = way.at(0.0, 0.0);
-        // Up to where the wall ends and a radius further, and down again: 3.2 m, and slow where it is narrow.
+        // Up to where the wall ends and a radius further, and down again: 3.2 m, and slow where it
+        // is narrow.
         assert!((3.0..4.5).contains(&length_m), "{length_m}");
         assert!(towards[1] > 0.6, "{towards:?}");
         assert!(way.at(0.6, -1.0).length_m > way.at(0.0, 0.5).length_m);
