@@ -114,9 +114,12 @@ impl Default for DrivingConfig {
 
 impl DrivingConfig {
     pub(crate) fn check(&self) -> Result<(), DrivingError> {
-        let within = |key, got: f64, (min, max)| match (min..=max).contains(&got) {
-            true => Ok(()),
-            false => Err(DrivingError::OutOfRange { key, min, max, got }),
+        let within = |key, got: f64, (min, max)| {
+            if (min..=max).contains(&got) {
+                Ok(())
+            } else {
+                Err(DrivingError::OutOfRange { key, min, max, got })
+            }
         };
         let period = (0.01, PERIOD_SECS_MAX);
         within("command_period_secs", self.command_period_secs, period)?;

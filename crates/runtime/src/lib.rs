@@ -37,6 +37,7 @@ mod observer;
 mod plans;
 mod player;
 mod put_time;
+mod real_time;
 mod registry;
 pub mod relay;
 mod report;
@@ -63,6 +64,7 @@ pub use plans::PlanSource;
 pub use player::{
     Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, PlayerError, WithoutListener,
 };
+pub use real_time::{Punctuality, RealTime};
 pub use registry::{
     AnswerError, CheckedFrame, CheckedFrames, ContactRow, ContactVerdict, FirstContact,
     SchemaQuestion, ServeError, Standing, check_message, schema_key, schema_message,

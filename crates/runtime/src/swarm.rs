@@ -18,7 +18,7 @@ use sedge_transport::{Inbox, NextTick, Node, Outbox, Outgoing, Qos, Received};
 use crate::{AgentError, AgentNode, Shutdown, SystemClock};
 use crew::Crew;
 use recording_hash::RecordingHash;
-use routes::{Routes, Target};
+use routes::{Routes, Streams, Target};
 
 pub use report::{MemberReport, SwarmReport};
 
@@ -140,9 +140,12 @@ pub enum SwarmError {
 
 impl SwarmConfig {
     fn check(&self, n_members: usize) -> Result<(), SwarmError> {
-        let count = |what, max, got| match (1..=max).contains(&got) {
-            true => Ok(()),
-            false => Err(SwarmError::Count { what, max, got }),
+        let count = |what, max, got| {
+            if (1..=max).contains(&got) {
+                Ok(())
+            } else {
+                Err(SwarmError::Count { what, max, got })
+            }
         };
         count("threads", N_THREADS_MAX, self.n_threads)?;
         count("members", N_MEMBERS_MAX, n_members)?;
@@ -178,8 +181,17 @@ pub fn run_swarm(
     };
     let names: Vec<AgentName> = members.iter().map(|member| member.name.clone()).collect();
     let crew = Crew::hire(members, config.n_threads, &clocks)?;
+    let World {
+        node,
+        subscriptions,
+        publications,
+    } = world;
+    let of_world = Streams {
+        subscriptions,
+        publications,
+    };
     let mut run = Run {
-        routes: Routes::new(&world, crew.streams()),
+        routes: Routes::new(&of_world, crew.streams()),
         stopwatch: Arc::clone(&clocks.stopwatch),
         hash: RecordingHash::default(),
         report: SwarmReport::of(&names),
@@ -192,7 +204,7 @@ pub fn run_swarm(
         run.fail(member_idx, Stamp::ZERO, &why, observer);
     }
     let began = clocks.stopwatch.now();
-    let end = run.ticks(config, (world.node, &simulated), observer, shutdown);
+    let end = run.ticks(config, (node, &simulated), observer, shutdown);
     let wall = clocks.stopwatch.now().saturating_since(began);
     Ok(run.finish(end, simulated.now(), wall))
 }
@@ -330,6 +342,6 @@ impl Run {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
-mod toy_world;
+pub(crate) mod toy_world;

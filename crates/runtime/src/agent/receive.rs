@@ -8,7 +8,7 @@ use sedge_oni::{
     Stop, TypedMessage as _,
 };
 use sedge_spacetime::Stamp;
-use sedge_transport::{DropPlace, DropReason, QosClass, Received};
+use sedge_transport::{Arrival, DropPlace, DropReason, QosClass, Received};
 use sedge_world_model::{ImuSample, LidarScan, Observation, ScanGeometry, SensorEvent};
 
 use super::AgentNode;
@@ -140,10 +140,19 @@ impl AgentNode {
             Goal::NAME => return self.sent_somewhere(&received.key, &message),
             _ => {}
         }
-        let input = match Input::read(&received.key, &message) {
-            Ok(input) => input,
-            Err(error) => return self.unreadable(&received.key, &error),
-        };
+        match Input::read(&received.key, &message) {
+            Ok(input) => self.take(input, (received, envelope), arrival),
+            Err(error) => self.unreadable(&received.key, &error),
+        }
+    }
+
+    /// Takes in what a message says, unless its sender's past says otherwise.
+    fn take(
+        &mut self,
+        input: Input,
+        (received, envelope): (&Received, &Envelope),
+        arrival: Arrival,
+    ) {
         let newest = match &input {
             Input::Sensed(event, _) => self.intake.newest_of_kind(event),
             Input::Commanded(_) => None,

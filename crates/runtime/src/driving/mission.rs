@@ -2,7 +2,7 @@
 
 use sedge_oni::{Envelope, Goal as GoalMessage, Key, Waypoint};
 use sedge_planning::{ConfigError, Goal, RouteConfig, RouteFollower, RouteState};
-use sedge_spacetime::{AgentName, Pose2};
+use sedge_spacetime::{AgentName, FrameName, Pose2};
 
 /// The frame that goals are in; see [`super::whereabouts::Whereabouts`].
 const FRAME: &str = "start";
@@ -63,7 +63,7 @@ impl Mission {
         if !goal.is_for(robot) {
             return Err(NotTaken::ForOthers);
         }
-        let frame = envelope.frame.as_ref().map(|frame| frame.as_str());
+        let frame = envelope.frame.as_ref().map(FrameName::as_str);
         if frame != Some(FRAME) {
             let got = frame.unwrap_or("none").to_owned();
             return Err(NotTaken::OtherFrame { got });
@@ -119,7 +119,7 @@ impl Mission {
 #[cfg(test)]
 mod tests {
     use sedge_oni::{Capture, Source};
-    use sedge_spacetime::{FrameName, Stamp};
+    use sedge_spacetime::Stamp;
 
     use super::*;
 

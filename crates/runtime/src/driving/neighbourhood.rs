@@ -104,6 +104,9 @@ mod tests {
 
     use super::*;
 
+    const HEARD: Hearing = Hearing::Listen;
+    const FAR: Hearing = Hearing::TooFar;
+
     fn seen(ranges: &[(&str, f32)]) -> RangeBearing {
         let neighbour = |(name, value): &(&str, f32)| Neighbour {
             name: AgentName::new(*name).unwrap(),
@@ -127,11 +130,10 @@ mod tests {
         let mut near = Neighbourhood::new(2);
         near.saw(&seen(&[("far", 9.0), ("b", 2.0), ("a", 2.0)]));
         let heard = ["a", "b", "far", "nobody"].map(|name| near.hears(name, "model.belief", at(0)));
-        use Hearing::{Listen, TooFar};
-        assert_eq!(heard, [Listen, Listen, TooFar, TooFar]);
+        assert_eq!(heard, [HEARD, HEARD, FAR, FAR]);
         near.saw(&seen(&[("far", 1.0)]));
         let heard = ["a", "far"].map(|name| near.hears(name, "model.belief", at(100)));
-        assert_eq!(heard, [TooFar, Listen]);
+        assert_eq!(heard, [FAR, HEARD]);
     }
 
     #[test]

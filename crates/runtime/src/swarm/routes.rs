@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use sedge_oni::{Key, KeyPattern};
 use sedge_transport::Qos;
 
-use super::World;
-
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
@@ -14,7 +12,7 @@ pub(super) enum Target {
     Member(usize),
 }
 
-/// What a member reads and writes.
+/// What the world or a member reads and writes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Streams {
     pub(super) subscriptions: Vec<(KeyPattern, Qos)>,
@@ -26,7 +24,7 @@ pub(super) struct Streams {
 pub(super) struct Routes(BTreeMap<Key, Vec<Target>>);
 
 impl Routes {
-    pub(super) fn new(world: &World<'_>, members: &[Streams]) -> Self {
+    pub(super) fn new(world: &Streams, members: &[Streams]) -> Self {
         let of_members = members.iter().flat_map(|streams| &streams.publications);
         let published = world.publications.iter().chain(of_members);
         let reads = |subscriptions: &[(KeyPattern, Qos)], key: &Key| {

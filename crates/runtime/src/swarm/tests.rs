@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use sedge_oni::Severity;
+use sedge_oni::{Health, Severity, TypedMessage as _};
 use sedge_planning::{MotionLimits, PlannerConfig};
 use sedge_spacetime::Pose2;
 use sedge_world_model::{
@@ -42,7 +42,7 @@ fn driving() -> DrivingConfig {
     };
     let mut driving = DrivingConfig {
         planner: PlannerConfig {
-            n_samples: 48,
+            n_samples: 32,
             n_iterations_max: 2,
             limits,
             ..PlannerConfig::default()
@@ -71,6 +71,18 @@ fn member_with(
         name,
         make: Box::new(make),
     }
+}
+
+/// One that shares its clock with everybody, and measures its own stages with it.
+pub(crate) fn live_agent(clock: Arc<dyn Clock>) -> AgentNode {
+    let name = |name: &str| AgentName::new(name).unwrap();
+    let mut config = AgentConfig::new(name("flock"), name("crane1"), 1);
+    config.clock_domain = Some("simulation".into());
+    let agent = AgentNode::new(config, clock, geometric(), Vec::new()).unwrap();
+    let mut driving = driving();
+    driving.plan_secs_max = Some(0.05);
+    driving.command_latency_secs = 0.02;
+    agent.with_driving(driving, 1).unwrap()
 }
 
 fn members(n: usize) -> Vec<SwarmMember> {
@@ -111,16 +123,38 @@ fn counter(report: &SwarmReport, idx: usize, name: &str) -> u64 {
 
 fn crossing() -> ToyWorld {
     ToyWorld::new(&[
-        (Pose2::new(-2.0, 0.1, 0.0), Some([1.5, 0.2])),
-        (Pose2::new(1.5, -0.3, 3.0), Some([-2.0, -0.4])),
+        (Pose2::new(-1.7, 0.1, 0.0), Some([1.3, 0.2])),
+        (Pose2::new(1.3, -0.3, 3.0), Some([-1.7, -0.4])),
     ])
+}
+
+/// Has seen enough when two members say that they have arrived.
+#[derive(Default)]
+struct Arrivals([bool; 2]);
+
+impl SwarmObserver for Arrivals {
+    fn on_message(&mut self, _: Stamp, sender: Sender, outgoing: &Outgoing) {
+        if let (Sender::Member(idx), "telemetry.health") = (sender, outgoing.key.message_type()) {
+            let message = outgoing.message.decode().unwrap();
+            let health: Health<'_> = Health::from_message(&message).unwrap();
+            self.0[idx] = health.detail == "arrived";
+        }
+    }
+
+    fn on_tick(&mut self, _: Stamp) -> ControlFlow<()> {
+        match self.0 {
+            [true, true] => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
 }
 
 #[test]
 fn two_robots_pass_each_other_and_threads_change_nothing() {
     let outcome = |n_threads| {
         let mut world = crossing();
-        let report = run(&mut world, members(2), (n_threads, 9), &mut NoObserver);
+        let mut arrivals = Arrivals::default();
+        let report = run(&mut world, members(2), (n_threads, 12), &mut arrivals);
         (world, report)
     };
     let (world, one) = outcome(1);
@@ -130,7 +164,7 @@ fn two_robots_pass_each_other_and_threads_change_nothing() {
     for idx in 0..2 {
         let all = one.members[idx].report.as_ref().unwrap();
         assert_eq!(mode(&one, idx), DriveMode::Arrived, "{one}\n{all}");
-        assert!(counter(&one, idx, "neighbours-heard") > 100);
+        assert!(counter(&one, idx, "neighbours-heard") > 60);
         assert_eq!(counter(&one, idx, "publish-refused"), 0);
         assert_eq!(counter(&one, idx, "refused-by-model"), 0, "{one}");
     }
@@ -162,8 +196,7 @@ impl SwarmObserver for Modes {
             return;
         }
         let message = outgoing.message.decode().unwrap();
-        let health: sedge_oni::Health<'_> =
-            sedge_oni::TypedMessage::from_message(&message).unwrap();
+        let health: Health<'_> = Health::from_message(&message).unwrap();
         if self
             .0
             .last()
@@ -334,7 +367,7 @@ fn a_neighbour_that_begins_anew_is_heard_and_restarts_nobody_else() {
     // Its goal is where it was: the belief that begins anew is tied to the odometry.
     assert_eq!(mode(&report, 1), DriveMode::Driving);
     let moved = world.robots[1].world_from_base;
-    assert!(moved.x_m < 0.9, "{moved:?}");
+    assert!(moved.x_m < 0.7, "{moved:?}");
 }
 
 /// Puts one message that is late and one that is not.
