@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p sedge-viewer --example swarm_screen -- 8 20 swarm.rrd` draws 8 robots for 20 s;
 //! then `rerun swarm.rrd`, or `rerun swarm.rrd swarm.rbl` for the screen of one robot. With
-//! `swarm.png` at the end it also takes a picture of the middle of the run.
+//! `swarm.png` at the end it also takes a picture of the middle of the run, with `robot.png` one of
+//! that robot's screen, and with `swarm.gif` a film.
 
 #[path = "swarm_screen/hallway.rs"]
 mod hallway;
@@ -13,9 +14,10 @@ use std::time::Duration;
 
 use sedge_spacetime::{AgentName, Covariance2, Pose2, Stamp};
 use sedge_viewer::{
-    FanLine, Forecaster, ImaginedPlan, MessageFlow, PlanHorizon, QueueFull, RobotCanvas,
-    RobotState, ScanError, ScreenshotConfig, SeenMover, SeenNeighbour, SwarmViewer, TextLevel,
-    ViewerConfig, ViewerTarget, save_robot_blueprint, screenshot_at,
+    FanLine, FilmConfig, Forecaster, ImaginedPlan, MessageFlow, PlanHorizon, QueueFull,
+    RobotCanvas, RobotState, ScanError, ScreenshotConfig, ScreenshotOutcome, SeenMover,
+    SeenNeighbour, SwarmViewer, TextLevel, ViewerConfig, ViewerError, ViewerTarget, film,
+    save_robot_blueprint, screenshot_at,
 };
 
 use hallway::{HORIZONS, Hallway, Robot};
@@ -26,7 +28,7 @@ const STEP: Duration = Duration::from_millis(100);
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [n_robots, n_secs, recording, pictures @ ..] = words.as_slice() else {
-        return Err("expected ROBOTS SECONDS RECORDING.rrd [PICTURE.png]".into());
+        return Err("expected ROBOTS SECONDS RECORDING.rrd [PICTURE.png|FILM.gif ...]".into());
     };
     let (n_robots, n_secs): (usize, u32) = (n_robots.parse()?, n_secs.parse()?);
     let recording = PathBuf::from(recording);
@@ -52,17 +54,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:.1} MB per simulated minute", per_minute / 1e6);
     let blueprint = recording.with_extension("rbl");
     save_robot_blueprint("sedge-hallway", &AgentName::new("crane3")?, &blueprint)?;
-    for (nth, picture) in pictures.iter().enumerate() {
-        let config = ScreenshotConfig {
-            window: [1400, 900],
-            blueprint: (nth == 1).then(|| blueprint.clone()),
-            ..ScreenshotConfig::default()
-        };
-        let middle = Stamp::ZERO + STEP * (n_secs * 5);
-        let outcome = screenshot_at(&recording, middle, Path::new(picture), &config)?;
-        println!("{picture}: {outcome:?}");
+    for picture in pictures {
+        let picture = Path::new(picture);
+        let outcome = take(&recording, picture, n_secs)?;
+        println!("{}: {outcome:?}", picture.display());
     }
     Ok(())
+}
+
+/// A film of the whole run, or a picture of its middle: of one robot, where its name says so.
+fn take(recording: &Path, picture: &Path, n_secs: u32) -> Result<ScreenshotOutcome, ViewerError> {
+    let at = |tenths: u32| Stamp::ZERO + STEP * tenths;
+    if picture.extension().is_some_and(|ending| ending == "gif") {
+        let config = FilmConfig::new(at(10), at(10 * n_secs - 10));
+        return film(recording, picture, &config, &mut |frame| {
+            println!("frame {frame}");
+        });
+    }
+    let is_of_robot = picture.to_string_lossy().contains("robot");
+    let config = ScreenshotConfig {
+        window: [1400, 900],
+        blueprint: is_of_robot.then(|| recording.with_extension("rbl")),
+        ..ScreenshotConfig::default()
+    };
+    screenshot_at(recording, at(5 * n_secs), picture, &config)
 }
 
 /// Everything that is drawn of one moment.
@@ -76,7 +91,7 @@ fn draw(viewer: &SwarmViewer, hallway: &Hallway, stamp: Stamp) {
         .iter()
         .map(|robot| RobotState {
             name: robot.name.clone(),
-            world_from_base: hallway.pose(robot, secs),
+            world_from_base: robot.pose(secs),
             mode: hallway.mode(robot, secs),
         })
         .collect();
@@ -102,13 +117,13 @@ fn draw(viewer: &SwarmViewer, hallway: &Hallway, stamp: Stamp) {
 
 fn draw_robot(viewer: &SwarmViewer, hallway: &Hallway, robot: &Robot, stamp: Stamp) {
     let secs = stamp.saturating_since(Stamp::ZERO).as_secs_f64();
-    let pose = hallway.pose(robot, secs);
+    let pose = robot.pose(secs);
     let canvas = viewer.robot(&robot.name, stamp);
     let (scan, moving) = hallway.scan(pose, &robot.name, secs);
     canvas.scan(pose, &scan, Some(&moving));
     let believed = pose * Pose2::new(0.04 * (secs + robot.phase).sin(), 0.03, 0.02);
     canvas.belief(believed, &Covariance2::from_sigmas([0.06, 0.04, 0.02]));
-    let fan = hallway.fan(robot, secs);
+    let fan = robot.fan(secs);
     let lines: Vec<_> = fan
         .iter()
         .map(|(points_m, cost)| FanLine {
@@ -116,7 +131,7 @@ fn draw_robot(viewer: &SwarmViewer, hallway: &Hallway, robot: &Robot, stamp: Sta
             cost: *cost,
         })
         .collect();
-    let ahead = |after: f64| pose.between(hallway.pose(robot, secs + after));
+    let ahead = |after: f64| pose.between(robot.pose(secs + after));
     let chosen: Vec<_> = (0..=20).map(|i| ahead(0.1 * f64::from(i))).collect();
     let horizons = HORIZONS.map(|after| {
         let after_secs = after.as_secs_f64();

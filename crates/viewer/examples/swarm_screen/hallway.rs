@@ -32,6 +32,49 @@ pub(crate) struct Robot {
     to_m: [f64; 2],
 }
 
+impl Robot {
+    /// A wavy line from start to goal.
+    pub(crate) fn pose(&self, secs: f64) -> Pose2 {
+        let place = |secs: f64| {
+            let whole_m = self.to_m[0] - self.from_m[0];
+            let share = (SPEED_MPS * secs / whole_m.abs()).clamp(0.0, 1.0);
+            let wave = 0.35 * (PI * share).sin() * (3.0 * share * PI + self.phase).sin();
+            let y_m = self.from_m[1] + wave;
+            [self.from_m[0] + whole_m * share, y_m]
+        };
+        let [x_m, y_m] = place(secs);
+        let [ahead_x, ahead_y] = place(secs + 0.05);
+        let yaw_rad = if (ahead_x - x_m).abs() > 1e-9 {
+            (ahead_y - y_m).atan2(ahead_x - x_m)
+        } else {
+            0.0
+        };
+        Pose2::new(x_m, y_m, yaw_rad)
+    }
+
+    /// Arcs of all curvatures; the nearer to what the robot will do, the cheaper.
+    pub(crate) fn fan(&self, secs: f64) -> Vec<(Vec<[f32; 2]>, f32)> {
+        let pose = self.pose(secs);
+        let chosen = pose.between(self.pose(secs + 2.0));
+        let arc = |nth: i32| {
+            let curvature = 1.4 * f64::from(nth) / f64::from(N_FAN / 2);
+            let points = (0..=20).map(|i| {
+                let along_m = SPEED_MPS * 0.1 * f64::from(i);
+                let half_turn = 0.5 * curvature * along_m;
+                // The chord of an arc points half as far aside as the arc turns.
+                let chord_m = along_m * (1.0 - half_turn * half_turn / 6.0);
+                [chord_m * half_turn.cos(), chord_m * half_turn.sin()].map(|x| x as f32)
+            });
+            let points: Vec<_> = points.collect();
+            let end = points[20];
+            let off = f64::from(end[0]) - chosen.x_m;
+            let aside = f64::from(end[1]) - chosen.y_m;
+            (points, off.hypot(aside) as f32)
+        };
+        (-N_FAN / 2..=N_FAN / 2).map(arc).collect()
+    }
+}
+
 /// The hallway.
 pub(crate) struct Hallway {
     length_m: f64,
@@ -44,7 +87,7 @@ impl Hallway {
     pub(crate) fn new(n_robots: usize) -> Self {
         let n_rows = if n_robots > 16 { 8 } else { 4 };
         let n_columns = n_robots.div_ceil(2 * n_rows);
-        let (length_m, width_m) = (16.0 + 1.6 * n_columns as f64, 1.5 * n_rows as f64);
+        let (length_m, width_m) = (16.0 + 1.6 * n_columns as f64, 1.5 * n_rows as f64 + 0.6);
         let wall = |x_m: f64, y_m: f64, size_m| WallBox {
             center_m: [x_m, y_m],
             size_m,
@@ -64,13 +107,13 @@ impl Hallway {
         let robots = (0..n_robots).map(|idx| {
             let (row, column, is_left) = (idx / 2 % n_rows, idx / 2 / n_rows, idx % 2 == 0);
             let x_m = 0.5 * length_m - 1.2 - 1.5 * column as f64;
-            let y_m = (row as f64 + 0.5) * 1.4 - 0.5 * width_m + 0.2;
+            let y_m = (row as f64 + 0.5) * 1.5 - 0.5 * width_m + 0.3;
             let sign = if is_left { -1.0 } else { 1.0 };
             Robot {
                 name: AgentName::new(format!("crane{}", idx + 1)).expect("a name"),
                 phase: 1.7 * idx as f64,
-                from_m: [sign * x_m, y_m],
-                to_m: [-sign * x_m, -y_m],
+                from_m: [sign * x_m, y_m + 0.3 * sign],
+                to_m: [-sign * x_m, y_m + 0.3 * sign],
             }
         });
         Self {
@@ -107,29 +150,8 @@ impl Hallway {
         }
     }
 
-    /// A wavy line from start to goal.
-    pub(crate) fn pose(&self, robot: &Robot, secs: f64) -> Pose2 {
-        let place = |secs: f64| {
-            let whole_m = robot.to_m[0] - robot.from_m[0];
-            let share = (SPEED_MPS * secs / whole_m.abs()).clamp(0.0, 1.0);
-            let wave = 0.5 * (PI * share).sin() * (3.0 * share * PI + robot.phase).sin();
-            let y_m = robot.from_m[1] + (robot.to_m[1] - robot.from_m[1]) * share + wave;
-            let limit_m = 0.5 * self.width_m - 1.2;
-            let y_m = y_m + (y_m.clamp(-limit_m, limit_m) - y_m) * (PI * share).sin();
-            [robot.from_m[0] + whole_m * share, y_m]
-        };
-        let [x_m, y_m] = place(secs);
-        let [ahead_x, ahead_y] = place(secs + 0.05);
-        let yaw_rad = if (ahead_x - x_m).abs() > 1e-9 {
-            (ahead_y - y_m).atan2(ahead_x - x_m)
-        } else {
-            0.0
-        };
-        Pose2::new(x_m, y_m, yaw_rad)
-    }
-
     pub(crate) fn mode(&self, robot: &Robot, secs: f64) -> RobotMode {
-        let pose = self.pose(robot, secs);
+        let pose = robot.pose(secs);
         let near_m = self
             .walkers(secs)
             .iter()
@@ -138,15 +160,15 @@ impl Hallway {
         let left_m = (robot.to_m[0] - pose.x_m).abs();
         match near_m {
             _ if left_m < 0.05 => RobotMode::Arrived,
-            near if near < 0.8 => RobotMode::Stopped,
-            near if near < 1.6 => RobotMode::Slowed,
+            near if near < 0.7 => RobotMode::Stopped,
+            near if near < 1.3 => RobotMode::Slowed,
             _ => RobotMode::Driving,
         }
     }
 
     pub(crate) fn stop_reason(&self, robot: &Robot, secs: f64) -> Option<&'static str> {
         let is_stopped = |secs| self.mode(robot, secs) == RobotMode::Stopped;
-        (is_stopped(secs) && !is_stopped(secs - 0.1)).then_some("safety stop: someone within 0.8 m")
+        (is_stopped(secs) && !is_stopped(secs - 0.1)).then_some("safety stop: someone within 0.7 m")
     }
 
     pub(crate) fn walkers(&self, secs: f64) -> Vec<Pose2> {
@@ -176,9 +198,9 @@ impl Hallway {
 
     /// Where other robots are and will go, from one robot.
     pub(crate) fn others_seen(&self, robot: &Robot, secs: f64) -> Vec<([f64; 2], Vec<[f64; 2]>)> {
-        let back = self.pose(robot, secs).inverse();
+        let back = robot.pose(secs).inverse();
         let seen = |other: &Robot, secs: f64| {
-            let pose = self.pose(other, secs);
+            let pose = other.pose(secs);
             back.transform([pose.x_m, pose.y_m])
         };
         let others = self.robots.iter().filter(|other| other.name != robot.name);
@@ -192,31 +214,10 @@ impl Hallway {
             .collect()
     }
 
-    /// Arcs of all curvatures; the nearer to what the robot will do, the cheaper.
-    pub(crate) fn fan(&self, robot: &Robot, secs: f64) -> Vec<(Vec<[f32; 2]>, f32)> {
-        let pose = self.pose(robot, secs);
-        let chosen = pose.between(self.pose(robot, secs + 2.0));
-        let arc = |nth: i32| {
-            let curvature = 1.4 * f64::from(nth) / f64::from(N_FAN / 2);
-            let points = (0..=20).map(|i| {
-                let along_m = SPEED_MPS * 0.1 * f64::from(i);
-                let turn = curvature * along_m;
-                let sideways = 0.5 * curvature * along_m * along_m;
-                [(along_m * turn.cos().abs()) as f32, sideways as f32]
-            });
-            let points: Vec<_> = points.collect();
-            let end = points[20];
-            let off = f64::from(end[0]) - chosen.x_m;
-            let aside = f64::from(end[1]) - chosen.y_m;
-            (points, off.hypot(aside) as f32)
-        };
-        (-N_FAN / 2..=N_FAN / 2).map(arc).collect()
-    }
-
     /// A scan of walls, people and other robots, and which beams hit what moves.
     pub(crate) fn scan(&self, pose: Pose2, name: &AgentName, secs: f64) -> (LidarScan, Vec<bool>) {
         let others = self.robots.iter().filter(|other| other.name != *name);
-        let others = others.map(|other| (self.pose(other, secs), RADIUS_M));
+        let others = others.map(|other| (other.pose(secs), RADIUS_M));
         let walkers = self.walkers(secs).into_iter();
         let discs: Vec<_> = walkers
             .map(|walker| (walker, WALKER_RADIUS_M))

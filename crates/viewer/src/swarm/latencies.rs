@@ -1,14 +1,15 @@
-//! How long stages took: median and worst of the team between two points of the series.
+//! How long stages took: median and worst of the team between two points of the series, in
+//! milliseconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rerun::{Scalars, SeriesLines};
+use rerun::Scalars;
 use sedge_spacetime::AgentName;
 
 use super::cast::Cast;
+use crate::path;
 use crate::recorder::Recorder;
-use crate::{color, path};
 
 /// Stages that are told apart.
 const STAGES_MAX: usize = 16;
@@ -63,23 +64,17 @@ impl Latencies {
             let stage = &self.stages[stage_idx];
             micros.sort_by(f64::total_cmp);
             let (median, worst) = (micros[micros.len() / 2], micros[micros.len() - 1]);
-            let series = path::entity(&["latency", "team", stage]);
-            recorder.once(&series, || team_style(stage, stage_idx));
-            recorder.log_at(series, &Scalars::new([median, worst]));
+            for (of, micros) in [("median", median), ("worst", worst)] {
+                let series = path::entity(&["latency", of, stage]);
+                recorder.once(&series, || crate::latency::style(stage, stage_idx));
+                recorder.log_at(series, &Scalars::single(micros * 1e-3));
+            }
         }
         for ((name, stage_idx), micros) in std::mem::take(&mut self.robots) {
             let stage = &self.stages[stage_idx];
             let series = path::entity(&["latency", "robots", name.as_str(), stage]);
             recorder.once(&series, || crate::latency::style(stage, stage_idx));
-            recorder.log_at(series, &Scalars::single(micros));
+            recorder.log_at(series, &Scalars::single(micros * 1e-3));
         }
     }
-}
-
-fn team_style(stage: &str, stage_idx: usize) -> SeriesLines {
-    let full = color::nth(stage_idx);
-    SeriesLines::new()
-        .with_names([format!("{stage} median"), format!("{stage} worst")])
-        .with_colors([full, color::mix(color::BACKGROUND, full, 0.45)])
-        .with_widths([2.0, 1.0])
 }

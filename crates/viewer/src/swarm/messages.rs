@@ -10,8 +10,8 @@ use crate::color::{self, Rgb};
 /// Flows that are drawn.
 pub(super) const FLOWS_MAX: usize = 8192;
 /// Distances in the graph, in its own units.
-const COLUMN: f32 = 330.0;
-const ROW: f32 = 46.0;
+const COLUMN: f32 = 190.0;
+const ROW: f32 = 36.0;
 /// Columns are no higher than so many rows.
 const ROWS_MAX: usize = 24;
 

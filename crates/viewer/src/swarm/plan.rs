@@ -11,11 +11,11 @@ use crate::scan::at_height;
 use crate::trajectory::ellipse_corners;
 
 /// Corners of one line; more would not be seen.
-const LINE_POINTS_MAX: usize = 24;
+const LINE_POINTS_MAX: usize = 10;
 /// Horizons whose uncertainty is drawn.
 const HORIZONS_MAX: usize = 4;
 /// Poses of a chosen plan that are drawn.
-const CHOSEN_MAX: usize = 64;
+const CHOSEN_MAX: usize = 24;
 
 /// What a planner imagined and chose.
 ///

@@ -10,11 +10,11 @@ use super::layer::SwarmLayer;
 pub struct SwarmRates {
     /// Bodies, walkers and trails. Default 10 Hz: what eyes can follow.
     pub team_hz: f64,
-    /// Scans of one robot. Default 5 Hz.
+    /// Scans of one robot. Default 4 Hz.
     pub scans_hz: f64,
-    /// Plans of one robot. Default 5 Hz.
+    /// Plans of one robot. Default 4 Hz.
     pub plans_hz: f64,
-    /// Beliefs, movers and neighbours of one robot. Default 5 Hz.
+    /// Beliefs, movers and neighbours of one robot. Default 4 Hz.
     pub beliefs_hz: f64,
     /// Points of series: errors and latencies are averaged in between. Default 2 Hz.
     pub series_hz: f64,
@@ -31,9 +31,9 @@ impl Default for SwarmRates {
     fn default() -> Self {
         Self {
             team_hz: 10.0,
-            scans_hz: 5.0,
-            plans_hz: 5.0,
-            beliefs_hz: 5.0,
+            scans_hz: 4.0,
+            plans_hz: 4.0,
+            beliefs_hz: 4.0,
             series_hz: 2.0,
             messages_hz: 0.5,
             scan_points_max: 8 * 360,

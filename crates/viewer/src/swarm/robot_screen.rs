@@ -86,7 +86,11 @@ impl RobotScreen<'_> {
         let world = self.world()?;
         let of = |kind: &str| format!("/{kind}/{name}");
         let errors = plot(self.writer, "Prediction error (m)", &of("error/robots"))?;
-        let latency = plot(self.writer, "Time taken, worst (µs)", &of("latency/robots"))?;
+        let latency = plot(
+            self.writer,
+            "Time by stage, worst (ms)",
+            &of("latency/robots"),
+        )?;
         let modes = lanes(self.writer, "What it does", &of("modes"))?;
         let log = log(self.writer, "Log", &of("log"))?;
         let beside = [

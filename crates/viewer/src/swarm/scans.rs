@@ -52,7 +52,7 @@ pub(super) fn points<'a>(scans: impl Iterator<Item = &'a ScanPoints>) -> Points3
     }
     Points3D::new(positions)
         .with_colors(colors)
-        .with_radii([Radius::new_ui_points(1.6)])
+        .with_radii([Radius::new_ui_points(2.0)])
 }
 
 #[cfg(test)]

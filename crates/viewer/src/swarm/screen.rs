@@ -2,7 +2,7 @@
 
 use rerun::blueprint::components::ContainerKind;
 use rerun::external::re_sdk_types::blueprint::archetypes::{PlotLegend, TimeAxis};
-use rerun::external::re_sdk_types::blueprint::components::{Corner2D, LinkAxis};
+use rerun::external::re_sdk_types::blueprint::components::LinkAxis;
 use rerun::{EntityPath, RecordingStream, datatypes};
 
 use super::scene::{Bounds, SwarmScene};
@@ -13,6 +13,8 @@ use crate::path;
 const WORLD: [&str; 10] = [
     "walls", "goals", "trails", "robots", "headings", "names", "walkers", "scans", "fans", "plans",
 ];
+/// Horizons whose errors the team's plot has; all are in the recording.
+const HORIZONS: [&str; 3] = ["0.5s", "1s", "2s"];
 /// How long a way a trail shows, in nanoseconds.
 const TRAIL_NANOS: i64 = 12_000_000_000;
 /// A world this much longer than wide stands above the rest instead of beside it.
@@ -20,7 +22,7 @@ const WIDE: f64 = 1.5;
 /// The angle from the top to the bottom of a picture that the viewer's camera sees, in radians.
 const FIELD_OF_VIEW_RAD: f64 = 0.96;
 /// How far the camera looks down, in radians: steep enough that nobody hides behind anybody.
-const PITCH_RAD: f64 = 1.05;
+const PITCH_RAD: f64 = 1.12;
 /// Width over height of the view of the world, when it stands above the rest and beside it.
 const ASPECT_ABOVE: f64 = 2.6;
 const ASPECT_BESIDE: f64 = 1.05;
@@ -47,7 +49,7 @@ impl Cockpit<'_> {
         let is_wide = long_m > WIDE * short_m;
         let world = self.world(&bounds, if is_wide { ASPECT_ABOVE } else { ASPECT_BESIDE })?;
         let errors = self.errors()?;
-        let latency = plot(self.writer, "Time taken by stage (µs)", "/latency/team")?;
+        let latency = self.latency()?;
         let modes = lanes(self.writer, "What each robot does", "/modes")?;
         let graph = self.writer.view(&ViewSpec {
             class: "Graph",
@@ -85,13 +87,32 @@ impl Cockpit<'_> {
         Ok(view)
     }
 
+    /// What everybody waits for, and behind it what is usual.
+    fn latency(&mut self) -> Written<EntityPath> {
+        let worst = plot(self.writer, "Time by stage, worst (ms)", "/latency/worst")?;
+        let median = plot(self.writer, "Median", "/latency/median")?;
+        let tabs = [Child::new(worst, 1.0), Child::new(median, 1.0)];
+        self.writer.container(ContainerKind::Tabs, &tabs)
+    }
+
+    /// The model beside the best geometry can do; persistence would only make the axis longer.
+    fn team_errors(&mut self) -> Written<EntityPath> {
+        let shown = HORIZONS.iter().flat_map(|horizon| {
+            ["model", "geometry"].map(|by| format!("+ /error/team/{horizon}/{by}"))
+        });
+        let view = self.writer.view(&ViewSpec {
+            class: "TimeSeries",
+            name: "Prediction error of the team (m)".to_owned(),
+            origin: path::entity(&["error", "team"]),
+            contents: shown.collect(),
+        })?;
+        series(self.writer, &view)?;
+        Ok(view)
+    }
+
     /// Errors of the team, and behind it of every robot.
     fn errors(&mut self) -> Written<EntityPath> {
-        let team = plot(
-            self.writer,
-            "Prediction error of the team (m)",
-            "/error/team",
-        )?;
+        let team = self.team_errors()?;
         let each = plot(self.writer, "Each robot (m)", "/error/everybody")?;
         // A legend of 64 names would cover the plot.
         if self.scene.robots.len() > 16 {
@@ -156,12 +177,15 @@ pub(super) fn plot(writer: &mut Writer, name: &str, origin: &str) -> Written<Ent
         origin: EntityPath::parse_forgiving(origin),
         contents: vec!["$origin/**".to_owned()],
     })?;
-    writer.plot(&view)?;
-    let legend = PlotLegend::new().with_corner(Corner2D::LeftTop);
-    writer.property(&view, "PlotLegend", &legend)?;
-    let axis = TimeAxis::new().with_link(LinkAxis::LinkToGlobal);
-    writer.property(&view, "TimeAxis", &axis)?;
+    series(writer, &view)?;
     Ok(view)
+}
+
+/// Settings of series over time.
+fn series(writer: &Writer, view: &EntityPath) -> Written<()> {
+    writer.plot(view)?;
+    let axis = TimeAxis::new().with_link(LinkAxis::LinkToGlobal);
+    writer.property(view, "TimeAxis", &axis)
 }
 
 /// Lanes of modes.

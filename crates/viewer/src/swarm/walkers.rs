@@ -7,8 +7,8 @@ use sedge_spacetime::Pose2;
 use super::scene::SceneWalker;
 use crate::color;
 
-/// How tall they are, in metres.
-const TALL_M: f32 = 1.6;
+/// How tall they are drawn, in metres: as tall as people, they would hide what is behind them.
+const TALL_M: f32 = 0.9;
 /// The radius of one who joined without being announced, in metres.
 const USUAL_RADIUS_M: f64 = 0.3;
 

@@ -41,7 +41,12 @@ fn scene(n_robots: usize) -> SwarmScene {
         robots: (0..n_robots).map(robot).collect(),
         walkers: vec![SceneWalker { radius_m: 0.3 }],
         focus: None,
-        rates: SwarmRates::default(),
+        rates: SwarmRates {
+            scans_hz: 5.0,
+            plans_hz: 5.0,
+            beliefs_hz: 5.0,
+            ..SwarmRates::default()
+        },
     }
 }
 
@@ -180,7 +185,8 @@ fn a_few_robots_have_entities_of_their_own_at_the_rates_of_their_kinds() {
         ("/error/team/1s/model", 4),
         ("/error/robots/crane2/1s/model", 4),
         ("/error/everybody/1s", 4),
-        ("/latency/team/fuse", 4),
+        ("/latency/worst/fuse", 4),
+        ("/latency/median/fuse", 4),
         ("/latency/robots/crane2/fuse", 4),
         ("/modes/crane2", 2),
         ("/messages", 1),
