@@ -66,7 +66,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn take(recording: &Path, picture: &Path, n_secs: u32) -> Result<ScreenshotOutcome, ViewerError> {
     let at = |tenths: u32| Stamp::ZERO + STEP * tenths;
     if picture.extension().is_some_and(|ending| ending == "gif") {
-        let config = FilmConfig::new(at(10), at(10 * n_secs - 10));
+        let config = FilmConfig {
+            n_frames: 3 * n_secs,
+            ..FilmConfig::new(at(10), at(10 * n_secs - 10))
+        };
         return film(recording, picture, &config, &mut |frame| {
             println!("frame {frame}");
         });

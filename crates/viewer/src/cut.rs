@@ -16,8 +16,10 @@ use rerun::log::{Chunk, ChunkId};
 use rerun::{AsComponents, EntityPath};
 use sedge_spacetime::Stamp;
 
-use crate::{ViewerError, blueprint_writer, path};
+use crate::{ViewerError, blueprint_writer, path, swarm};
 
+/// Of what the newest is shown alone, this much is kept: more than what stays until it is cleared.
+const NEWEST_NANOS: i64 = 3_000_000_000;
 /// Panels that a picture does without.
 const PANELS: [&str; 2] = ["time_panel", "top_panel"];
 
@@ -41,10 +43,18 @@ pub(crate) fn cut(
     let mut encoder =
         Encoder::new_eager(CrateVersion::LOCAL, options, file).map_err(|e| failed(&e))?;
     let mut write = |message: &LogMsg| encoder.append(message).map(|_| ()).map_err(|e| failed(&e));
+    if let Some(blueprint) = blueprint {
+        each_message(blueprint, &mut |message| {
+            without_panels(&message, &mut write, &failed)
+        })?;
+    }
     each_message(recording, &mut |message| match &message {
         LogMsg::ArrowMsg(store, batch) if store.is_recording() => {
             let chunk = Chunk::from_arrow_msg(batch).map_err(|e| unreadable(recording, &e))?;
-            for part in until(&chunk, at) {
+            let from = at
+                .nanos()
+                .saturating_sub(history_nanos(chunk.entity_path()));
+            for part in between(&chunk, from, at.nanos()) {
                 let batch = part.to_arrow_msg().map_err(|e| failed(&e))?;
                 write(&LogMsg::ArrowMsg(store.clone(), batch))?;
             }
@@ -54,11 +64,6 @@ pub(crate) fn cut(
         _ if blueprint.is_some() => Ok(()),
         _ => without_panels(&message, &mut write, &failed),
     })?;
-    if let Some(blueprint) = blueprint {
-        each_message(blueprint, &mut |message| {
-            without_panels(&message, &mut write, &failed)
-        })?;
-    }
     encoder.finish().map_err(|e| failed(&e))
 }
 
@@ -82,8 +87,24 @@ fn each_message(
     Ok(())
 }
 
-/// The rows up to a time: whole, in part, or none. What has no time is there at all times.
-fn until(chunk: &Chunk, at: Stamp) -> Vec<Chunk> {
+/// How long a part of an entity's history a picture may need.
+///
+/// The viewer takes its picture after some frames, loaded or not: what a picture of a swarm does
+/// not show is left out, so that a busy machine has loaded the rest by then.
+fn history_nanos(entity: &EntityPath) -> i64 {
+    let parts = entity.as_slice();
+    let is = |idx: usize, name: &str| parts.get(idx).is_some_and(|p| p.unescaped_str() == name);
+    let is_newest =
+        parts.len() >= 2 && is(0, "world") && swarm::shows_newest(parts[1].unescaped_str());
+    if is_newest || is(0, "followed") {
+        NEWEST_NANOS
+    } else {
+        i64::MAX
+    }
+}
+
+/// The rows between two times: whole, in part, or none. What has no time is there at all times.
+fn between(chunk: &Chunk, from_nanos: i64, to_nanos: i64) -> Vec<Chunk> {
     let timelines = chunk.timelines();
     let column = timelines
         .iter()
@@ -92,11 +113,13 @@ fn until(chunk: &Chunk, at: Stamp) -> Vec<Chunk> {
         return vec![chunk.clone()];
     };
     let times = column.times_raw();
-    let is_past = |row: usize| times[row] <= at.nanos();
+    let is_within = |row: usize| (from_nanos..=to_nanos).contains(&times[row]);
     let mut parts = Vec::new();
     let mut begin = 0;
     while begin < times.len() {
-        let len = (begin..times.len()).take_while(|row| is_past(*row)).count();
+        let len = (begin..times.len())
+            .take_while(|row| is_within(*row))
+            .count();
         if len > 0 {
             let part = chunk.row_sliced_shallow(begin, len);
             parts.push(part.with_id(ChunkId::new()));

@@ -45,7 +45,7 @@ impl FilmConfig {
             frame_time: Duration::from_millis(80),
             width_px: 800,
             screenshot: ScreenshotConfig {
-                window: [1400, 900],
+                window: [960, 600],
                 ..ScreenshotConfig::default()
             },
         }

@@ -46,6 +46,26 @@ pub use robot_screen::save_robot_blueprint;
 pub use scene::{SceneRobot, SceneWalker, SwarmScene, WallBox};
 pub use swarm_viewer::SwarmViewer;
 
+/// Whether a part of the world is drawn anew at every beat or so, and so needs no history.
+pub(crate) fn shows_newest(part: &str) -> bool {
+    const NEWEST: [&str; 13] = [
+        "robots",
+        "headings",
+        "names",
+        "walkers",
+        "scans",
+        "fans",
+        "plans",
+        "doubts",
+        "beliefs",
+        "movers",
+        "velocities",
+        "neighbours",
+        "intentions",
+    ];
+    NEWEST.contains(&part)
+}
+
 /// How high things are drawn over the floor, in metres: what matters more lies on top.
 mod height {
     pub(super) const TRAIL: f32 = 0.01;

@@ -133,7 +133,10 @@ pub enum ViewerError {
         reason: String,
     },
     /// A recording cannot be copied up to some time.
-    #[error("expected to copy a part of a recording to {path}, got: {reason}", path = path.display())]
+    #[error(
+        "expected to copy a part of a recording to {path}, got: {reason}",
+        path = path.display()
+    )]
     Cut {
         /// Where to.
         path: PathBuf,

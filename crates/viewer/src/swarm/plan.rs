@@ -14,6 +14,8 @@ use crate::trajectory::ellipse_corners;
 const LINE_POINTS_MAX: usize = 10;
 /// Horizons whose uncertainty is drawn.
 const HORIZONS_MAX: usize = 4;
+/// A robot that may have fewer lines than this has one horizon, its nearest, of that uncertainty.
+const CROWDED_LINES: usize = 8;
 /// Poses of a chosen plan that are drawn.
 const CHOSEN_MAX: usize = 24;
 
@@ -90,7 +92,11 @@ impl WorldPlan {
             .horizons
             .iter()
             .filter(|horizon| is_finite(horizon))
-            .take(HORIZONS_MAX)
+            .take(if lines_max < CROWDED_LINES {
+                1
+            } else {
+                HORIZONS_MAX
+            })
             .map(|horizon| (horizon.after, ellipse(world_from_base, horizon)))
             .collect();
         let n_lost = plan.fan.len() - lines.len();
@@ -139,6 +145,7 @@ fn is_finite(horizon: &PlanHorizon) -> bool {
 fn ellipse(world_from_base: Pose2, horizon: &PlanHorizon) -> Vec<[f32; 3]> {
     let world_from_then = world_from_base * horizon.base_from_then;
     ellipse_corners(&horizon.covariance)
+        .step_by(2)
         .map(|corner| at_height(world_from_then.transform(corner), height::DOUBT))
         .collect()
 }

@@ -349,14 +349,15 @@ fn a_recording_is_cut_at_a_time_and_looked_at_through_another_blueprint() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
     let viewer = open(&file("swarm.rrd"), &scene(2));
-    draw_all(&viewer, 2, 20);
+    draw_all(&viewer, 2, 60);
     drop(viewer);
     save_robot_blueprint("sedge", &name(1), &file("crane2.rbl")).unwrap();
     let blueprint = file("crane2.rbl");
     for blueprint in [None, Some(blueprint.as_path())] {
-        crate::cut::cut(&file("swarm.rrd"), at(950), blueprint, &file("cut.rrd")).unwrap();
+        crate::cut::cut(&file("swarm.rrd"), at(5000), blueprint, &file("cut.rrd")).unwrap();
         let contents = read(&file("cut.rrd")).unwrap();
-        assert_eq!(contents.n_rows("/world/robots"), 10);
+        assert_eq!(contents.n_rows("/world/robots"), 31, "the newest is enough");
+        assert_eq!(contents.n_rows("/world/trails"), 50, "a trail is all of it");
         assert_eq!(
             contents.n_rows("/world/walls"),
             1,
@@ -368,7 +369,7 @@ fn a_recording_is_cut_at_a_time_and_looked_at_through_another_blueprint() {
         executable: "/no/such/viewer".into(),
         ..ScreenshotConfig::default()
     };
-    screenshot_at(&file("swarm.rrd"), at(950), &file("picture.png"), &config).unwrap();
+    screenshot_at(&file("swarm.rrd"), at(5000), &file("picture.png"), &config).unwrap();
     assert!(
         !file("picture.until.rrd").exists(),
         "no copy is left behind"
