@@ -19,6 +19,8 @@ const SHORT_WINDOW_SECS: f64 = 1.0;
 const MIDDLE_WINDOW_SECS: f64 = 5.0;
 /// Ages are compared with this tolerance, in seconds: one nanosecond.
 const AGE_TOLERANCE_SECS: f64 = 1e-9;
+/// Older scans of a belief's window are at least this far apart, seconds.
+const OLD_SPACING_SECS: f64 = 0.19;
 /// How many of a beam's most recent values the medians and the spread look at.
 const N_RECENT: usize = 3;
 /// How many candidates there are.
@@ -171,6 +173,27 @@ impl ScanWindow {
     #[must_use]
     pub fn with_company(self, company: Company) -> Self {
         Self { company, ..self }
+    }
+
+    /// Without most of what a fast scanner sees: scans older than a second only every so often.
+    /// The map is the same, and looked at in time.
+    #[must_use]
+    pub(crate) fn thinned(self) -> Self {
+        let mut last_kept_secs = f64::NEG_INFINITY;
+        let mut is_kept = |scan: &WindowScan| {
+            let is_kept = scan.age_secs <= SHORT_WINDOW_SECS + AGE_TOLERANCE_SECS
+                || scan.age_secs - last_kept_secs >= OLD_SPACING_SECS;
+            if is_kept {
+                last_kept_secs = scan.age_secs;
+            }
+            is_kept
+        };
+        let scans = self.scans.into_iter().filter(&mut is_kept).collect();
+        Self {
+            scans,
+            geometry: self.geometry,
+            company: self.company,
+        }
     }
 
     /// The scans, newest first.

@@ -13,6 +13,8 @@ use crate::{ImuSample, ObserveError};
 const N_SAMPLES_MAX: usize = 4_096;
 /// Between samples farther apart than this nothing is known, seconds.
 const GAP_MAX_SECS: f64 = 0.1;
+/// Older samples say nothing of now, seconds.
+const STALE_SECS: f64 = 0.5;
 /// Bias at turn-on: standard deviation, rad/s. Cheap gyroscopes reach 3 degrees a second.
 const TURN_ON_SIGMA_RADPS: f64 = 0.05;
 /// How fast a bias wanders: variance per second, (rad/s)^2/s.
@@ -45,10 +47,22 @@ pub(crate) struct Turn {
     pub(crate) until: Stamp,
 }
 
+/// What an inertial unit says at a scan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ImuNow {
+    /// Yaw rate, its bias taken out, rad/s.
+    pub yaw_rate_radps: f64,
+    /// Acceleration forward and to the left, as measured, m/s2.
+    pub acceleration_mps2: [f64; 2],
+    /// How old that is, in seconds, not negative.
+    pub age_secs: f64,
+}
+
 /// The last seconds of a gyroscope.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct GyroTrack {
     headings: VecDeque<Heading>,
+    newest_acceleration_mps2: [f64; 2],
     bias_radps: f64,
     bias_variance: f64,
 }
@@ -57,6 +71,7 @@ impl Default for GyroTrack {
     fn default() -> Self {
         Self {
             headings: VecDeque::new(),
+            newest_acceleration_mps2: [0.0; 2],
             bias_radps: 0.0,
             bias_variance: TURN_ON_SIGMA_RADPS * TURN_ON_SIGMA_RADPS,
         }
@@ -69,9 +84,15 @@ impl GyroTrack {
         self.headings.back().map(|heading| heading.stamp)
     }
 
-    /// Yaw rate of the newest sample without the bias, in rad/s.
-    pub(crate) fn newest_rate_radps(&self) -> Option<f64> {
-        Some(self.headings.back()?.rate_radps - self.bias_radps)
+    /// The newest sample, if it is not older than [`STALE_SECS`] at `now`.
+    pub(crate) fn at_scan(&self, now: Stamp) -> Option<ImuNow> {
+        let newest = self.headings.back()?;
+        let age_secs = now.secs_since(newest.stamp).max(0.0);
+        (age_secs <= STALE_SECS).then_some(ImuNow {
+            yaw_rate_radps: newest.rate_radps - self.bias_radps,
+            acceleration_mps2: self.newest_acceleration_mps2,
+            age_secs,
+        })
     }
 
     /// Takes in samples that were checked.
@@ -86,6 +107,7 @@ impl GyroTrack {
             }
         }
         for sample in samples {
+            self.newest_acceleration_mps2 = sample.acceleration_mps2;
             self.append(stamp + sample.offset, sample.yaw_rate_radps);
         }
         while self.headings.len() > N_SAMPLES_MAX {

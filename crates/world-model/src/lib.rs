@@ -75,6 +75,7 @@ pub use event::{
     PREDICTION_MIN_M, RANGE_MAX_M, RANGE_MIN_M, ScanGeometry, Seen, SensorEvent, Sighting,
 };
 pub use geometric_model::GeometricModel;
+pub use gyro_track::ImuNow;
 pub use intention::Intention;
 pub use metrics::{ErrorPool, MetricRow};
 pub use model::{

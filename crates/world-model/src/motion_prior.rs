@@ -62,11 +62,11 @@ mod tests {
             let truth = [0, 1].map(|k| pair[k].reference.unwrap());
             let turned = truth[0].between(truth[1]).yaw_rad;
             let (moved, sigma_rad) = turned_by_gyro(odometry_at, &gyro, times);
-            if times.0.secs() > 5.0 && sigma_rad.is_some() {
+            if let (true, Some(sigma_rad)) = (times.0.secs() > 5.0, sigma_rad) {
                 let wheels = odometry_at(times.0).between(odometry_at(times.1)).yaw_rad;
                 by_wheels += (wheels - turned).abs();
                 by_gyro += (moved.yaw_rad - turned).abs();
-                n_sure += u32::from((moved.yaw_rad - turned).abs() < 3.0 * sigma_rad.unwrap());
+                n_sure += u32::from((moved.yaw_rad - turned).abs() < 3.0 * sigma_rad);
             }
             done.push((
                 times.0,

@@ -22,8 +22,15 @@ const PATH_SECS: f64 = 4.0;
 const PATH_SPACING_SECS: f64 = 0.19;
 /// A place is asked for signs of having been left so long after, seconds.
 const LEFT_AFTER_SECS: f64 = 0.4;
-/// A cluster with this share of new points is evidence of motion.
+/// A cluster with this share of new points is evidence of motion, if it has so many.
 const FRESH_SHARE_MIN: f64 = 0.5;
+const FRESH_POINTS_MIN: usize = 3;
+/// Squared surprise in standard deviations, averaged over about so many sights: two is as
+/// expected. More than the first is no smooth motion but clutter taken for one thing; a mover with
+/// more than the second was one no more.
+const N_SURPRISES: f64 = 6.0;
+const SURPRISE_CONFIRM_MAX: f64 = 4.0;
+const SURPRISE_KEEP_MAX: f64 = 8.0;
 /// Votes for motion that confirm a mover, the most that are kept, and what a scan without evidence
 /// takes away.
 const VOTES_CONFIRM: f64 = 3.0;
@@ -61,6 +68,7 @@ pub(crate) struct Track {
     radius_m: f64,
     n_radii: f64,
     votes: f64,
+    surprise: f64,
     is_confirmed: bool,
     missing_secs: f64,
     step_secs: f64,
@@ -92,6 +100,7 @@ impl Track {
             radius_m: RADIUS_ASSUMED_M,
             n_radii: 0.0,
             votes: 0.0,
+            surprise: 2.0,
             is_confirmed: false,
             missing_secs: 0.0,
             step_secs: 0.0,
@@ -159,6 +168,7 @@ impl Track {
 
     /// Corrects by a sight; `left` is what the scan says of where it was a while ago.
     pub(crate) fn update(&mut self, stamp: Stamp, sight: &Sight, left: Look) {
+        self.surprise += (self.distance(sight).1 - self.surprise) / N_SURPRISES;
         let seen = Matrix2x4::new(1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0);
         let spread: Matrix4x2<f64> = self.covariance * seen.transpose();
         let innovation = seen * spread + sight.covariance;
@@ -180,14 +190,15 @@ impl Track {
                 .path
                 .front()
                 .is_some_and(|first| stamp.secs_since(first.stamp) >= 0.9 * PATH_SECS);
-            if is_known_long && way < STANDS_M {
+            if (is_known_long && way < STANDS_M) || self.surprise > SURPRISE_KEEP_MAX {
                 self.is_confirmed = false;
                 self.votes = 0.0;
             }
         } else {
             let sigma = self.covariance[(0, 0)].max(self.covariance[(1, 1)]).sqrt();
-            self.is_confirmed =
-                self.votes >= VOTES_CONFIRM && way >= WAY_MIN_M.max(WAY_SIGMAS_MIN * sigma);
+            self.is_confirmed = self.votes >= VOTES_CONFIRM
+                && self.surprise <= SURPRISE_CONFIRM_MAX
+                && way >= WAY_MIN_M.max(WAY_SIGMAS_MIN * sigma);
         }
     }
 
@@ -215,7 +226,8 @@ impl Track {
 
     /// Evidence of motion: new points now, or a place that was left.
     fn vote(&mut self, sight: &Sight, left: Look) {
-        let moves = sight.fresh_share >= FRESH_SHARE_MIN || left == Look::Free;
+        let is_fresh = sight.fresh_share >= FRESH_SHARE_MIN && sight.n_points >= FRESH_POINTS_MIN;
+        let moves = is_fresh || left == Look::Free;
         let change = if moves { 1.0 } else { -VOTE_LOST };
         self.votes = (self.votes + change).clamp(0.0, VOTES_MAX);
     }

@@ -165,8 +165,12 @@ impl PosedScans {
                 newest_from_scan: self.motion(newest_idx, idx),
                 age_secs: age_secs.max(0.0),
             });
-        let company = self.company.get(newest_idx).cloned().unwrap_or_default();
-        ScanWindow::new(self.geometry, scans.collect()).with_company(company)
+        let window = ScanWindow::new(self.geometry, scans.collect());
+        match self.company.get(newest_idx) {
+            // What a belief looks at.
+            Some(company) => window.thinned().with_company(company.clone()),
+            None => window,
+        }
     }
 }
 

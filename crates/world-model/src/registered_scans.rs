@@ -4,9 +4,11 @@ use sedge_spacetime::{Pose2, Stamp};
 
 use crate::anchoring::{ANCHOR_AGE_MAX_SECS, Anchor, newest_from_anchored, smoothed_pose};
 use crate::company::Company;
+use crate::gyro_track::ImuNow;
+use crate::registration::register_all;
 use crate::{
     Episode, MotionModel, MoverTracker, Neighbours, OdometryTrack, PoseScansError, PosedScans,
-    ScanWindow, register_episode,
+    ScanWindow,
 };
 
 /// The offline twin of a registering [`crate::ScanMemory`]: the same windows and motions, for any
@@ -17,6 +19,8 @@ pub struct RegisteredScans {
     posed: PosedScans,
     /// Smoothed, calibrated odometry at each scan.
     odometry: Vec<Pose2>,
+    /// Empty where nobody asked.
+    imu: Vec<Option<ImuNow>>,
 }
 
 impl RegisteredScans {
@@ -26,9 +30,12 @@ impl RegisteredScans {
     /// [`PoseScansError`] when the episode has no odometry, or bad odometry.
     pub fn new(episode: &Episode, motion: &MotionModel) -> Result<Self, PoseScansError> {
         let posed = PosedScans::calibrated(episode, motion)?;
-        let posed = posed.with_poses(register_episode(episode, motion)?)?;
-        let scans = Self::with_poses(episode, motion, posed)?;
-        Ok(scans.with_company(episode, motion))
+        let (poses, imu) = register_all(episode, motion)?;
+        let scans = Self::with_poses(episode, motion, posed.with_poses(poses)?)?;
+        Ok(Self {
+            imu,
+            ..scans.with_company(episode, motion)
+        })
     }
 
     /// From scans that are registered already.
@@ -52,6 +59,7 @@ impl RegisteredScans {
             odometry: stamps.iter().map(smoothed).collect(),
             stamps,
             posed,
+            imu: Vec::new(),
         })
     }
 
@@ -93,6 +101,11 @@ impl RegisteredScans {
     /// When there are not that many scans.
     pub fn window(&self, newest_idx: usize) -> ScanWindow {
         self.posed.window(newest_idx)
+    }
+
+    /// What the inertial unit said by a scan.
+    pub fn imu(&self, scan_idx: usize) -> Option<ImuNow> {
+        self.imu.get(scan_idx).copied().flatten()
     }
 
     /// Who was around at a scan, in its frame.

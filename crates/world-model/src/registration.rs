@@ -9,7 +9,7 @@ use nalgebra::{Matrix3, Vector2, Vector3};
 use sedge_spacetime::{Pose2, Stamp, Twist2};
 
 use crate::event_check::check_imu;
-use crate::gyro_track::GyroTrack;
+use crate::gyro_track::{GyroTrack, ImuNow};
 use crate::motion_prior::{MotionPrior, turned_by_gyro};
 use crate::surface::{Surface, SurfacePoint};
 use crate::{
@@ -285,6 +285,14 @@ pub fn register_episode(
     episode: &Episode,
     motion: &MotionModel,
 ) -> Result<Vec<Pose2>, PoseScansError> {
+    Ok(register_all(episode, motion)?.0)
+}
+
+/// As [`register_episode`], and what the inertial unit said by each scan.
+pub(crate) fn register_all(
+    episode: &Episode,
+    motion: &MotionModel,
+) -> Result<(Vec<Pose2>, Vec<Option<ImuNow>>), PoseScansError> {
     let track =
         OdometryTrack::from_samples(&episode.odometry, motion.calibration).map_err(|source| {
             PoseScansError::Odometry {
@@ -297,6 +305,7 @@ pub fn register_episode(
     let (mut registrar, mut gyro) = (Registrar::default(), GyroTrack::default());
     let mut others = episode.others.iter().peekable();
     let mut done: Vec<(Stamp, RegisteredScan)> = Vec::with_capacity(episode.scans.len());
+    let mut imu = Vec::with_capacity(episode.scans.len());
     for (idx, scan) in episode.scans.iter().enumerate() {
         while let Some(event) = others.next_if(|event| event.stamp <= scan.stamp) {
             if let Observation::Imu(samples) = &event.observation
@@ -323,9 +332,11 @@ pub fn register_episode(
                 }
             }
         };
+        imu.push(gyro.at_scan(seen_at));
         done.push((seen_at, registrar.register(scan.stamp, &scan.scan, &prior)));
     }
-    Ok(done.into_iter().map(|(_, it)| it.map_from_scan).collect())
+    let poses = done.into_iter().map(|(_, it)| it.map_from_scan);
+    Ok((poses.collect(), imu))
 }
 
 /// Teaches a gyroscope its bias from the turn between the last two registered scans; by the time

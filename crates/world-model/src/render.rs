@@ -194,6 +194,7 @@ pub struct Renderer {
     seen: SeenPoints,
     row: Vec<f64>,
     still: Vec<f64>,
+    ends: Vec<f64>,
 }
 
 /// A scan seen from elsewhere, with and without what moved in it. NaN marks holes. `[beam]`
@@ -218,6 +219,7 @@ impl Renderer {
             seen: SeenPoints::default(),
             row: vec![0.0; geometry.n_beams],
             still: vec![0.0; geometry.n_beams],
+            ends: vec![0.0; geometry.n_beams],
         }
     }
 
@@ -254,37 +256,53 @@ impl Renderer {
 
     /// As [`Renderer::render`], and once more without what moved.
     pub fn render_apart(&mut self, scan: &RenderableScan, scan_from_view: Pose2) -> Views<'_> {
-        self.render(scan, scan_from_view);
         if !scan.has_movers() {
+            self.render(scan, scan_from_view);
             return Views {
                 all: &self.row,
                 still: &self.row,
             };
         }
-        self.still.fill(f64::INFINITY);
-        let mut rays = RowOfRays {
+        self.seen.look(scan, scan_from_view, self.geometry);
+        let rays_and = |row| RowOfRays {
             rays: &self.rays,
             step_rad: self.geometry.step_rad,
-            row: &mut self.still,
+            row,
         };
+        for row in [&mut self.row, &mut self.still, &mut self.ends] {
+            row.fill(f64::INFINITY);
+        }
+        // What moves goes into `row`, which ends up with everything.
+        let (mut moving, mut still, mut ends) = (
+            rays_and(&mut self.row),
+            rays_and(&mut self.still),
+            rays_and(&mut self.ends),
+        );
         let moves = |idx: usize| scan.on_mover[idx];
-        for (idx, link) in scan
-            .links
-            .iter()
-            .enumerate()
-            .filter(|&(idx, _)| !moves(idx))
-        {
+        for (idx, link) in scan.links.iter().enumerate() {
             let point = self.seen.get(idx);
             let next_moves = link.joined_to_next && moves(idx + 1);
-            // Beside a mover a surface ends.
-            let before_moves = idx > 0 && scan.links[idx - 1].joined_to_next && moves(idx - 1);
-            if link.joined_to_next && !next_moves {
-                rays.cast_segment(point, self.seen.get(idx + 1));
+            if link.joined_to_next {
+                let side = if moves(idx) || next_moves {
+                    &mut moving
+                } else {
+                    &mut still
+                };
+                side.cast_segment(point, self.seen.get(idx + 1));
             }
-            if link.is_end || next_moves || before_moves {
-                rays.cast_point(point);
+            if link.is_end {
+                let side = if moves(idx) { &mut moving } else { &mut still };
+                side.cast_point(point);
+            } else if !moves(idx) && (next_moves || moves(idx - 1)) {
+                // Beside a mover a surface ends. An inner point has neighbours on both sides.
+                ends.cast_point(point);
             }
         }
+        for ((all, still), end) in self.row.iter_mut().zip(&mut self.still).zip(&self.ends) {
+            *all = all.min(*still);
+            *still = still.min(*end);
+        }
+        mark_holes(&mut self.row);
         mark_holes(&mut self.still);
         Views {
             all: &self.row,

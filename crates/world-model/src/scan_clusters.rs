@@ -37,6 +37,8 @@ const ACROSS_PART_M: f64 = 0.06;
 pub(crate) struct Cluster {
     /// First beam and the one after the last.
     pub(crate) beams: Range<usize>,
+    /// How many points it has.
+    n_points: usize,
     /// Share of its points that are where nothing was.
     pub(crate) fresh_share: f64,
     /// Whether something nearer hides its rest on the side of the first, of the last beam.
@@ -56,6 +58,8 @@ pub(crate) struct Sight {
     pub(crate) radius_m: Option<f64>,
     /// Its nearest point in the map.
     pub(crate) near: Vector2<f64>,
+    /// How many points that rests on.
+    pub(crate) n_points: usize,
     /// Share of its points that are where nothing was.
     pub(crate) fresh_share: f64,
 }
@@ -173,6 +177,7 @@ impl ScanPoints {
         });
         Some(Cluster {
             beams,
+            n_points,
             fresh_share: n_fresh as f64 / n_points as f64,
             is_cut,
             middle,
@@ -218,6 +223,7 @@ impl ScanPoints {
             covariance: turn * spread * turn.transpose(),
             radius_m: whole.then(|| radius.clamp(RADIUS_MIN_M, RADIUS_MAX_M)),
             near: self.in_map[nearest].unwrap_or(cluster.middle),
+            n_points: cluster.n_points,
             fresh_share: cluster.fresh_share,
         }
     }

@@ -9,7 +9,7 @@ use sedge_spacetime::{Pose2, Stamp};
 use crate::anchoring::{ANCHOR_AGE_MAX_SECS, Anchor, newest_from_anchored, smoothed_pose};
 use crate::company::Company;
 use crate::event_check::check_imu;
-use crate::gyro_track::GyroTrack;
+use crate::gyro_track::{GyroTrack, ImuNow};
 use crate::motion_prior::{MotionPrior, turned_by_gyro};
 use crate::registered_scans::carried_on;
 use crate::registration::learn_bias;
@@ -67,6 +67,7 @@ pub struct ScanMemory {
     neighbours: Neighbours,
     /// Who is around at the newest scan.
     company: Company,
+    imu: Option<ImuNow>,
 }
 
 impl ScanMemory {
@@ -84,6 +85,7 @@ impl ScanMemory {
             movers: MoverTracker::default(),
             neighbours: Neighbours::default(),
             company: Company::default(),
+            imu: None,
         }
     }
 
@@ -147,9 +149,9 @@ impl ScanMemory {
         &self.company
     }
 
-    /// Yaw rate by the newest inertial sample, its bias taken out, rad/s.
-    pub fn yaw_rate_radps(&self) -> Option<f64> {
-        self.gyro.newest_rate_radps()
+    /// What the inertial unit said by the newest scan; `None` without one, or a silent one.
+    pub fn imu(&self) -> Option<ImuNow> {
+        self.imu
     }
 
     /// The newest scan, as measured.
@@ -258,7 +260,12 @@ impl ScanMemory {
             newest_from_scan: world_from_newest.between(pose(scan)),
             age_secs: newest.secs_since(scan.stamp),
         });
-        Ok(ScanWindow::new(self.geometry, scans.collect()).with_company(self.company.clone()))
+        let window = ScanWindow::new(self.geometry, scans.collect());
+        Ok(if self.registrar.is_some() {
+            window.thinned().with_company(self.company.clone())
+        } else {
+            window.with_company(self.company.clone())
+        })
     }
 
     /// What geometry expects to be seen from a pose given in the frame of the newest scan, that
@@ -308,6 +315,7 @@ impl ScanMemory {
             registered,
         });
         self.newest_scan = Some(scan.clone());
+        self.imu = self.gyro.at_scan(self.motion_model.seen_at(stamp));
         let here = self.world_from_newest().unwrap_or_default();
         let movers = self.movers.movers();
         self.company = Company::at(stamp, here, &movers, &self.neighbours);

@@ -140,7 +140,7 @@ mod tests {
                 ranges_m: [1.0, 2.0, 3.0].into(),
             },
             reference: None,
-            moving: moving.map(|mask| mask.into()),
+            moving: moving.map(Into::into),
         }
     }
 

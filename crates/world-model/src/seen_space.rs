@@ -16,6 +16,8 @@ const ASKED_AGES_SECS: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
 const SPACING_SECS: f64 = 0.09;
 /// Kept at most, whatever their stamps say.
 const N_SCANS_MAX: usize = 128;
+/// So many earlier scans must have seen through a place, where there are so many.
+const N_FREE_MIN: usize = 2;
 /// A beam must go this much farther than a place to have seen through it: range noise, surfaces'
 /// roughness and what registration is off, metres ...
 const THROUGH_M: f64 = 0.15;
@@ -130,7 +132,7 @@ impl SeenSpace {
                     Look::Unknown => {}
                 }
             }
-            n_free > n_taken
+            n_free > n_taken && n_free >= N_FREE_MIN.min(asked.len())
         };
         points_in_map.map(is_new).collect()
     }

@@ -76,3 +76,43 @@ fn jittered_stamps_hurt_a_registering_memory_less() {
         "{hindsight} for {by_odometry}"
     );
 }
+
+#[test]
+fn in_a_crowd_the_offline_twin_knows_who_a_memory_knows() {
+    let geometry = crate::conformance::full_circle(180);
+    let episode = crate::conformance::crowded_drive(geometry, 7.0, (4, 5));
+    let model = MotionModel::default();
+    let offline = RegisteredScans::new(&episode, &model).unwrap();
+    let from = 50;
+    let mut memory = ScanMemory::registering(geometry, model);
+    let now = episode.scans[from].stamp;
+    for event in episode.events().iter().filter(|event| event.stamp <= now) {
+        memory.observe(event).unwrap();
+    }
+    let (online, twin) = (memory.company(), offline.company(from));
+    assert!(online.movers.len() > 1 && online.neighbours.len() == 1);
+    assert_eq!(online.movers.len(), twin.movers.len());
+    for (a, b) in online.movers.iter().zip(&twin.movers) {
+        let off = (a.position_m[0] - b.position_m[0]).hypot(a.position_m[1] - b.position_m[1]);
+        assert!(a.id == b.id && off < 1e-6, "{a:?} {b:?}");
+    }
+    let off = online.neighbours[0].pose.between(twin.neighbours[0].pose);
+    assert!(off.distance_m() < 0.02, "{off:?}");
+    assert_eq!(memory.imu().is_some(), offline.imu(from).is_some());
+    assert!(
+        (memory.imu().unwrap().yaw_rate_radps - offline.imu(from).unwrap().yaw_rate_radps).abs()
+            < 1e-6
+    );
+    let ahead = Duration::from_secs(1);
+    let motion = offline.expected_motion(from, from + 10);
+    let sets = [
+        memory.candidates(motion, ahead).unwrap(),
+        offline.window(from).candidates(motion, ahead),
+    ];
+    let row = |k: usize| sets[k].row(crate::Candidate::Movers);
+    let same = row(0)
+        .iter()
+        .zip(row(1))
+        .filter(|(a, b)| (*a - *b).abs() < 1e-3);
+    assert!(same.count() > 175);
+}
