@@ -7,8 +7,9 @@ use sedge_spacetime::Pose2;
 use sedge_world_model::{CandidateSet, RANGE_MAX_M, RANGE_MIN_M};
 
 use crate::TrainConfig;
+use crate::company_rows::{Hidden, IMU_INPUTS, N_OTHERS, OTHER_INPUTS};
 use crate::decoder::{COMPONENTS, DecoderInput};
-use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS};
+use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS, OthersInput, SensedInput};
 use crate::features::{DECODER_CHANNELS, DecoderRows, FutureView, motion_row};
 use crate::network::IMAGINE_STEPS;
 use crate::training_set::{Pair, TrainingSet};
@@ -24,6 +25,8 @@ enum View {
 struct Stretch {
     first: usize,
     view: View,
+    /// What is hidden at each scan. `[position]`
+    hidden: Vec<Hidden>,
     /// `(position in the stretch, pair)`
     branches: Vec<(usize, usize)>,
 }
@@ -33,10 +36,8 @@ struct Stretch {
 /// # Shapes
 /// `S` stretches of `L` scans, `N` graded predictions.
 pub(crate) struct Batch {
-    /// `[L * S, channel, bin]`, time-major.
-    pub(crate) scans: Tensor<3>,
-    /// `[L * S, 4]`
-    pub(crate) motions: Tensor<2>,
+    /// Rows `[L * S]`, time-major.
+    pub(crate) sensed: SensedInput,
     /// `[L * S, 1]`
     pub(crate) dt_secs: Tensor<2>,
     /// Gumbel noise of the filter. `[L * S, stoch]`
@@ -54,8 +55,8 @@ pub(crate) struct Batch {
     /// What came: ranges in metres, and which of them count. `[N, beam]`
     pub(crate) target_m: Tensor<2>,
     pub(crate) target_valid: Tensor<2, Bool>,
-    /// What came, as the encoder sees it. `[N, channel, bin]`
-    pub(crate) target_scans: Tensor<3>,
+    /// What came, as the encoder sees it. Rows `[N]`
+    pub(crate) target_sensed: SensedInput,
     /// What the motion head should say. `[N, 3]`
     pub(crate) motion_errors: Tensor<2>,
     pub(crate) stretch_scans: usize,
@@ -103,15 +104,81 @@ fn draw_stretch(set: &TrainingSet, config: &TrainConfig, rng: &mut ChaCha8Rng) -
     Stretch {
         first,
         view,
+        hidden: draw_hidden(config, rng),
         branches,
+    }
+}
+
+/// What a network has to do without in a stretch.
+fn draw_hidden(config: &TrainConfig, rng: &mut ChaCha8Rng) -> Vec<Hidden> {
+    let imu = rng.random_bool(config.imu_dropout);
+    let everybody = rng.random_bool(0.5 * config.others_dropout);
+    (0..config.stretch_scans)
+        .map(|_| {
+            let others =
+                std::array::from_fn(|_| rng.random_bool(config.others_dropout) || everybody);
+            Hidden { imu, others }
+        })
+        .collect()
+}
+
+/// Encoder inputs before they become tensors.
+#[derive(Default)]
+struct SensedRows {
+    n_rows: usize,
+    scans: Vec<f32>,
+    motions: Vec<f32>,
+    imu: Vec<f32>,
+    others: Vec<f32>,
+    valid: Vec<f32>,
+}
+
+impl SensedRows {
+    fn push(
+        &mut self,
+        set: &TrainingSet,
+        (scan, view): (usize, View),
+        motion: [f32; MOTION_INPUTS],
+        hidden: Hidden,
+    ) {
+        self.n_rows += 1;
+        push_scan(&mut self.scans, &set.scans[scan], view);
+        self.motions.extend(motion);
+        let company = set.company[scan].without(hidden);
+        let company = match view {
+            View::Plain => company,
+            View::Mirrored => company.mirrored(),
+        };
+        self.imu.extend(company.imu);
+        self.others.extend(company.others);
+        self.valid.extend(company.valid);
+    }
+
+    fn into_input(self, device: &Device) -> SensedInput {
+        let n = self.n_rows;
+        let two = |values: Vec<f32>, width: usize| {
+            Tensor::<2>::from_data(TensorData::new(values, [n, width]), device)
+        };
+        let three = |values: Vec<f32>, rows: usize, width: usize| {
+            Tensor::<3>::from_data(TensorData::new(values, [n, rows, width]), device)
+        };
+        let is_anybody_there = self.valid.iter().any(|&valid| valid > 0.0);
+        SensedInput {
+            scans: three(self.scans, ENCODER_CHANNELS, ENCODER_BEAMS),
+            motions: two(self.motions, MOTION_INPUTS),
+            imu: two(self.imu, IMU_INPUTS),
+            others: is_anybody_there.then(|| OthersInput {
+                rows: three(self.others, N_OTHERS, OTHER_INPUTS),
+                valid: two(self.valid, N_OTHERS),
+            }),
+        }
     }
 }
 
 /// The rows of a shard before they become tensors.
 #[derive(Default)]
 struct BatchRows {
-    scans: Vec<f32>,
-    motions: Vec<f32>,
+    sensed: SensedRows,
     dt_secs: Vec<f32>,
     start_rows: Vec<i64>,
     part_motions: Vec<f32>,
@@ -121,7 +188,7 @@ struct BatchRows {
     candidates_m: Vec<f32>,
     target_m: Vec<f32>,
     target_valid: Vec<bool>,
-    target_scans: Vec<f32>,
+    target_sensed: SensedRows,
     motion_errors: Vec<f32>,
     n_beams: usize,
     n_stretches: usize,
@@ -137,9 +204,9 @@ impl BatchRows {
         for position in 0..config.stretch_scans {
             for stretch in stretches {
                 let scan = stretch.first + position;
-                push_scan(&mut rows.scans, &set.scans[scan], stretch.view);
-                rows.motions
-                    .extend(viewed_row(set.motions[scan], stretch.view));
+                let motion = viewed_row(set.motions[scan], stretch.view);
+                let hidden = stretch.hidden[position];
+                rows.sensed.push(set, (scan, stretch.view), motion, hidden);
                 rows.dt_secs.push(set.dt_secs[scan]);
             }
         }
@@ -160,7 +227,8 @@ impl BatchRows {
         let motion = viewed_pose(pair.motion, view);
         let part_secs = pair.horizon.as_secs_f64() / IMAGINE_STEPS as f64;
         let part = motion.powf(1.0 / IMAGINE_STEPS as f64);
-        self.part_motions.extend(motion_row(part, part_secs));
+        let part_row = motion_row(part, part_secs);
+        self.part_motions.extend(part_row);
         self.part_dt_secs.push(part_secs as f32);
         self.whole_motions
             .extend(motion_row(motion, pair.horizon.as_secs_f64()));
@@ -194,7 +262,9 @@ impl BatchRows {
                 self.target_valid.extend(ranges.iter().rev().map(valid));
             }
         }
-        push_scan(&mut self.target_scans, &set.scans[pair.target], view);
+        let target = (pair.target, view);
+        self.target_sensed
+            .push(set, target, part_row, Hidden::default());
         let [x, y, yaw] = pair.motion_error;
         self.motion_errors.extend(match view {
             View::Plain => [x, y, yaw],
@@ -218,8 +288,7 @@ impl BatchRows {
         Batch {
             filter_noise: noise(steps),
             imagine_noise: (0..IMAGINE_STEPS).map(|_| noise(n)).collect(),
-            scans: three(self.scans, [steps, ENCODER_CHANNELS, ENCODER_BEAMS]),
-            motions: two(self.motions, [steps, MOTION_INPUTS]),
+            sensed: self.sensed.into_input(device),
             dt_secs: two(self.dt_secs, [steps, 1]),
             start_rows: Tensor::from_data(TensorData::new(self.start_rows, [n]), device),
             part_motions: two(self.part_motions, [n, MOTION_INPUTS]),
@@ -231,7 +300,7 @@ impl BatchRows {
             },
             target_m: two(self.target_m, [n, beams]),
             target_valid: Tensor::from_data(TensorData::new(self.target_valid, [n, beams]), device),
-            target_scans: three(self.target_scans, [n, ENCODER_CHANNELS, ENCODER_BEAMS]),
+            target_sensed: self.target_sensed.into_input(device),
             motion_errors: two(self.motion_errors, [n, 3]),
             stretch_scans: config.stretch_scans,
         }

@@ -21,7 +21,7 @@ pub const TRAINER_FILE: &str = "trainer.safetensors";
 /// Metadata key of [`CheckpointStory`].
 const STORY_KEY: &str = "sedge";
 /// Version of the layout of both files and of the network's structure.
-pub const CHECKPOINT_VERSION: u32 = 1;
+pub const CHECKPOINT_VERSION: u32 = 2;
 
 /// Where weights come from: all that is needed to use, repeat or refuse them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,12 @@ pub struct Normalisation {
     pub horizon_secs: f32,
     /// The time step at which the update gate is used as it is, in seconds.
     pub step_reference_secs: f32,
+    /// One unit of a mover's speed (m/s), age (s) and doubt (m) on a beam.
+    pub mover: [f32; 3],
+    /// One unit of another's distance (m), speed (m/s), doubt (m) and age (s).
+    pub others: [f32; 4],
+    /// One unit of yaw rate (rad/s) and of acceleration (m/s2).
+    pub imu: [f32; 2],
 }
 
 /// Why a checkpoint cannot be read or written.

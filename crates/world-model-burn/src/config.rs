@@ -66,6 +66,11 @@ pub struct TrainConfig {
     pub horizons: HorizonRange,
     /// Share of the log's scans to learn from, counted from the start.
     pub train_share: f64,
+    /// How often a stretch is learnt from as if the inertial unit were missing, in `[0, 1]`.
+    pub imu_dropout: f64,
+    /// How often each other robot or mover is hidden from the encoder at a scan, in `[0, 1]`; half
+    /// as often all of them for a whole stretch. Radios drop out, and robots leave.
+    pub others_dropout: f64,
 }
 
 /// From where to where the targets of training lie after their start.
@@ -142,6 +147,8 @@ impl Preset {
             average_decay: 0.995,
             horizons: HorizonRange::Secs { min: 0.3, max: 2.5 },
             train_share: 0.7,
+            imu_dropout: 0.2,
+            others_dropout: 0.3,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::features::DECODER_CHANNELS;
 use crate::layers::{BeamConv, BeamConvShape, Dense, Init, ResidualConv};
 
 /// The geometric candidates that are components of the mixture; one free component comes after.
-pub(crate) const COMPONENTS: [Candidate; 9] = [
+pub(crate) const COMPONENTS: [Candidate; 12] = [
     Candidate::Last,
     Candidate::LastNearFill,
     Candidate::Map1Latest,
@@ -20,6 +20,9 @@ pub(crate) const COMPONENTS: [Candidate; 9] = [
     Candidate::Map20Med3,
     Candidate::Map5Min,
     Candidate::Map20Min,
+    Candidate::StillMed3,
+    Candidate::MoversWide,
+    Candidate::Neighbours,
 ];
 /// Components of the mixture, the free one included.
 pub(crate) const N_COMPONENTS: usize = COMPONENTS.len() + 1;

@@ -3,17 +3,24 @@
 use std::time::Duration;
 
 use sedge_spacetime::Pose2;
-use sedge_world_model::{Candidate, CandidateSet, LidarScan, N_CANDIDATES, RANGE_MAX_M};
+use sedge_world_model::{Candidate, CandidateSet, LidarScan, MoverRows, N_CANDIDATES, RANGE_MAX_M};
 
 use crate::checkpoint::Normalisation;
+use crate::company_rows::{IMU_SCALES, OTHER_SCALES};
 use crate::decoder::COMPONENTS;
 use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS};
 use crate::motion_head::ERROR_SCALE;
 use crate::recurrent_core::STEP_REFERENCE_SECS;
 
-/// Channels of the decoder's input: log range and hole of each candidate, spread, age, motion
-/// (x, y, sin and cos of yaw), horizon, and the beam's direction (sin, cos).
-pub(crate) const DECODER_CHANNELS: usize = 2 * N_CANDIDATES + 2 + 4 + 1 + 2;
+/// What a beam is told of a mover: how near it passes, range, speed, age, doubt.
+const MOVER_CHANNELS: usize = 5;
+/// Channels of the decoder's input: log range and hole of each candidate, spread, age, movers,
+/// motion (x, y, sin and cos of yaw), horizon, and the beam's direction (sin, cos).
+pub(crate) const DECODER_CHANNELS: usize = 2 * N_CANDIDATES + 2 + MOVER_CHANNELS + 4 + 1 + 2;
+/// One unit of a mover's speed, m/s; of its age, seconds; of its doubt, metres.
+const MOVER_SCALES: [f32; 3] = [1.5, 5.0, 0.5];
+/// No more than so many units of any of them.
+const MOVER_UNITS_MAX: f32 = 3.0;
 
 /// Range at which the log scale bends, in metres.
 const LOG_RANGE_BEND_M: f32 = 0.5;
@@ -31,6 +38,9 @@ pub(crate) fn normalisation() -> Normalisation {
         motion_error: ERROR_SCALE,
         horizon_secs: HORIZON_SCALE_SECS,
         step_reference_secs: STEP_REFERENCE_SECS,
+        mover: MOVER_SCALES,
+        others: OTHER_SCALES,
+        imu: IMU_SCALES,
     }
 }
 
@@ -116,6 +126,7 @@ impl DecoderRows {
                 .iter()
                 .map(|&age| (age / AGE_MAX_SECS).min(1.0).sqrt()),
         );
+        push_movers(rows, &set.movers);
         let (sin, cos) = view.motion.yaw_rad.sin_cos();
         let horizon = view.horizon.as_secs_f32() / HORIZON_SCALE_SECS;
         let whole = [
@@ -134,6 +145,25 @@ impl DecoderRows {
             self.candidates_m.extend_from_slice(set.row(candidate));
         }
     }
+}
+
+/// The rows of [`MoverRows`], scaled; zeros where there is no mover.
+fn push_movers(rows: &mut Vec<f32>, movers: &MoverRows) {
+    let [speed, age, doubt] = MOVER_SCALES;
+    let units = |value: f32, unit: f32| (value / unit).min(MOVER_UNITS_MAX);
+    rows.extend_from_slice(&movers.nearness);
+    let is_there = movers.nearness.iter().map(|&nearness| nearness > 0.0);
+    let range = |(there, &range): (bool, &f32)| {
+        if there {
+            log_range(range.max(0.0))
+        } else {
+            0.0
+        }
+    };
+    rows.extend(is_there.zip(&movers.range_m).map(range));
+    rows.extend(movers.speed_mps.iter().map(|&value| units(value, speed)));
+    rows.extend(movers.age_secs.iter().map(|&value| units(value, age)));
+    rows.extend(movers.sigma_m.iter().map(|&value| units(value, doubt)));
 }
 
 /// One future to decode.

@@ -9,11 +9,13 @@
 
 mod batch;
 mod checkpoint;
+mod company_rows;
 mod config;
 mod decoder;
 mod device;
 mod encoder;
 mod features;
+mod gathered_drives;
 mod layers;
 mod losses;
 mod mixture;
@@ -31,6 +33,7 @@ pub use checkpoint::{
 };
 pub use config::{HorizonRange, NetworkConfig, Preset, TrainConfig, UnknownPreset};
 pub use device::{DeviceError, DeviceKind};
+pub use gathered_drives::GatheredDrives;
 pub use losses::LossValues;
 pub use network::Network;
 pub use trainer::{TrainError, Trainer, TrainingData, UpdateReport};

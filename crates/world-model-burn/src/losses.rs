@@ -51,7 +51,7 @@ impl Losses {
 
 /// The loss of a batch.
 pub(crate) fn losses(network: &Network, config: &NetworkConfig, batch: &Batch) -> Losses {
-    let device = batch.scans.device();
+    let device = batch.sensed.scans.device();
     let zero = || Tensor::<1>::zeros([1], &device);
     let [n, _] = batch.target_m.dims();
     let (feature, divergence, coarse) = if config.latent {
@@ -116,18 +116,16 @@ struct FilteredStretches {
 }
 
 fn filter_stretches(network: &Network, config: &NetworkConfig, batch: &Batch) -> FilteredStretches {
-    let [rows, _, _] = batch.scans.dims();
+    let [rows, _, _] = batch.sensed.scans.dims();
     let stretches = rows / batch.stretch_scans;
-    let tokens = network
-        .encoder
-        .forward(batch.scans.clone(), batch.motions.clone());
-    let mut latent = Latent::zeros(stretches, config, &batch.scans.device());
+    let tokens = network.encoder.forward(&batch.sensed);
+    let mut latent = Latent::zeros(stretches, config, &batch.sensed.scans.device());
     let (mut deters, mut stochs, mut priors, mut posteriors) = (vec![], vec![], vec![], vec![]);
     for step in 0..batch.stretch_scans {
         let part = |x: &Tensor<2>| x.clone().narrow(0, step * stretches, stretches);
         let input = StepInput {
             token: part(&tokens),
-            motion: part(&batch.motions),
+            motion: part(&batch.sensed.motions),
             dt_secs: part(&batch.dt_secs),
         };
         let filtered = network.filter(&latent, input, Some(part(&batch.filter_noise)));
@@ -148,7 +146,7 @@ fn filter_stretches(network: &Network, config: &NetworkConfig, batch: &Batch) ->
     let representation = network.core.divergence(posterior, prior.detach());
     let divergence = dynamics.clamp_min(FREE_NATS).mean() * DYNAMICS_WEIGHT
         + representation.clamp_min(FREE_NATS).mean() * REPRESENTATION_WEIGHT;
-    let coarse = coarse_error(network, &latent, &batch.scans);
+    let coarse = coarse_error(network, &latent, &batch.sensed.scans);
     FilteredStretches {
         latent,
         divergence,
@@ -177,9 +175,7 @@ fn coarse_error(network: &Network, latent: &Latent, scans: &Tensor<3>) -> Tensor
 
 /// Divergence of what was imagined from what sensing the target says.
 fn divergence_then(network: &Network, batch: &Batch, then: &Latent) -> Tensor<1> {
-    let token = network
-        .encoder
-        .forward(batch.target_scans.clone(), batch.part_motions.clone());
+    let token = network.encoder.forward(&batch.target_sensed);
     let posterior = network.core.posterior(then.deter.clone(), token);
     let prior = network.core.prior(then.deter.clone());
     let divergence = network.core.divergence(posterior.detach(), prior);

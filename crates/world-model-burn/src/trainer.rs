@@ -4,17 +4,20 @@ use std::path::Path;
 
 use burn::optim::GradientsParams;
 use burn::tensor::Device;
-use sedge_world_model::{Episode, MotionModel, MotionNoise, ObserveError, RegisteredScans};
+use sedge_world_model::{
+    Episode, MotionModel, MotionNoise, ObserveError, RegisteredScans, ScanGeometry,
+};
 
 use crate::batch::{draw, shard_rng};
 use crate::checkpoint::{
     CHECKPOINT_VERSION, CheckpointError, CheckpointStory, load_trainer, save_model, save_trainer,
 };
 use crate::features::normalisation;
+use crate::gathered_drives::GatheredDrives;
 use crate::losses::{LossValues, losses};
 use crate::network::Network;
 use crate::optimizer::Optimizer;
-use crate::training_set::{PairSource, TrainingSet, TrainingSetError};
+use crate::training_set::{PAIRS_MAX, PairSource, TrainingSet, TrainingSetError};
 use crate::{DeviceError, DeviceKind, TrainConfig};
 
 /// Why training cannot start, go on or be saved.
@@ -48,6 +51,14 @@ pub enum TrainError {
         /// The log's.
         got: String,
     },
+    /// Drives of several scanners.
+    #[error("expected every drive to be of the scanner {expected:?}, got {got:?}")]
+    OtherScanner {
+        /// The first drive's.
+        expected: ScanGeometry,
+        /// A later one's.
+        got: ScanGeometry,
+    },
     /// A shard's thread could not be started.
     #[error("cannot start a training thread: {0}")]
     Thread(std::io::Error),
@@ -68,7 +79,7 @@ pub struct UpdateReport {
     pub skipped: usize,
 }
 
-/// A network being trained on one episode.
+/// A network being trained.
 pub struct Trainer {
     config: TrainConfig,
     set: TrainingSet,
@@ -104,10 +115,62 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         check(&config)?;
         let device = device.open()?.autodiff();
-        let network = Network::new(&config.network, config.seed, &device);
-        let optimizer = Optimizer::new(&network);
         let story = story(data, &config);
         let set = gather(data, &config, progress)?;
+        Ok(Self::fresh((set, story), config, device))
+    }
+
+    /// Draws fresh weights for drives that were gathered before.
+    ///
+    /// # Errors
+    /// [`TrainError`] for a bad recipe, nothing to learn from, or an absent device.
+    pub fn of_drives(
+        drives: GatheredDrives,
+        config: TrainConfig,
+        device: DeviceKind,
+    ) -> Result<Self, TrainError> {
+        check(&config)?;
+        let device = device.open()?.autodiff();
+        Ok(Self::fresh(drives.finish(&config)?, config, device))
+    }
+
+    fn fresh(
+        (set, story): (TrainingSet, CheckpointStory),
+        config: TrainConfig,
+        device: Device,
+    ) -> Self {
+        let network = Network::new(&config.network, config.seed, &device);
+        let optimizer = Optimizer::new(&network);
+        Self {
+            config,
+            set,
+            network,
+            optimizer,
+            device,
+            story,
+        }
+    }
+
+    /// Goes on where a run on gathered drives stopped, as [`Trainer::resume`] does.
+    ///
+    /// # Errors
+    /// [`TrainError`] when the checkpoint is damaged or of another data set.
+    pub fn resume_drives(
+        dir: &Path,
+        drives: GatheredDrives,
+        device: DeviceKind,
+    ) -> Result<Self, TrainError> {
+        let device = device.open()?.autodiff();
+        let (network, optimizer, mut story) = load_trainer(dir, &device)?;
+        let config = story.config.clone();
+        let (set, now) = drives.finish(&config)?;
+        if story.dataset_hash != now.dataset_hash {
+            return Err(TrainError::OtherLog {
+                expected: story.dataset_hash,
+                got: now.dataset_hash,
+            });
+        }
+        (story.motion_model, story.motion_noise) = (now.motion_model, now.motion_noise);
         Ok(Self {
             config,
             set,
@@ -256,11 +319,12 @@ fn gather(
     Ok(TrainingSet::gather(
         &source,
         config.stretch_scans,
+        PAIRS_MAX,
         progress,
     )?)
 }
 
-fn story(data: &TrainingData<'_>, config: &TrainConfig) -> CheckpointStory {
+pub(crate) fn story(data: &TrainingData<'_>, config: &TrainConfig) -> CheckpointStory {
     CheckpointStory {
         version: CHECKPOINT_VERSION,
         sedge: env!("CARGO_PKG_VERSION").to_owned(),
@@ -301,6 +365,12 @@ fn check(config: &TrainConfig) -> Result<(), TrainError> {
         (
             config.train_share > 0.0 && config.train_share <= 1.0,
             "a train share in (0, 1]",
+        ),
+        (
+            [config.imu_dropout, config.others_dropout]
+                .iter()
+                .all(|share| (0.0..=1.0).contains(share)),
+            "dropouts in [0, 1]",
         ),
     ];
     match rules.into_iter().find(|(holds, _)| !holds) {

@@ -6,14 +6,15 @@ use sedge_spacetime::Pose2;
 use sedge_world_model::{CandidateSet, Episode, RegisteredScans, ScanGeometry};
 
 use crate::HorizonRange;
+use crate::company_rows::CompanyRow;
 use crate::encoder::MOTION_INPUTS;
 use crate::features::{encoder_scan, motion_row};
 use crate::motion_head::motion_error;
 
 /// Targets kept per start: memory for variety.
 const TARGETS_PER_START: usize = 4;
-/// Pairs kept in memory at most; longer logs are thinned evenly (a pair is about 20 kB).
-const PAIRS_MAX: usize = 16_000;
+/// Pairs kept in memory at most; longer logs are thinned evenly (a pair is about 35 kB).
+pub(crate) const PAIRS_MAX: usize = 16_000;
 /// The longest pause inside a stretch, as a multiple of the median scan period.
 const PAUSE_MAX_PERIODS: f64 = 8.0;
 
@@ -50,6 +51,8 @@ pub(crate) struct TrainingSet {
     pub(crate) geometry: ScanGeometry,
     /// Encoder input per scan. `[scan][channel * bin]`
     pub(crate) scans: Vec<Vec<f32>>,
+    /// What was known beside the scan. `[scan]`
+    pub(crate) company: Vec<CompanyRow>,
     /// Ranges per scan, in metres. `[scan][beam]`
     pub(crate) ranges_m: Vec<std::sync::Arc<[f32]>>,
     /// Movement since the scan before. `[scan]`
@@ -133,10 +136,12 @@ impl PairSource<'_> {
 }
 
 impl TrainingSet {
-    /// Gathers everything; `progress` is told how many of how many starts are done.
+    /// Gathers everything, at most about `pairs_max` pairs; `progress` is told how many of how many
+    /// starts are done.
     pub(crate) fn gather(
         source: &PairSource<'_>,
         stretch_scans: usize,
+        pairs_max: usize,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self, TrainingSetError> {
         let episode = source.episode;
@@ -153,7 +158,7 @@ impl TrainingSet {
         }
         let starts: Vec<usize> = source.scans.clone().collect();
         let thinning = (starts.len() * TARGETS_PER_START)
-            .div_ceil(PAIRS_MAX)
+            .div_ceil(pairs_max.max(1))
             .max(1);
         let (mut pairs, mut pairs_of_start) = (Vec::new(), vec![Vec::new(); n]);
         for (done, &start) in starts.iter().enumerate() {
@@ -172,6 +177,12 @@ impl TrainingSet {
                 .iter()
                 .map(|scan| encoder_scan(&scan.scan))
                 .collect(),
+            company: (0..n)
+                .map(|scan| {
+                    let known = source.scans_in_place;
+                    CompanyRow::new(known.company(scan), known.imu(scan))
+                })
+                .collect(),
             ranges_m: episode.scans[..n]
                 .iter()
                 .map(|scan| scan.scan.ranges_m.clone())
@@ -183,6 +194,25 @@ impl TrainingSet {
             stretch_starts: Vec::new(),
         };
         set.with_stretches(source, stretch_scans)
+    }
+
+    /// Adds another drive behind this one: no stretch and no pair reaches from one to the other.
+    pub(crate) fn append(&mut self, other: Self) {
+        let (n_scans, n_pairs) = (self.scans.len(), self.pairs.len());
+        self.scans.extend(other.scans);
+        self.company.extend(other.company);
+        self.ranges_m.extend(other.ranges_m);
+        self.motions.extend(other.motions);
+        self.dt_secs.extend(other.dt_secs);
+        self.pairs.extend(other.pairs.into_iter().map(|pair| Pair {
+            target: pair.target + n_scans,
+            ..pair
+        }));
+        let shifted = |pairs: Vec<usize>| pairs.into_iter().map(|idx| idx + n_pairs).collect();
+        self.pairs_of_start
+            .extend(other.pairs_of_start.into_iter().map(shifted));
+        let starts = other.stretch_starts.into_iter();
+        self.stretch_starts.extend(starts.map(|idx| idx + n_scans));
     }
 
     fn with_stretches(

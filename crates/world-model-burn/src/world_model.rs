@@ -6,13 +6,15 @@ use std::time::Duration;
 use burn::tensor::{Device, Tensor, TensorData};
 use sedge_spacetime::Pose2;
 use sedge_world_model::{
-    ActionSequence, Belief, CandidateSet, Futures, ImagineError, Observation, ObserveError,
-    PREDICTION_MIN_M, PredictedScan, Prediction, RANGE_MAX_M, ScanMemory, SensorEvent, WorldModel,
+    ActionSequence, Belief, CandidateSet, Futures, ImagineError, Mover, Neighbour, Observation,
+    ObserveError, PREDICTION_MIN_M, PredictedScan, Prediction, RANGE_MAX_M, ScanMemory,
+    SensorEvent, WorldModel,
 };
 
 use crate::checkpoint::{CheckpointError, CheckpointStory, MODEL_FILE, host_values, load_model};
+use crate::company_rows::{CompanyRow, N_OTHERS, OTHER_INPUTS};
 use crate::decoder::{COMPONENTS, DecoderInput, MixtureTensors, N_COMPONENTS};
-use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS};
+use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS, OthersInput, SensedInput};
 use crate::features::{
     DECODER_CHANNELS, DecoderRows, FutureView, encoder_scan, motion_row, normalisation,
 };
@@ -92,7 +94,8 @@ impl BurnWorldModel {
         let dt_secs = self.memory.last_period_secs().unwrap_or(0.0).max(0.0);
         let motion = self.memory.last_motion().unwrap_or(Pose2::IDENTITY);
         let motion = self.motion_tensor(&[motion_row(motion, dt_secs)]);
-        let token = self.network.encoder.forward(scans, motion.clone());
+        let sensed = self.sensed(scans, motion.clone());
+        let token = self.network.encoder.forward(&sensed);
         let dt_secs = Tensor::from_data([[dt_secs as f32]], &self.device);
         let input = StepInput {
             token,
@@ -100,6 +103,24 @@ impl BurnWorldModel {
             dt_secs,
         };
         self.latent = self.network.filter(&self.latent, input, None).latent;
+    }
+
+    /// The encoder's input at the newest scan.
+    fn sensed(&self, scans: Tensor<3>, motions: Tensor<2>) -> SensedInput {
+        let row = CompanyRow::new(self.memory.company(), self.memory.imu());
+        let two = |values: Vec<f32>| {
+            let width = values.len();
+            Tensor::<2>::from_data(TensorData::new(values, [1, width]), &self.device)
+        };
+        SensedInput {
+            scans,
+            motions,
+            imu: two(row.imu.to_vec()),
+            others: row.has_others().then(|| OthersInput {
+                valid: two(row.valid.to_vec()),
+                rows: two(row.others).reshape([1, N_OTHERS, OTHER_INPUTS]),
+            }),
+        }
     }
 
     fn motion_tensor(&self, rows: &[[f32; MOTION_INPUTS]]) -> Tensor<2> {
@@ -254,6 +275,14 @@ impl WorldModel for BurnWorldModel {
                 Vec::new()
             },
         })
+    }
+
+    fn movers(&self) -> Vec<Mover> {
+        self.memory.company().movers.clone()
+    }
+
+    fn neighbours(&self) -> Vec<Neighbour> {
+        self.memory.company().neighbours.clone()
     }
 
     fn imagine(

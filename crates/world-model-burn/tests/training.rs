@@ -12,8 +12,8 @@ use sedge_world_model::{
     ScanGeometry, SensorEvent, WorldModel, conformance,
 };
 use sedge_world_model_burn::{
-    BurnWorldModel, DeviceKind, HorizonRange, LoadError, MODEL_FILE, Preset, TRAINER_FILE,
-    TrainConfig, TrainError, Trainer, TrainingData, UpdateReport, read_story,
+    BurnWorldModel, DeviceKind, GatheredDrives, HorizonRange, LoadError, MODEL_FILE, Preset,
+    TRAINER_FILE, TrainConfig, TrainError, Trainer, TrainingData, UpdateReport, read_story,
 };
 
 const N_BEAMS: usize = 60;
@@ -279,4 +279,53 @@ fn recipes_that_make_no_sense_and_logs_too_short_are_refused() {
         drive.trainer(config),
         Err(TrainError::TrainingSet(_))
     ));
+}
+
+fn gathered(drives: &[Drive], config: &TrainConfig) -> GatheredDrives {
+    let mut gathered = GatheredDrives::new(("rooms", "hash of rooms"), drives.len());
+    for drive in drives {
+        gathered.add(&drive.data(), config).unwrap();
+    }
+    gathered
+}
+
+#[test]
+fn several_drives_are_one_data_set() {
+    let drives = [Drive::new(), Drive::new()];
+    let config = recipe(5);
+    let one = gathered(&drives[..1], &config);
+    let both = gathered(&drives, &config);
+    assert!(both.n_pairs() > one.n_pairs() && both.n_too_short() == 0);
+    let mut trainer = Trainer::of_drives(both, config.clone(), DeviceKind::Flex).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    trainer.update().unwrap();
+    trainer.save(folder.path()).unwrap();
+    let expected = trainer.update().unwrap();
+    assert!(expected.loss.is_finite());
+    let story = read_story(folder.path()).unwrap();
+    assert_eq!(
+        (story.dataset.as_str(), story.dataset_hash.as_str()),
+        ("rooms", "hash of rooms")
+    );
+
+    let again = gathered(&drives, &config);
+    let mut resumed = Trainer::resume_drives(folder.path(), again, DeviceKind::Flex).unwrap();
+    assert_eq!(resumed.update().unwrap(), expected);
+}
+
+#[test]
+fn drives_that_are_too_short_are_left_out_and_none_at_all_is_refused() {
+    let config = recipe(5);
+    let mut short = Drive::new();
+    short.episode = drive(4);
+    short.scans = RegisteredScans::new(&short.episode, &MotionModel::default()).unwrap();
+    let mixed = [short, Drive::new()];
+    let both = gathered(&mixed, &config);
+    assert_eq!(both.n_too_short(), 1);
+    assert!(both.n_pairs() > 0);
+    let none = gathered(&mixed[..1], &config);
+    let refused = Trainer::of_drives(none, config, DeviceKind::Flex)
+        .err()
+        .unwrap();
+    assert!(refused.to_string().contains("got 4 scans"), "{refused}");
 }
