@@ -6,6 +6,9 @@ use super::layer::SwarmLayer;
 
 /// Caps on what is drawn, per kind and second of sensor time, and on points and lines per drawing.
 /// A rate of zero or one that is none caps nothing.
+///
+/// With the defaults, a file takes about 19 MB per simulated minute of 8 robots, and 20 MB of 64
+/// (`cargo run -p sedge-viewer --example swarm_screen -- 64 20 swarm.rrd` says so).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SwarmRates {
     /// Bodies, walkers and trails. Default 10 Hz: what eyes can follow.
