@@ -30,12 +30,13 @@ pub(crate) struct DepthCamera {
     noise_factor: f64,
 }
 
-/// What one column of pixels can see of a body: between which depths it stands, and how high.
+/// What one column of pixels can see of a body: between which depths it stands, and how high, all
+/// in metres.
 #[derive(Debug, Clone, Copy)]
 struct Slab {
-    enter_m: f64,
-    exit_m: f64,
-    height_m: f64,
+    enter: f64,
+    exit: f64,
+    height: f64,
 }
 
 impl DepthCamera {
@@ -64,7 +65,7 @@ impl DepthCamera {
             // Of depth 1: forward, and to the left.
             let ray = [1.0, (centre_px[0] - column as f64) / focal_px];
             slabs_along(scene, heights_m, (eye, own), ray, &mut slabs);
-            slabs.retain(|slab| slab.enter_m <= config.range_max_m);
+            slabs.retain(|slab| slab.enter <= config.range_max_m);
             for row in 0..n_rows {
                 let drop = (row as f64 - centre_px[1]) / focal_px;
                 depths_m[row * n_columns + column] = seen(&slabs, config.mount_height_m, drop);
@@ -84,7 +85,7 @@ impl DepthCamera {
     fn read(&mut self, config: &DepthCameraConfig, depths_m: &[f64]) -> Vec<u16> {
         let tick = |idx: usize| {
             let depth_m = depths_m[idx];
-            let is_edge = idx % config.n_columns > 0
+            let is_edge = !idx.is_multiple_of(config.n_columns)
                 && (depths_m[idx - 1] - depth_m).abs() > config.hole_step_m;
             if depth_m > config.range_max_m || is_edge || self.noise.happens(config.dropout) {
                 return 0;
@@ -120,9 +121,9 @@ fn slabs_along(
         let inside = interval(placed.outline, from, [to[0] - from[0], to[1] - from[1]]);
         if let Some([enter_m, exit_m]) = inside.filter(|[_, exit_m]| *exit_m > 0.0) {
             slabs.push(Slab {
-                enter_m: enter_m.max(0.0),
-                exit_m,
-                height_m: *height_m,
+                enter: enter_m.max(0.0),
+                exit: exit_m,
+                height: *height_m,
             });
         }
     }
@@ -136,13 +137,13 @@ fn seen(slabs: &[Slab], mount_m: f64, drop: f64) -> f64 {
         f64::INFINITY
     };
     let depth_of = |slab: &Slab| {
-        let height_m = mount_m - drop * slab.enter_m;
-        if height_m <= slab.height_m {
-            return slab.enter_m;
+        let height_m = mount_m - drop * slab.enter;
+        if height_m <= slab.height {
+            return slab.enter;
         }
         // From above, the ray may come down on its top.
-        let top_m = (mount_m - slab.height_m) / drop;
-        if drop > 0.0 && top_m <= slab.exit_m {
+        let top_m = (mount_m - slab.height) / drop;
+        if drop > 0.0 && top_m <= slab.exit {
             top_m
         } else {
             f64::INFINITY

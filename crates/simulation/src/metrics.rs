@@ -9,6 +9,8 @@ use crate::RobotDraw;
 pub const DEADLOCK_SECS: f64 = 10.0;
 /// See [`DEADLOCK_SECS`], in metres.
 pub const STANDSTILL_M: f64 = 0.25;
+/// More than half a turn: any heading fits.
+const ANY_HEADING_RAD: f64 = 4.0;
 /// Separations are measured up to this, in metres.
 pub const SEPARATION_M_MAX: f64 = 2.0;
 
@@ -114,7 +116,14 @@ impl Progress {
         }
         while let Some(goal) = draw.route.get(metrics.n_passed) {
             let is_last = metrics.n_passed + 1 == draw.route.len();
-            if !is_there(pose, *goal, draw, is_last) {
+            let yaw_tolerance_rad = if is_last {
+                draw.yaw_tolerance_rad
+            } else {
+                ANY_HEADING_RAD
+            };
+            let away_m = (goal.x_m - here[0]).hypot(goal.y_m - here[1]);
+            let off_rad = wrap_angle(goal.yaw_rad - pose.yaw_rad).abs();
+            if away_m > draw.position_tolerance_m || off_rad > yaw_tolerance_rad {
                 break;
             }
             metrics.n_passed += 1;
@@ -133,10 +142,4 @@ impl Progress {
         metrics.standstill_secs_max = metrics.standstill_secs_max.max(stood_secs);
         metrics.is_deadlocked = stood_secs >= DEADLOCK_SECS;
     }
-}
-
-fn is_there(pose: Pose2, goal: Pose2, draw: &RobotDraw, is_last: bool) -> bool {
-    let distance_m = (goal.x_m - pose.x_m).hypot(goal.y_m - pose.y_m);
-    let off_rad = wrap_angle(goal.yaw_rad - pose.yaw_rad).abs();
-    distance_m <= draw.position_tolerance_m && (!is_last || off_rad <= draw.yaw_tolerance_rad)
 }

@@ -9,7 +9,7 @@ use crate::lidar::LidarBeams;
 use crate::outline::{Outline, Placed};
 use crate::physics::{BodyPlan, Physics, Turning};
 use crate::walker::{HURRY, WALKER_HEIGHT_M, WALKER_MASS_KG, WALKER_RADIUS_M};
-use crate::{RobotKind, RunHeader, STEPS_PER_SECOND, Scenario};
+use crate::{RobotKind, RunHeader, STEPS_PER_SECOND, Scenario, WalkerDraw};
 use sedge_spacetime::Pose2;
 
 /// A run, apart from what moves.
@@ -81,7 +81,7 @@ impl Plan {
             identity: *identity.finalize().as_bytes(),
             walls: scenario.walls.iter().map(Placed::wall).collect(),
             heights_m,
-            walker_names: header.walkers.iter().map(|it| it.agent_name()).collect(),
+            walker_names: header.walkers.iter().map(WalkerDraw::agent_name).collect(),
             robots,
             outlines,
             header,

@@ -175,11 +175,12 @@ impl Canvas<'_, '_> {
         let count = ((high - low + 1.0).max(0.0) as usize).min(n_beams);
         let mut idx = (low as i64).rem_euclid(n_beams as i64) as usize;
         for _ in 0..count {
-            if let Some((range_m, what)) = hit(directions[idx]) {
-                if range_m < self.hits.ranges_m[idx] && range_m <= range_max_m {
-                    self.hits.ranges_m[idx] = range_m;
-                    self.hits.what[idx] = what;
-                }
+            if let Some((range_m, what)) = hit(directions[idx])
+                && range_m < self.hits.ranges_m[idx]
+                && range_m <= range_max_m
+            {
+                self.hits.ranges_m[idx] = range_m;
+                self.hits.what[idx] = what;
             }
             idx += 1;
             if idx == n_beams {

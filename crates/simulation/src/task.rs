@@ -54,7 +54,9 @@ impl TaskProgress {
     pub(crate) fn step(&mut self, task: Task, is_second_half: IsSecondHalf, robots: &[BodyState]) {
         match (self, task) {
             (Self::Cover(covered), Task::Cover(cover)) => {
-                robots.iter().for_each(|robot| covered.see(&cover, robot));
+                for robot in robots {
+                    covered.see(&cover, robot);
+                }
             }
             (Self::Flock(flocked), Task::Flock(_)) if is_second_half.0 => flocked.add(robots),
             _ => {}

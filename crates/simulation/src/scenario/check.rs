@@ -373,6 +373,10 @@ fn check_overlaps(scenario: &Scenario) -> Checked {
     })
 }
 
+#[expect(
+    clippy::fn_params_excessive_bools,
+    reason = "the condition that is ensured, as in an assertion"
+)]
 fn ensure(is_so: bool, path: &str, reason: impl FnOnce() -> String) -> Checked {
     if is_so {
         return Ok(());

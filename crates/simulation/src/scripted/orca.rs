@@ -269,8 +269,8 @@ fn between(other: HalfPlane, plane: HalfPlane) -> Option<HalfPlane> {
             return None;
         }
         [
-            (plane.point[0] + other.point[0]) / 2.0,
-            (plane.point[1] + other.point[1]) / 2.0,
+            f64::midpoint(plane.point[0], other.point[0]),
+            f64::midpoint(plane.point[1], other.point[1]),
         ]
     } else {
         let offset = [
