@@ -50,7 +50,10 @@ pub struct AgentState {
 /// let text = r#"
 ///     name = "yard"
 ///     duration_secs = 30.0
-///     kinds.crane = { mass_kg = 12.0, height_m = 0.4, body.cylinder.radius_m = 0.2, drive.differential.max_speed_mps = 1.0 }
+///     kinds.crane.mass_kg = 12.0
+///     kinds.crane.height_m = 0.4
+///     kinds.crane.body.cylinder.radius_m = 0.2
+///     kinds.crane.drive.differential.max_speed_mps = 1.0
 ///     robots = [{ kind = "crane", start = [0.0, 0.0, 0.0], route = [[2.0, 0.0, 0.0]] }]
 /// "#;
 /// let scenario = Scenario::parse(text, "yard.toml")?;

@@ -120,8 +120,11 @@ duration_secs = 60.0
 mass_kg = 12.0
 height_m = 0.4
 body.cylinder.radius_m = 0.2
-drive.differential = {{ max_speed_mps = 1.0, max_acceleration_mps2 = 2.0, max_yaw_rate_radps = 2.0, max_yaw_acceleration_radps2 = 8.0 }}
-odometry = {{ gain_sigma = 0.0, way_sigma_per_root_m = 0.0, yaw_sigma_per_root_m = 0.0, yaw_sigma_per_root_rad = 0.0 }}
+drive.differential = {{ max_speed_mps = 1.0, max_acceleration_mps2 = 2.0 }}
+odometry.gain_sigma = 0.0
+odometry.way_sigma_per_root_m = 0.0
+odometry.yaw_sigma_per_root_m = 0.0
+odometry.yaw_sigma_per_root_rad = 0.0
 [kinds.float]
 mass_kg = 12.0
 height_m = 0.4

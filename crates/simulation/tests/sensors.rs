@@ -76,7 +76,8 @@ fn mean_and_sigma(numbers: &[f64]) -> (f64, f64) {
     (mean, (square / n).sqrt())
 }
 
-const PERFECT: &str = "lidar = { range_sigma_m = 0.0, range_sigma_share = 0.0, angle_sigma_rad = 0.0, dropout = 0.0 }";
+const PERFECT: &str = "lidar = { range_sigma_m = 0.0, range_sigma_share = 0.0, \
+                       angle_sigma_rad = 0.0, dropout = 0.0 }";
 
 #[test]
 fn a_perfect_lidar_measures_the_walls() {
@@ -253,7 +254,11 @@ mass_kg = 12.0
 height_m = 0.4
 body.cylinder.radius_m = 0.2
 drive.differential.max_speed_mps = 1.0
-odometry = {{ rate_hz = {rate_hz}.0, way_sigma_per_root_m = 0.05, yaw_sigma_per_root_m = 0.02, yaw_sigma_per_root_rad = 0.0, gain_sigma = 0.0 }}
+odometry.rate_hz = {rate_hz}.0
+odometry.way_sigma_per_root_m = 0.05
+odometry.yaw_sigma_per_root_m = 0.02
+odometry.yaw_sigma_per_root_rad = 0.0
+odometry.gain_sigma = 0.0
 [[robots]]
 kind = "crane"
 start = [0.0, 0.0, 0.0]
