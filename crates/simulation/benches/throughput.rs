@@ -195,9 +195,9 @@ fn scenario(n_robots: usize, sensing: Sensing) -> Scenario {
         -half_m
     );
     let mut wall = |[x, y]: [f64; 2], [sx, sy]: [f64; 2], yaw_rad: f64| {
-        text += &format!(
-            "[[walls]]\ncenter_m = [{x}, {y}]\nsize_m = [{sx}, {sy}]\nyaw_rad = {yaw_rad}\n"
-        );
+        let wall = format!("center_m = [{x}, {y}]\nsize_m = [{sx}, {sy}]\nyaw_rad = {yaw_rad}\n");
+        text.push_str("[[walls]]\n");
+        text.push_str(&wall);
     };
     for side_m in [-half_m - 0.1, half_m + 0.1] {
         wall([side_m, 0.0], [0.2, long_m], 0.0);

@@ -279,10 +279,10 @@ fn the_newest_command_wins_whatever_order_they_come_in() {
     run.ticks(10);
     run.command(&[(0.5, 5_000)], |_| {});
     run.command(&[(-0.5, 5_000)], |it| {
-        it.capture.stamp = Stamp::from_nanos(50_000_000)
+        it.capture.stamp = Stamp::from_nanos(50_000_000);
     });
     run.command(&[(0.3, 5_000)], |it| {
-        it.capture.stamp = Stamp::from_nanos(600_000_000)
+        it.capture.stamp = Stamp::from_nanos(600_000_000);
     });
     run.ticks(40);
     assert!(
@@ -299,7 +299,7 @@ fn the_newest_command_wins_whatever_order_they_come_in() {
 fn what_is_no_command_of_ours_is_refused_and_counted() {
     let mut run = Lockstep::new(node(|_| {}));
     run.command(&[(0.5, 5_000)], |it| {
-        it.capture.clock = "elsewhere".to_owned()
+        it.capture.clock = "elsewhere".to_owned();
     });
     let noise = || EncodedMessage::new([1, 2, 3], AlignedBytes::default());
     run.send("oni/flock/crane1/actuator.cmd/main", noise());
