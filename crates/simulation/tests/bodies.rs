@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use sedge_simulation::{
-    Contact, ContactReading, Measurement, RunMetrics, STEP_SECS, Scenario, Simulation,
-    WALKER_RADIUS_M,
+    Contact, ContactReading, Measurement, RobotMetrics, RunMetrics, STEP_SECS, Scenario,
+    Simulation, WALKER_RADIUS_M,
 };
 use sedge_spacetime::Twist2;
 
@@ -85,7 +85,7 @@ fn a_thousand_crowded_pens_stay_whole() {
         n_contacts += metrics
             .robots
             .iter()
-            .map(|it| it.n_collisions())
+            .map(RobotMetrics::n_collisions)
             .sum::<u32>();
     }
     // Otherwise nothing was tried.

@@ -1,5 +1,9 @@
 //! The same run, again and again.
 #![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::float_cmp,
+    reason = "these numbers are the same bits, or drawn apart"
+)]
 
 use std::path::Path;
 

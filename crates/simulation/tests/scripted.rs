@@ -7,7 +7,7 @@ use sedge_simulation::scripted::flocking::Flocking;
 use sedge_simulation::scripted::orca::Orca;
 use sedge_simulation::scripted::social_force::SocialForce;
 use sedge_simulation::scripted::{Scripted, steer};
-use sedge_simulation::{Drive, DriveLimits, RunMetrics, Scenario, Simulation};
+use sedge_simulation::{Drive, DriveLimits, RobotMetrics, RunMetrics, Scenario, Simulation};
 use sedge_spacetime::Pose2;
 
 fn run(name: &str, mut driver: Scripted, seed: u64) -> RunMetrics {
@@ -39,7 +39,7 @@ fn orca_swaps_in_a_corridor_without_a_touch() {
     for seed in 0..3 {
         let metrics = run("corridor_swap", orca(), seed);
         assert!(metrics.is_success, "{metrics:?}");
-        let n_hits: u32 = metrics.robots.iter().map(|it| it.n_collisions()).sum();
+        let n_hits: u32 = metrics.robots.iter().map(RobotMetrics::n_collisions).sum();
         assert_eq!(n_hits, 0, "{metrics:?}");
         for robot in &metrics.robots {
             assert!(

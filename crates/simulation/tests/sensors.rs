@@ -1,5 +1,9 @@
 //! What sensors measure, against what is there.
 #![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::float_cmp,
+    reason = "these numbers are the same bits, or drawn apart"
+)]
 
 use sedge_simulation::{
     DROP_OUT_M, DepthReading, LidarReading, Measurement, NO_RETURN_M, Reading, Scenario, Simulation,
