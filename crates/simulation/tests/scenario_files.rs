@@ -31,14 +31,15 @@ start = [0.0, 3.0]
 route = [[3.0, 3.0]]
 "#;
 
+fn check(from: &str, to: &str, expected: &str) {
+    assert!(GOOD.contains(from), "{from}");
+    let text = GOOD.replacen(from, to, 1);
+    let error = Scenario::parse(&text, "yard.toml").unwrap_err();
+    assert_eq!(error.to_string(), format!("yard.toml:{expected}"));
+}
+
 #[test]
 fn wrong_files_are_refused_with_line_and_reason() {
-    let check = |from: &str, to: &str, expected: &str| {
-        assert!(GOOD.contains(from), "{from}");
-        let text = GOOD.replacen(from, to, 1);
-        let error = Scenario::parse(&text, "yard.toml").unwrap_err();
-        assert_eq!(error.to_string(), format!("yard.toml:{expected}"));
-    };
     check(
         "\"yard\"",
         "\"a yard\"",
@@ -79,6 +80,10 @@ fn wrong_files_are_refused_with_line_and_reason() {
         "lidar = { rate_hz = 0.0 }",
         "8: kinds.crane.lidar.rate_hz: expected a rate that divides 100 Hz, got 0",
     );
+}
+
+#[test]
+fn wrong_places_counts_and_kinds_are_refused_with_line_and_reason() {
     check(
         "[2.0, 0.0, 0.0]",
         "[0.3, 0.0, 0.0]",
