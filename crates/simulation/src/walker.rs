@@ -3,8 +3,8 @@
 //!
 //! The social force of Helbing and Molnár ("Social force model for pedestrian dynamics", Physical
 //! Review E 51, 1995): a pull towards the wished velocity, and pushes from others that fade
-//! exponentially and count less from behind. Pushes are turned a little to the right, because people
-//! who meet head-on step aside and the paper's forces would only stop them.
+//! exponentially and count less from behind. Pushes are turned a little to the right, because
+//! people who meet head-on step aside and the paper's forces would only stop them.
 
 use serde::{Deserialize, Serialize};
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A planar scanner at the middle of the base, looking all around from straight behind.
 ///
-/// A range is `r + N(0, range_sigma_m + range_sigma_share r)` along a beam whose direction is off by
-/// `N(0, angle_sigma_rad)`, cut at four sigma. Its own robot is never hit.
+/// A range is `r + N(0, range_sigma_m + range_sigma_share r)` along a beam whose direction is off
+/// by `N(0, angle_sigma_rad)`, cut at four sigma. Its own robot is never hit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LidarConfig {
@@ -112,8 +112,8 @@ pub struct RangeBearingConfig {
 
 /// A depth camera at the middle of the base, looking forward, level.
 ///
-/// Depth `z` is quantised to ticks after noise `N(0, sigma_share_per_m z²)`, which is how stereo and
-/// structured light err; holes are single pixels, and every edge farther than `hole_step_m` in
+/// Depth `z` is quantised to ticks after noise `N(0, sigma_share_per_m z²)`, which is how stereo
+/// and structured light err; holes are single pixels, and every edge farther than `hole_step_m` in
 /// depth from its left neighbour.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
