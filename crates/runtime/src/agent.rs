@@ -47,6 +47,12 @@ use speaker::Speaker;
 /// has been answered with a prediction. So a prediction is on its way before anything that is not
 /// needed for it is done.
 ///
+/// # Driving
+/// With [`AgentNode::with_driving`] each scan is first answered with a command, which a safety
+/// filter has judged, and the prediction is made under what the agent means to do. It also decides
+/// when time passes: while a scan is late the plan goes on, and when scan or odometry are older
+/// than they may be, a stop is sent at that moment.
+///
 /// # Restarts
 /// A new epoch of a sensor stream, or stamps that run back in messages that are in order, begin
 /// the belief anew from the model's factory; the figures go on.
@@ -353,9 +359,10 @@ impl Driven for AgentNode {
     fn on_put(&mut self, outgoing: &Outgoing, outcome: PutOutcome) {
         match outcome {
             PutOutcome::Sent => {}
-            PutOutcome::Shed | PutOutcome::Late | PutOutcome::Closed => {
+            PutOutcome::Shed | PutOutcome::Closed => {
                 self.say("puts-shed", Severity::Warn, outgoing.key.as_str());
             }
+            PutOutcome::Late => self.say("puts-late", Severity::Warn, outgoing.key.as_str()),
         }
     }
 }

@@ -58,6 +58,9 @@ impl AgentNode {
             return self.say("refused-by-model", Severity::Warn, &text);
         }
         self.plans.moved(stamp, pose);
+        if let Some(controller) = &mut self.controller {
+            controller.whereabouts.fused(stamp);
+        }
         self.counters.add("odometry");
         let stage = self.stages.fuse_odometry.clone();
         self.record(&stage, self.watch().saturating_since(began));

@@ -197,8 +197,8 @@ impl AgentNode {
         let Some(controller) = &mut self.controller else {
             return;
         };
-        let (mission, robot) = (&mut controller.mission, &self.config.robot);
-        match mission.take(key, message.envelope(), &goal, robot) {
+        let (envelope, robot) = (message.envelope(), &self.config.robot);
+        match controller.take_goal(key, envelope, &goal, robot) {
             Ok(()) => {
                 let text = format!("{} waypoints by {key}", goal.waypoints.len());
                 self.say("goals", Severity::Info, &text);

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sedge_latency::Stage;
-use sedge_oni::Severity;
+use sedge_oni::{Envelope, Goal as GoalMessage, Key, Severity};
 use sedge_planning::{
     Evidence, Fallback, FallbackReason, Goal, Plan, PlanRequest, Planner, SafetyFilter,
     SafetyReason, StandIn, StopOrder, TimedScan, TimedTwist, Verdict,
 };
-use sedge_spacetime::{Clock, Pose2, Stamp, Twist2};
+use sedge_spacetime::{AgentName, Clock, Pose2, Stamp, Twist2};
 use sedge_world_model::{Action, ActionSequence, Belief, LidarScan, WorldModel};
 
 use super::discs::moving_discs;
-use super::mission::{Aim, Mission};
+use super::mission::{Aim, Mission, NotTaken};
 use super::neighbourhood::Neighbourhood;
 use super::sent_command::SentCommand;
 use super::stop_orders::StopOrders;
@@ -74,7 +74,7 @@ pub(crate) struct Controller {
     planner: Box<dyn Planner + Send>,
     filter: SafetyFilter,
     pub(crate) orders: StopOrders,
-    pub(crate) mission: Mission,
+    mission: Mission,
     pub(crate) neighbourhood: Neighbourhood,
     pub(crate) whereabouts: Whereabouts,
     scan: Option<(Stamp, LidarScan)>,
@@ -114,6 +114,19 @@ impl Controller {
 
     pub(crate) fn config(&self) -> &DrivingConfig {
         &self.config
+    }
+
+    /// Takes a goal in place of the one before; what was planned for that one is forgotten.
+    pub(crate) fn take_goal(
+        &mut self,
+        key: &Key,
+        envelope: &Envelope,
+        goal: &GoalMessage,
+        robot: &AgentName,
+    ) -> Result<(), NotTaken> {
+        self.mission.take(key, envelope, goal, robot)?;
+        self.planner.forget();
+        Ok(())
     }
 
     /// Takes in a scan and what is believed with it.
@@ -248,7 +261,7 @@ impl Controller {
         let request = PlanRequest {
             now,
             scan_stamp: *scan_stamp,
-            odometry_stamp: self.whereabouts.odometry()?.stamp,
+            odometry_stamp: self.whereabouts.fused_until()?,
             twist: self.whereabouts.twist(),
             in_flight: &in_flight,
             goal,

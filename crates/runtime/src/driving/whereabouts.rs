@@ -23,6 +23,8 @@ pub(crate) struct HeardOdometry {
 pub(crate) struct Whereabouts {
     base_from_scanner: Pose2,
     odometry: Option<HeardOdometry>,
+    /// The newest odometry that is in the belief: what was heard since waits for a scan.
+    fused: Option<Stamp>,
     scan: Option<(Stamp, Pose2)>,
     start_from_world: Option<Pose2>,
 }
@@ -32,6 +34,7 @@ impl Whereabouts {
         Self {
             base_from_scanner,
             odometry: None,
+            fused: None,
             scan: None,
             start_from_world: None,
         }
@@ -51,6 +54,16 @@ impl Whereabouts {
                 twist: odometry.twist,
             });
         }
+    }
+
+    /// Notes that the belief holds odometry up to here.
+    pub(crate) fn fused(&mut self, stamp: Stamp) {
+        self.fused = Some(stamp);
+    }
+
+    /// Up to where the belief holds odometry.
+    pub(crate) fn fused_until(&self) -> Option<Stamp> {
+        self.fused
     }
 
     /// Takes in what is believed with a scan.

@@ -110,3 +110,17 @@ fn a_flood_of_plans_keeps_the_newest() {
     assert_eq!(plans.commanded.len(), PLANS_MAX);
     assert_eq!(steps(&plans.actions(millis(1_000)).0)[0].1, 999.0);
 }
+
+#[test]
+fn a_chosen_plan_begins_when_it_was_chosen_and_the_last_speed_leads_up_to_it() {
+    let chosen = ActionSequence {
+        actions: vec![Action {
+            duration: Duration::from_millis(400),
+            twist: ahead(1.0),
+        }],
+    };
+    let until = |now| steps(&driving().chosen(millis(now), &chosen));
+    assert_eq!(until(1_030), [(30, 2.0), (400, 1.0)]);
+    assert_eq!(until(1_000), [(400, 1.0)]);
+    assert_eq!(until(900), [(300, 1.0)], "the newest odometry is of later");
+}

@@ -57,11 +57,19 @@ fn member_with(
     number: usize,
     model: impl FnOnce() -> ModelFactory + Send + 'static,
 ) -> SwarmMember {
+    member_on("simulation", number, model)
+}
+
+fn member_on(
+    domain: &'static str,
+    number: usize,
+    model: impl FnOnce() -> ModelFactory + Send + 'static,
+) -> SwarmMember {
     let name = AgentName::new(format!("crane{number}")).unwrap();
     let robot = name.clone();
     let make = move |clocks: &SwarmClocks| {
         let mut config = AgentConfig::new(AgentName::new("flock").unwrap(), robot, 1);
-        config.clock_domain = Some("simulation".into());
+        config.clock_domain = Some(domain.into());
         let clock = Arc::clone(&clocks.simulated);
         let agent = AgentNode::new(config, clock, model(), Vec::new())?;
         let agent = agent.with_driving(driving(), number as u64)?;
@@ -191,6 +199,10 @@ struct Modes(Vec<(Stamp, String)>);
 
 impl SwarmObserver for Modes {
     fn on_message(&mut self, at: Stamp, sender: Sender, outgoing: &Outgoing) {
+        if outgoing.key.message_type() == "actuator.cmd" {
+            let lifespan = Duration::from_millis(300);
+            assert_eq!(outgoing.expiry, Some(at + lifespan));
+        }
         let is_health = outgoing.key.message_type() == "telemetry.health";
         if sender != Sender::Member(0) || !is_health {
             return;
@@ -251,6 +263,22 @@ fn a_robot_that_goes_blind_is_stopped_within_a_tenth_of_a_second_and_drives_on()
     let why: Vec<&str> = modes.0.iter().map(|(_, why)| why.as_str()).collect();
     assert!(why.contains(&"stopped: stale-scan"), "{why:?}");
     assert_eq!(mode(&report, 0), DriveMode::Driving, "{:?}", modes.0);
+}
+
+#[test]
+fn who_shares_no_clock_with_its_sensors_stays_where_it_is() {
+    let mut world = lone();
+    let members = vec![member_on("elsewhere", 1, geometric)];
+    let report = run(&mut world, members, (1, 1), &mut NoObserver);
+    let driving = report.members[0].report.as_ref().unwrap().driving.clone();
+    let driving = driving.unwrap();
+    assert_eq!(
+        (driving.mode, driving.why.as_str()),
+        (DriveMode::Stopped, "no-scan")
+    );
+    assert!(counter(&report, 0, "scans-of-another-clock") > 5);
+    let commands = &world.robots[0].commands;
+    assert!(!commands.is_empty() && commands.iter().all(|it| is_standstill(&it.command)));
 }
 
 /// Believes until it has seen so many scans, and then dies.
