@@ -2,8 +2,8 @@
 //!
 //! A [`Scenario`] is data from `sims/`; a [`Simulation`] is one run of it by a seed, 10 ms a step,
 //! with snapshots and forks that go on bit by bit; [`SimulationNode`] puts it on a network, where
-//! its robots cannot be told from real ones. It never plans or learns, reads no clock, draws nothing
-//! and starts no thread: the same scenario, seed and commands give the same bits.
+//! its robots cannot be told from real ones. It never plans or learns, reads no clock, draws
+//! nothing and starts no thread: the same scenario, seed and commands give the same bits.
 //!
 //! Bodies are upright and move in the plane "world". What they are made of is rapier's (contacts,
 //! friction, masses), what sensors see of them is computed here from their outlines, exactly.
