@@ -3,11 +3,11 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, completion::CompletionArgs,
-    dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs, doctor::DoctorArgs, echo::EchoArgs,
-    eval::EvalArgs, graph::GraphArgs, hz::HzArgs, inspect::InspectArgs, link::LinkArgs,
-    list::ListArgs, play::PlayArgs, router::RouterArgs, schema::SchemaArgs,
-    screenshot::ScreenshotArgs, train::TrainArgs,
+    agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, collect::CollectArgs,
+    completion::CompletionArgs, dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs,
+    doctor::DoctorArgs, echo::EchoArgs, eval::EvalArgs, graph::GraphArgs, hz::HzArgs,
+    inspect::InspectArgs, link::LinkArgs, list::ListArgs, play::PlayArgs, router::RouterArgs,
+    schema::SchemaArgs, screenshot::ScreenshotArgs, swarm::SwarmArgs, train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -20,6 +20,7 @@ use crate::commands::{
     after_help = "\
 Examples:
   sedge demo                                     all of it, in about two minutes
+  sedge swarm launch/swarm.toml                  robots in a simulated hallway
   sedge train --log a.log.gz --preset s --seed 1 --out runs/a
   sedge eval --log a.log.gz --run runs/a
   sedge play a.log.gz                            and, in another terminal:
@@ -40,6 +41,10 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run robots that sense, predict, plan and act in a simulated world, and say how they fared.
+    Swarm(SwarmArgs),
+    /// Collect episodes of simulated robots to learn from.
+    Collect(CollectArgs),
     /// Train a world model on the first 70 % of a log.
     Train(TrainArgs),
     /// Grade predictions on the last part of a log: baselines and trained models in one table.

@@ -27,10 +27,12 @@ impl ChosenModel {
     pub(crate) fn of(settings: &AgentSettings) -> anyhow::Result<Self> {
         match (&settings.run, settings.model) {
             (Some(run), None) => Self::trained(run, settings.device.unwrap_or(DeviceKind::Flex)),
-            (None, Some(UntrainedModel::Geometric)) => Self::geometric(settings),
+            (None, Some(kind)) => Self::untrained(kind, settings),
             (Some(_), Some(_)) => bail!(UsageError("expected a run or a model, got both".into())),
             (None, None) => bail!(UsageError(
-                "expected a model: --run RUN for a trained one, or --model geometric".into()
+                "expected a model: --run RUN for a trained one, or --model geometric or \
+                 constant-velocity"
+                    .into(),
             )),
         }
     }
@@ -50,15 +52,15 @@ impl ChosenModel {
         })
     }
 
-    fn geometric(settings: &AgentSettings) -> anyhow::Result<Self> {
+    fn untrained(kind: UntrainedModel, settings: &AgentSettings) -> anyhow::Result<Self> {
         let motion = match &settings.calibration {
             Some(path) => read_motion(path)?,
             None => MotionModel::default(),
         };
         let make = move || -> Result<Box<dyn WorldModel>, ModelError> {
-            Ok(Box::new(FirstScanModel::new(motion)))
+            Ok(Box::new(FirstScanModel::new(kind, motion)))
         };
-        let name = FirstScanModel::new(motion).name().to_owned();
+        let name = FirstScanModel::new(kind, motion).name().to_owned();
         Ok(Self {
             hash: named_model_hash(&name),
             motion,
@@ -97,7 +99,7 @@ fn read_motion(path: &Path) -> anyhow::Result<MotionModel> {
 }
 
 /// 64 hexadecimal digits as bytes.
-fn hash_bytes(text: &str) -> anyhow::Result<[u8; 32]> {
+pub(crate) fn hash_bytes(text: &str) -> anyhow::Result<[u8; 32]> {
     let byte = |byte_idx: usize| {
         let digits = text.get(2 * byte_idx..2 * byte_idx + 2)?;
         u8::from_str_radix(digits, 16).ok()

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod bw;
 pub mod calibrate;
+pub mod collect;
 pub mod completion;
 pub mod dataset;
 pub mod demo;
@@ -19,6 +20,7 @@ pub mod play;
 pub mod router;
 pub mod schema;
 pub mod screenshot;
+pub mod swarm;
 pub mod train;
 
 use std::io::Write;
@@ -31,6 +33,8 @@ use crate::Command;
 /// When it cannot do what was asked.
 pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
     match command {
+        Command::Swarm(args) => swarm::run(args, out),
+        Command::Collect(args) => collect::run(args, out),
         Command::Train(args) => train::run(args, out),
         Command::Eval(args) => eval::run(args, out),
         Command::Calibrate(args) => calibrate::run(args, out),

@@ -4,15 +4,34 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sedge_world_model::{
-    ActionSequence, Belief, Futures, GeometricModel, ImagineError, MotionModel, MotionNoise,
-    Observation, ObserveError, ScanGeometry, SensorEvent, WorldModel,
+    ActionSequence, Belief, Candidate, Futures, GeometricModel, ImagineError, MotionModel,
+    MotionNoise, Mover, Neighbour, Observation, ObserveError, ScanGeometry, SensorEvent,
+    WorldModel,
 };
+
+use crate::commands::agent::UntrainedModel;
 
 /// Odometry that is kept until the first scan: more than its latency can ask for.
 const KEPT_MAX: usize = 1_024;
 
+/// A model that needs no training, for a known scanner.
+pub(crate) fn untrained(
+    kind: UntrainedModel,
+    geometry: ScanGeometry,
+    motion: MotionModel,
+) -> GeometricModel {
+    let noise = MotionNoise::ASSUMED;
+    match kind {
+        UntrainedModel::Geometric => GeometricModel::new(geometry, motion, noise),
+        UntrainedModel::ConstantVelocity => {
+            GeometricModel::with_movers(geometry, motion, noise).with_candidate(Candidate::Movers)
+        }
+    }
+}
+
 /// A geometric model whose scanner is that of the first scan it sees.
 pub(crate) struct FirstScanModel {
+    kind: UntrainedModel,
     motion: MotionModel,
     /// Until the first scan it is of a scanner without beams, and judges odometry.
     model: GeometricModel,
@@ -21,14 +40,15 @@ pub(crate) struct FirstScanModel {
 }
 
 impl FirstScanModel {
-    pub(crate) fn new(motion: MotionModel) -> Self {
+    pub(crate) fn new(kind: UntrainedModel, motion: MotionModel) -> Self {
         let nothing = ScanGeometry {
             first_angle_rad: 0.0,
             step_rad: 1.0,
             n_beams: 0,
         };
-        let model = GeometricModel::new(nothing, motion, MotionNoise::ASSUMED);
+        let model = untrained(kind, nothing, motion);
         Self {
+            kind,
             motion,
             model,
             kept: VecDeque::new(),
@@ -37,7 +57,7 @@ impl FirstScanModel {
     }
 
     fn begin(&mut self, event: &SensorEvent, geometry: ScanGeometry) -> Result<(), ObserveError> {
-        let mut model = GeometricModel::new(geometry, self.motion, MotionNoise::ASSUMED);
+        let mut model = untrained(self.kind, geometry, self.motion);
         self.kept.iter().try_for_each(|kept| model.observe(kept))?;
         model.observe(event)?;
         self.kept.clear();
@@ -71,6 +91,14 @@ impl WorldModel for FirstScanModel {
         self.model.belief()
     }
 
+    fn movers(&self) -> Vec<Mover> {
+        self.model.movers()
+    }
+
+    fn neighbours(&self) -> Vec<Neighbour> {
+        self.model.neighbours()
+    }
+
     fn imagine(
         &mut self,
         plans: &[ActionSequence],
@@ -88,6 +116,9 @@ mod tests {
 
     #[test]
     fn it_keeps_the_contract_of_a_world_model() {
-        conformance::check(&|_| Box::new(FirstScanModel::new(MotionModel::default())));
+        for kind in [UntrainedModel::Geometric, UntrainedModel::ConstantVelocity] {
+            let motion = MotionModel::default();
+            conformance::check(&|_| Box::new(FirstScanModel::new(kind, motion)));
+        }
     }
 }

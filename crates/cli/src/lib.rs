@@ -15,18 +15,37 @@
 mod agent_process;
 mod arguments;
 mod bus_session;
+mod chaos;
 mod chosen_model;
+mod cockpit;
+mod collecting;
+mod collection_report;
 pub mod commands;
+mod data_set;
 mod endpoint;
+mod eval_pool;
 mod eval_rows;
 mod first_scan_model;
 mod interrupt;
+mod intervals;
 mod launch_file;
+mod live_world;
 mod log_file;
 mod logging;
+mod offset_clock;
 mod place;
 mod progress;
 mod run_folder;
+mod scenario_file;
+mod scripted_run;
+mod seed_crew;
+mod swarm_child;
+mod swarm_driving;
+mod swarm_minds;
+mod swarm_outcome;
+mod swarm_processes;
+mod swarm_run;
+mod swarm_settings;
 mod table;
 mod training;
 mod viewer_observer;
@@ -39,15 +58,20 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 pub use arguments::{Cli, Command};
+pub use data_set::{CollectedDrives, DataSet, open_data_set};
 pub use endpoint::Endpoint;
 pub use eval_rows::{EvalRow, Spread};
+pub use intervals::Estimate;
 pub use launch_file::{LaunchFileError, read_launch_file};
 pub use log_file::{OpenedLog, open_log};
 pub use place::data_folder;
 pub use progress::{Progress, ProgressStyle};
 pub use run_folder::{RunFile, RunStatus, START_FILE, STEPS_FILE};
+pub use scenario_file::ScriptedDriver;
+pub use swarm_outcome::{SeedOutcome, SwarmSummary};
+pub use swarm_settings::{SeedRange, SwarmSettings};
 pub use table::Table;
-pub use training::{Start, Stop, TrainOutcome, TrainPlan, train};
+pub use training::{SCANS_MAX, Start, Stop, TrainOutcome, TrainPlan, TrainSource, train};
 
 /// The command did what was asked.
 const EXIT_DONE: u8 = 0;
@@ -104,7 +128,8 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.is::<UsageError>() || cause.is::<LaunchFileError>())
+    error.chain().any(|cause| {
+        let is_launch = cause.is::<UsageError>() || cause.is::<LaunchFileError>();
+        is_launch || scenario_file::is_scenario_error(cause)
+    })
 }

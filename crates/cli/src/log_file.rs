@@ -89,7 +89,7 @@ pub(crate) fn synthetic_log(seed: u64, duration: Duration) -> anyhow::Result<Ope
     ))
 }
 
-fn warn_about(log: &OpenedLog) {
+pub(crate) fn warn_about(log: &OpenedLog) {
     if let Some(defect) = &log.defect {
         let n_scans = log.episode.scans.len();
         tracing::warn!("{defect}; going on with the {n_scans} scans before it");

@@ -4,17 +4,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use sedge_datasets::Split;
 use sedge_runtime::Shutdown;
-use sedge_world_model::{MotionFit, RegisteredScans};
+use sedge_world_model::{MotionFit, MotionModel, MotionNoise, RegisteredScans};
 use sedge_world_model_burn::{
-    DeviceKind, MODEL_FILE, TRAINER_FILE, TrainConfig, Trainer, TrainingData, UpdateReport,
+    DeviceKind, GatheredDrives, MODEL_FILE, TRAINER_FILE, TrainConfig, Trainer, TrainingData,
+    UpdateReport,
 };
 
 use crate::run_folder::{RunFile, RunStatus, START_FILE, StepsFile};
-use crate::{OpenedLog, Progress, ProgressStyle, UsageError};
+use crate::{CollectedDrives, OpenedLog, Progress, ProgressStyle, UsageError};
 
 /// Updates between checkpoints: about a minute's work on two cores.
 const SAVE_EVERY: usize = 200;
+/// Scans that are learnt from at most: about half a gigabyte, and two hours of driving at 10 Hz.
+pub const SCANS_MAX: usize = 60_000;
 
 /// What to do about a run that the folder already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +42,55 @@ pub struct Stop {
     pub after: Option<Duration>,
 }
 
+/// What is learnt from.
+#[derive(Clone, Copy)]
+pub enum TrainSource<'a> {
+    /// The first part of a log.
+    Log {
+        /// The log.
+        log: &'a OpenedLog,
+        /// Its scanner latency and odometry calibration.
+        motion: &'a MotionFit,
+    },
+    /// The training episodes of collected runs: as many drives, spread evenly, as
+    /// [`SCANS_MAX`] scans take.
+    Drives {
+        /// The collections.
+        drives: &'a CollectedDrives,
+        /// Their scanner latency and odometry calibration.
+        motion_model: MotionModel,
+        /// What that leaves unexplained.
+        motion_noise: MotionNoise,
+    },
+}
+
+impl TrainSource<'_> {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Log { log, .. } => &log.path,
+            Self::Drives { drives, .. } => &drives.path,
+        }
+    }
+
+    fn hash(&self) -> &str {
+        match self {
+            Self::Log { log, .. } => &log.episode.source_hash,
+            Self::Drives { drives, .. } => &drives.hash,
+        }
+    }
+
+    fn motion_model(&self) -> MotionModel {
+        match self {
+            Self::Log { motion, .. } => motion.belief.model,
+            Self::Drives { motion_model, .. } => *motion_model,
+        }
+    }
+}
+
 /// What to train, and where.
 pub struct TrainPlan<'a> {
-    /// The log.
-    pub log: &'a OpenedLog,
-    /// Its scanner latency and odometry calibration.
-    pub motion: &'a MotionFit,
+    /// What is learnt from.
+    pub source: TrainSource<'a>,
     /// The recipe.
     pub config: TrainConfig,
     /// Where the network runs.
@@ -75,23 +122,15 @@ pub struct TrainOutcome {
 /// When the folder holds another run, the log or recipe cannot be used, or nothing can be written.
 pub fn train(plan: &TrainPlan<'_>) -> anyhow::Result<TrainOutcome> {
     claim_folder(plan)?;
-    let motion_model = plan.motion.belief.model;
-    let scans = RegisteredScans::new(&plan.log.episode, &motion_model)?;
-    let data = TrainingData {
-        episode: &plan.log.episode,
-        motion_model,
-        motion_noise: plan.motion.belief.noise,
-        scans: &scans,
-    };
-    let trainer = open_trainer(plan, &data)?;
+    let trainer = open_trainer(plan)?;
     let run = RunFile {
         sedge: env!("CARGO_PKG_VERSION").to_owned(),
         status: RunStatus::Running,
-        log: plan.log.path.display().to_string(),
-        dataset_hash: plan.log.episode.source_hash.clone(),
+        log: plan.source.path().display().to_string(),
+        dataset_hash: plan.source.hash().to_owned(),
         device: plan.device,
         config: plan.config.clone(),
-        motion_model,
+        motion_model: plan.source.motion_model(),
         n_parameters: trainer.n_parameters(),
         n_pairs: trainer.n_pairs(),
         updates: trainer.updates(),
@@ -144,7 +183,33 @@ fn check_recipe(plan: &TrainPlan<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_trainer(plan: &TrainPlan<'_>, data: &TrainingData<'_>) -> anyhow::Result<Trainer> {
+fn open_trainer(plan: &TrainPlan<'_>) -> anyhow::Result<Trainer> {
+    let trainer = match plan.source {
+        TrainSource::Log { log, motion } => {
+            let scans = RegisteredScans::new(&log.episode, &motion.belief.model)?;
+            let data = TrainingData {
+                episode: &log.episode,
+                motion_model: motion.belief.model,
+                motion_noise: motion.belief.noise,
+                scans: &scans,
+            };
+            open_log_trainer(plan, &data)
+        }
+        TrainSource::Drives {
+            drives,
+            motion_model,
+            motion_noise,
+        } => open_drives_trainer(plan, drives, (motion_model, motion_noise)),
+    };
+    trainer.with_context(|| format!("cannot train on {}", plan.source.path().display()))
+}
+
+/// A run that died before its first checkpoint begins anew: the result is the same.
+fn resumes(plan: &TrainPlan<'_>) -> bool {
+    plan.start == Start::Resume && plan.out.join(TRAINER_FILE).exists()
+}
+
+fn open_log_trainer(plan: &TrainPlan<'_>, data: &TrainingData<'_>) -> anyhow::Result<Trainer> {
     let mut shown = None;
     let mut gathered = |done: usize, total: usize| {
         let begin = || Progress::begin("gathering", plan.progress, 0, total as u64);
@@ -152,9 +217,7 @@ fn open_trainer(plan: &TrainPlan<'_>, data: &TrainingData<'_>) -> anyhow::Result
             .get_or_insert_with(begin)
             .set(done as u64, |rate_hz| format!("{rate_hz:.0}/s"));
     };
-    // A run that died before its first checkpoint begins anew: the result is the same.
-    let has_checkpoint = plan.out.join(TRAINER_FILE).exists();
-    let trainer = if plan.start == Start::Resume && has_checkpoint {
+    let trainer = if resumes(plan) {
         Trainer::resume(plan.out, data, plan.device, &mut gathered)
     } else {
         Trainer::new(data, plan.config.clone(), plan.device, &mut gathered)
@@ -162,7 +225,46 @@ fn open_trainer(plan: &TrainPlan<'_>, data: &TrainingData<'_>) -> anyhow::Result
     if let Some(shown) = shown {
         shown.end_in_place();
     }
-    trainer.with_context(|| format!("cannot train on {}", plan.log.path.display()))
+    Ok(trainer?)
+}
+
+/// Reads one file after the other; only what is learnt from stays.
+fn open_drives_trainer(
+    plan: &TrainPlan<'_>,
+    drives: &CollectedDrives,
+    (motion_model, motion_noise): (MotionModel, MotionNoise),
+) -> anyhow::Result<Trainer> {
+    let drives_max = (SCANS_MAX / drives.n_scans.max(1)).max(1);
+    let n_drives = drives.count(Split::Train).min(drives_max);
+    let name = drives.path.display().to_string();
+    let mut gathered = GatheredDrives::new((&name, &drives.hash), n_drives);
+    let mut shown = Progress::begin("gathering", plan.progress, 0, n_drives as u64);
+    let mut n_done = 0;
+    drives.visit(Split::Train, drives_max, &mut |episode| {
+        ensure!(
+            !plan.stop.shutdown.is_requested(),
+            "stopped while gathering the training set"
+        );
+        let scans = RegisteredScans::new(&episode, &motion_model)?;
+        let drive = TrainingData {
+            episode: &episode,
+            motion_model,
+            motion_noise,
+            scans: &scans,
+        };
+        gathered.add(&drive, &plan.config)?;
+        n_done += 1;
+        shown.set(n_done, |rate_hz| format!("drives, {rate_hz:.2}/s"));
+        Ok(())
+    })?;
+    shown.end_in_place();
+    let (n_pairs, n_too_short) = (gathered.n_pairs(), gathered.n_too_short());
+    tracing::info!("{n_pairs} pairs of {n_done} drives, {n_too_short} too short");
+    Ok(if resumes(plan) {
+        Trainer::resume_drives(plan.out, gathered, plan.device)?
+    } else {
+        Trainer::of_drives(gathered, plan.config.clone(), plan.device)?
+    })
 }
 
 fn update_until_stopped(

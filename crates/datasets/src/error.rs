@@ -6,8 +6,8 @@ use crate::reading::LogFormat;
 
 /// What this crate can read, for messages.
 const SUPPORTED: &str = "a CARMEN text log (FLASER, ROBOTLASER1 or RAWLASER1 lines) or a planar \
-                         g2o file with ROBOTLASER1 lines (plain, gzip or zip), a file of framed ONI \
-                         messages, or a folder of those";
+                         g2o file with ROBOTLASER1 lines (plain, gzip or zip), a file of framed \
+                         ONI messages, or a folder of those";
 
 /// Why a log could not be read, or not to its end.
 #[derive(Debug, thiserror::Error)]

@@ -8,19 +8,21 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use sedge_runtime::{
-    AgentConfig, AgentNode, AgentReport, Lossless, OnEnd, Shutdown, SystemClock, Wiring, new_epoch,
-    run_node, spawn_named,
+    AgentConfig, AgentNode, AgentReport, DrivingConfig, Lossless, OnEnd, Shutdown, SystemClock,
+    Wiring, new_epoch, run_node, spawn_named,
 };
-use sedge_spacetime::{AgentName, Clock};
+use sedge_spacetime::{AgentName, Clock, Stamp};
 use sedge_transport_zenoh::ZenohNetwork;
 use sedge_viewer::{QueueFull, Viewer, ViewerConfig, ViewerTarget};
 use sedge_world_model_burn::DeviceKind;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::write_json;
 use crate::chosen_model::ChosenModel;
 use crate::endpoint::{Side, zenoh_config};
 use crate::interrupt::shutdown_of_process;
+use crate::offset_clock::OffsetClock;
+use crate::scripted_run::SIMULATED_CLOCK;
 use crate::viewer_observer::ViewerObserver;
 use crate::{Endpoint, UsageError, read_launch_file};
 
@@ -103,14 +105,35 @@ pub struct AgentSettings {
     /// Ask the network to drop nothing: for a log that is played as fast as can be.
     #[arg(long)]
     pub lossless: bool,
+    /// Seed of the planner of an agent that drives (default 0).
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// Time 0 of the clock that it shares with a simulator, in nanoseconds of the machine's clock.
+    #[arg(long, hide = true, value_name = "NANOS", allow_negative_numbers = true)]
+    pub clock_origin_nanos: Option<i64>,
+    /// How it drives, in a launch file; without, it only watches and predicts.
+    #[arg(skip)]
+    pub driving: Option<DrivingConfig>,
 }
 
 /// Models that need no training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum UntrainedModel {
-    /// Recent scans, moved by odometry.
+    /// Recent scans, moved by odometry: the world stands still.
     Geometric,
+    /// Recent scans; what was seen moving goes on as it moved.
+    ConstantVelocity,
+}
+
+impl UntrainedModel {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Geometric => "geometric",
+            Self::ConstantVelocity => "constant-velocity",
+        }
+    }
 }
 
 /// A horizon: seconds above zero and at most a minute.
@@ -190,6 +213,9 @@ impl AgentSettings {
             until_end: self.until_end || otherwise.until_end,
             until_stdin_ends: self.until_stdin_ends || otherwise.until_stdin_ends,
             lossless: self.lossless || otherwise.lossless,
+            seed: self.seed.or(otherwise.seed),
+            clock_origin_nanos: self.clock_origin_nanos.or(otherwise.clock_origin_nanos),
+            driving: self.driving.or(otherwise.driving),
         }
     }
 }
@@ -228,18 +254,21 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
     if settings.until_stdin_ends {
         end_with_stdin(shutdown.clone())?;
     }
-    let clock = Arc::new(SystemClock::new());
+    let machine = SystemClock::new();
     let chosen = ChosenModel::of(settings)?;
-    let config = agent_config(settings, &chosen, clock.as_ref())?;
+    let config = agent_config(settings, &chosen, &machine)?;
+    let clock: Arc<dyn Clock> = match settings.clock_origin_nanos {
+        Some(nanos) => Arc::new(OffsetClock::new(Stamp::from_nanos(nanos))),
+        None => Arc::new(machine),
+    };
     let robot = config.robot.clone();
     let epoch = config.epoch;
     let baselines = chosen.baselines();
-    let agent = AgentNode::new(
-        config,
-        Arc::<SystemClock>::clone(&clock),
-        chosen.model,
-        baselines,
-    )?;
+    let agent = AgentNode::new(config, Arc::clone(&clock), chosen.model, baselines)?;
+    let agent = match &settings.driving {
+        Some(driving) => agent.with_driving(driving.clone(), settings.seed.unwrap_or(0))?,
+        None => agent,
+    };
     let mut viewer_config = ViewerConfig::new("sedge", format!("{robot}-{epoch}"));
     if settings.lossless {
         viewer_config.queue_full = QueueFull::Wait(DRAWING_WAIT_MAX);
@@ -248,7 +277,7 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
     let mut agent = agent.with_observer(Box::new(ViewerObserver::new(viewer, robot.clone())));
 
     let config = zenoh_config(&settings.listen, &settings.connect, Side::Dials);
-    let network = ZenohNetwork::open(&config, Arc::<SystemClock>::clone(&clock))?;
+    let network = ZenohNetwork::open(&config, Arc::clone(&clock))?;
     tracing::info!(
         "{robot} listens on {:?}, dials {:?}",
         network.locators(),
@@ -297,7 +326,10 @@ fn agent_config(
             .map(|secs| secs.duration())
             .collect();
     }
-    config.clock_domain = SystemClock::domain();
+    config.clock_domain = match settings.clock_origin_nanos {
+        Some(_) => Some(SIMULATED_CLOCK.to_owned()),
+        None => SystemClock::domain(),
+    };
     config.model_hash = chosen.hash;
     config.scanner_latency_secs = chosen.motion.latency_secs;
     config.on_end = if settings.until_end {

@@ -19,7 +19,8 @@ use crate::agent_process::{AgentOrder, AgentProcess};
 use crate::interrupt::shutdown_of_process;
 use crate::log_file::{fit_and_say, synthetic_log};
 use crate::{
-    Endpoint, OpenedLog, ProgressStyle, Start, Stop, TrainPlan, open_log, read_launch_file, train,
+    Endpoint, OpenedLog, ProgressStyle, Start, Stop, TrainPlan, TrainSource, open_log,
+    read_launch_file, train,
 };
 
 /// Seed of the demo unless told otherwise.
@@ -153,7 +154,7 @@ impl Demo {
             config.updates = 8;
             config.warmup_updates = 4;
         }
-        fit_to_log(&mut config, &log);
+        fit_to_log(&mut config, log.is_dense());
         let demo = Self {
             run: folder.join("model"),
             out: folder,
@@ -189,8 +190,10 @@ impl Demo {
     fn train(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let motion = fit_and_say(&self.log);
         let outcome = train(&TrainPlan {
-            log: &self.log,
-            motion: &motion,
+            source: TrainSource::Log {
+                log: &self.log,
+                motion: &motion,
+            },
             config: self.config.clone(),
             device: DeviceKind::Flex,
             out: &self.run,

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use sedge_datasets::Split;
 use sedge_world_model::{
-    Candidate, Horizons, MetricRow, MotionModel, Protocol, RegisteredScans, evaluate_baselines,
-    evaluate_candidates, evaluate_model,
+    Candidate, Episode, Horizons, MetricRow, MotionModel, Protocol, RegisteredScans,
+    evaluate_baselines, evaluate_candidates, evaluate_model,
 };
 use sedge_world_model_burn::{BurnWorldModel, DeviceKind, HorizonRange, read_story};
 
 use super::write_json;
+use crate::eval_pool::pooled_over_drives;
 use crate::eval_rows::{EvalRow, markdown, pooled, text};
 use crate::log_file::fit_and_say;
-use crate::{OpenedLog, UsageError, open_log};
+use crate::{
+    CollectedDrives, DataSet, OpenedLog, Progress, ProgressStyle, UsageError, open_data_set,
+};
 
 /// What `sedge eval` takes.
 #[derive(Debug, Args)]
@@ -24,18 +28,27 @@ Examples:
   sedge eval --log a.log.gz --run runs/a --json
   sedge eval --log a.log.gz --run runs/1 --run runs/2 --run runs/3 --out table.md
 
+  sedge eval --log data --run runs/swarm --split test
+
 Runs of one kind are shown as mean +- standard deviation over the runs. Thinned logs (one scan per
 metre, say) are graded by scans ahead, others by seconds ahead.")]
 pub struct EvalArgs {
-    /// The log to grade on.
-    #[arg(long, value_name = "PATH")]
+    /// The log to grade on, or a folder of collected runs.
+    #[arg(long, value_name = "LOG|DIR")]
     pub log: PathBuf,
     /// A trained run's folder; repeat it for several seeds or kinds.
     #[arg(long, value_name = "RUN")]
     pub run: Vec<PathBuf>,
-    /// Predict from the scans after this share of the log.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.8)]
-    pub from: f64,
+    /// Predict from the scans after this share of the log (default 0.8), or of each drive of
+    /// collected runs (default 0.1).
+    #[arg(long, value_name = "SHARE")]
+    pub from: Option<f64>,
+    /// Of collected runs: which episodes, train, validation or test.
+    #[arg(long, value_name = "SPLIT", default_value_t = Split::Test)]
+    pub split: Split,
+    /// Of collected runs: how many robots' drives at most, spread evenly over the episodes.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub drives: usize,
     /// How many seconds ahead to predict.
     #[arg(
         long,
@@ -59,12 +72,17 @@ pub struct EvalArgs {
 }
 
 /// Candidates of the belief's geometry that get a row.
-const BELIEF_CANDIDATES: [Candidate; 4] = [
+const BELIEF_CANDIDATES: [Candidate; 6] = [
     Candidate::Last,
     Candidate::Map1Med3,
     Candidate::Map5Med3,
     Candidate::Map20Med3,
+    Candidate::StillMed3,
+    Candidate::Movers,
 ];
+/// Most of a log is learnt from; drives of collected runs are learnt from whole or not at all.
+const FROM_OF_LOG: f64 = 0.8;
+const FROM_OF_DRIVE: f64 = 0.1;
 
 /// Grades and prints the table.
 ///
@@ -72,8 +90,10 @@ const BELIEF_CANDIDATES: [Candidate; 4] = [
 /// When the log or a run cannot be used, or they do not fit each other.
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     args.device.open()?;
-    let log = open_log(&args.log)?;
-    let rows = evaluate(args, &log)?;
+    let rows = match open_data_set(&args.log)? {
+        DataSet::Log(log) => evaluate(args, &log)?,
+        DataSet::Collected(drives) => evaluate_drives(args, &drives)?,
+    };
     if let Some(path) = &args.out {
         let page = markdown(&args.log.display().to_string(), &rows);
         std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
@@ -91,23 +111,81 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 /// As [`run`].
 pub fn evaluate(args: &EvalArgs, log: &OpenedLog) -> anyhow::Result<Vec<EvalRow>> {
     let protocol = Protocol {
-        from: args.from,
-        horizons: horizons(args, log),
+        from: args.from.unwrap_or(FROM_OF_LOG),
+        horizons: horizons(args, &log.episode),
     };
     protocol.starts(&log.episode)?;
     for run in &args.run {
-        check_run(run, log, args.from)?;
+        check_run(run, log, protocol.from)?;
     }
     let fit = fit_and_say(log);
     tracing::info!("grading the baselines");
-    let mut baselines = evaluate_baselines(&log.episode, &fit.model, &protocol)?;
-    baselines.extend(belief_rows(log, &protocol, fit.belief.model)?);
-    let mut rows: Vec<EvalRow> = baselines.into_iter().map(EvalRow::baseline).collect();
+    let graded = Graded {
+        episode: &log.episode,
+        protocol: &protocol,
+    };
+    let baselines = graded.baselines(&fit.model, &fit.belief.model)?;
     let mut of_runs = Vec::new();
     for run in &args.run {
         tracing::info!("grading {}", run.display());
-        of_runs.extend(rows_of_run(run, args.device, log, &protocol)?);
+        let (rows, seed) = graded.run(run, args.device)?;
+        of_runs.extend(rows.into_iter().map(|row| of_run(row, run, seed)));
     }
+    Ok(in_order(baselines, of_runs))
+}
+
+/// As [`evaluate`], on the drives of collected runs, pooled over all of them.
+///
+/// # Errors
+/// As [`run`].
+pub fn evaluate_drives(args: &EvalArgs, drives: &CollectedDrives) -> anyhow::Result<Vec<EvalRow>> {
+    for run in &args.run {
+        check_run_of_drives(run, drives, args.split)?;
+    }
+    let (motion, _) = drives.fit_motion()?;
+    let n_drives = drives.count(args.split).min(args.drives);
+    let mut shown = Progress::begin("grading", ProgressStyle::detect(), 0, n_drives as u64);
+    let mut baselines = Vec::new();
+    let mut of_runs = vec![(Vec::new(), 0); args.run.len()];
+    let mut n_done = 0;
+    drives.visit(args.split, args.drives, &mut |episode| {
+        let protocol = Protocol {
+            from: args.from.unwrap_or(FROM_OF_DRIVE),
+            horizons: horizons(args, &episode),
+        };
+        let graded = Graded {
+            episode: &episode,
+            protocol: &protocol,
+        };
+        baselines.extend(graded.baselines(&motion, &motion)?);
+        for (run, (rows, seed)) in args.run.iter().zip(&mut of_runs) {
+            let (more, its_seed) = graded.run(run, args.device)?;
+            rows.extend(more);
+            *seed = its_seed;
+        }
+        n_done += 1;
+        shown.set(n_done, |rate_hz| format!("drives, {rate_hz:.2}/s"));
+        Ok(())
+    })?;
+    shown.end_in_place();
+    let of_runs = args
+        .run
+        .iter()
+        .zip(of_runs)
+        .flat_map(|(run, (rows, seed))| {
+            let rows = pooled_over_drives(&rows);
+            rows.into_iter().map(move |row| of_run(row, run, seed))
+        });
+    Ok(in_order(pooled_over_drives(&baselines), of_runs.collect()))
+}
+
+fn of_run(metrics: MetricRow, run: &Path, seed: u64) -> EvalRow {
+    EvalRow::of_run(metrics, run.display().to_string(), seed)
+}
+
+/// By horizon: baselines, then the mean over runs of one kind, then each run.
+fn in_order(baselines: Vec<MetricRow>, of_runs: Vec<EvalRow>) -> Vec<EvalRow> {
+    let mut rows: Vec<EvalRow> = baselines.into_iter().map(EvalRow::baseline).collect();
     rows.extend(pooled(&of_runs));
     rows.extend(of_runs);
     let place = |row: &EvalRow| {
@@ -116,33 +194,57 @@ pub fn evaluate(args: &EvalArgs, log: &OpenedLog) -> anyhow::Result<Vec<EvalRow>
             .map_or(row.metrics.horizon_secs, |n| n as f64)
     };
     rows.sort_by(|a, b| place(a).total_cmp(&place(b)));
-    Ok(rows)
+    rows
 }
 
-fn horizons(args: &EvalArgs, log: &OpenedLog) -> Horizons {
+/// One drive that is graded.
+struct Graded<'a> {
+    episode: &'a Episode,
+    protocol: &'a Protocol,
+}
+
+impl Graded<'_> {
+    fn baselines(
+        &self,
+        motion: &MotionModel,
+        belief: &MotionModel,
+    ) -> anyhow::Result<Vec<MetricRow>> {
+        let mut rows = evaluate_baselines(self.episode, motion, self.protocol)?;
+        rows.extend(self.belief_rows(belief)?);
+        Ok(rows)
+    }
+
+    /// What the belief's own geometry predicts, without a network: candidates from registered
+    /// scans, moved as the belief expects. They stand apart from the reference baselines, whose
+    /// definitions others can repeat.
+    fn belief_rows(&self, motion: &MotionModel) -> anyhow::Result<Vec<MetricRow>> {
+        let scans = RegisteredScans::new(self.episode, motion)?;
+        let expected = |from, to| scans.expected_motion(from, to);
+        let chosen = ("registered", &BELIEF_CANDIDATES[..]);
+        let posed = scans.posed();
+        let mut rows = evaluate_candidates(self.episode, self.protocol, chosen, posed, expected)?;
+        for row in &mut rows {
+            row.method = format!("sedge geometry, {}", row.method);
+        }
+        Ok(rows)
+    }
+
+    /// Rows of a trained run, and its seed.
+    fn run(&self, run: &Path, device: DeviceKind) -> anyhow::Result<(Vec<MetricRow>, u64)> {
+        let mut model = BurnWorldModel::load(run, device)
+            .with_context(|| format!("cannot load the model in {}", run.display()))?;
+        let seed = model.story().config.seed;
+        let rows = evaluate_model(&mut model, self.episode, self.protocol)?;
+        Ok((rows, seed))
+    }
+}
+
+fn horizons(args: &EvalArgs, episode: &Episode) -> Horizons {
     match (args.horizons.as_slice(), args.steps.as_slice()) {
-        ([], []) => Horizons::fitting(&log.episode),
+        ([], []) => Horizons::fitting(episode),
         (secs, []) => Horizons::Secs(secs.to_vec()),
         (_, steps) => Horizons::Steps(steps.to_vec()),
     }
-}
-
-/// What the belief's own geometry predicts, without a network: candidates from registered scans,
-/// moved as the belief expects. They stand apart from the reference baselines, whose definitions
-/// others can repeat.
-fn belief_rows(
-    log: &OpenedLog,
-    protocol: &Protocol,
-    motion: MotionModel,
-) -> anyhow::Result<Vec<MetricRow>> {
-    let scans = RegisteredScans::new(&log.episode, &motion)?;
-    let expected = |from, to| scans.expected_motion(from, to);
-    let chosen = ("registered", &BELIEF_CANDIDATES[..]);
-    let mut rows = evaluate_candidates(&log.episode, protocol, chosen, scans.posed(), expected)?;
-    for row in &mut rows {
-        row.method = format!("sedge geometry, {}", row.method);
-    }
-    Ok(rows)
 }
 
 fn check_run(run: &Path, log: &OpenedLog, from: f64) -> anyhow::Result<()> {
@@ -174,16 +276,20 @@ fn check_run(run: &Path, log: &OpenedLog, from: f64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rows_of_run(
-    run: &Path,
-    device: DeviceKind,
-    log: &OpenedLog,
-    protocol: &Protocol,
-) -> anyhow::Result<Vec<EvalRow>> {
-    let mut model = BurnWorldModel::load(run, device)
-        .with_context(|| format!("cannot load the model in {}", run.display()))?;
-    let seed = model.story().config.seed;
-    let rows: Vec<MetricRow> = evaluate_model(&mut model, &log.episode, protocol)?;
-    let of_run = |metrics| EvalRow::of_run(metrics, run.display().to_string(), seed);
-    Ok(rows.into_iter().map(of_run).collect())
+fn check_run_of_drives(run: &Path, drives: &CollectedDrives, split: Split) -> anyhow::Result<()> {
+    let story = read_story(run)?;
+    let (expected, got) = (story.geometry, drives.geometry);
+    ensure!(
+        expected == got,
+        UsageError(format!(
+            "expected runs with the scanner that {} was trained for, {expected:?}; {} has {got:?}",
+            run.display(),
+            drives.path.display()
+        ))
+    );
+    if split == Split::Train && story.dataset_hash == drives.hash {
+        let run = run.display();
+        tracing::warn!("{run} was trained on these episodes: grading on them flatters it");
+    }
+    Ok(())
 }

@@ -4,24 +4,29 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
-use sedge_datasets::{LogFormat, LogWarnings};
+use sedge_datasets::{COLLECTION_FILE, LogFormat, LogWarnings, Opened, open_any};
 use sedge_world_model::ScanGeometry;
 use sedge_world_model_burn::{CheckpointStory, read_story};
 use serde::Serialize;
 
 use super::write_json;
-use crate::{OpenedLog, RunFile, RunStatus, Table, open_log};
+use crate::collection_report::{CollectionReport, RunReport};
+use crate::log_file::warn_about;
+use crate::{OpenedLog, RunFile, RunStatus, Table};
 
 /// What `sedge inspect` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sedge inspect a.log.gz
+  sedge inspect data/doorway                     collected runs, or one of them:
+  sedge inspect data/doorway/000001.oni
   sedge inspect runs/a --json")]
 pub struct InspectArgs {
-    /// A log, or a run's folder (or the model.safetensors in it).
-    #[arg(value_name = "CHECKPOINT|LOG")]
+    /// A log, collected runs, or a training run's folder (or the model.safetensors in it).
+    #[arg(value_name = "CHECKPOINT|LOG|DIR")]
     pub path: PathBuf,
     /// Print JSON.
     #[arg(long)]
@@ -74,22 +79,50 @@ pub fn run(args: &InspectArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             say_checkpoint(&report, out)
         };
     }
-    let log = open_log(&args.path)?;
-    let report = log_report(&log);
-    if args.json {
-        write_json(&report, out)
-    } else {
-        say_log(&report, out)
+    match open_any(&args.path).with_context(|| format!("cannot use {}", args.path.display()))? {
+        Opened::Log(reading) => {
+            let log = OpenedLog::of(args.path.clone(), reading);
+            warn_about(&log);
+            let report = log_report(&log);
+            if args.json {
+                write_json(&report, out)
+            } else {
+                say_log(&report, out)
+            }
+        }
+        Opened::Run(run) => {
+            let report = RunReport::of(&run);
+            if args.json {
+                write_json(&report, out)
+            } else {
+                report.say(out)
+            }
+        }
+        Opened::Collections(collections) => {
+            let report = CollectionReport::of(&collections);
+            if args.json {
+                write_json(&report, out)
+            } else {
+                report.say(out)
+            }
+        }
     }
 }
 
 /// The run's folder that a path means, if it means one.
 fn run_folder(path: &Path) -> Option<PathBuf> {
     if path.is_dir() {
-        return Some(path.to_owned());
+        return (!has_collections(path)).then(|| path.to_owned());
     }
     let is_weights = path.extension().is_some_and(|end| end == "safetensors");
     is_weights.then(|| path.parent().unwrap_or(Path::new(".")).to_owned())
+}
+
+/// Whether a folder holds collected runs, by itself or in the folders in it.
+fn has_collections(path: &Path) -> bool {
+    let has_file = |folder: &Path| folder.join(COLLECTION_FILE).is_file();
+    let parts = std::fs::read_dir(path).into_iter().flatten();
+    has_file(path) || parts.filter_map(Result::ok).any(|it| has_file(&it.path()))
 }
 
 fn log_report(log: &OpenedLog) -> LogReport<'_> {

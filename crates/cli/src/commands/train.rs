@@ -11,8 +11,8 @@ use super::write_json;
 use crate::interrupt::shutdown_of_process;
 use crate::log_file::fit_and_say;
 use crate::{
-    OpenedLog, ProgressStyle, RunFile, RunStatus, Start, Stop, TrainOutcome, TrainPlan, open_log,
-    train,
+    DataSet, ProgressStyle, RunFile, RunStatus, Start, Stop, TrainOutcome, TrainPlan, TrainSource,
+    open_data_set, train,
 };
 
 /// Scans ahead that are learnt from thinned logs.
@@ -24,15 +24,17 @@ const THINNED_HORIZONS: HorizonRange = HorizonRange::Scans { min: 1, max: 4 };
 Examples:
   sedge train --log a.log.gz --preset s --seed 1 --out runs/a
   sedge train --log a.log.gz --preset s --seed 1 --out runs/a --resume
+  sedge train --log data --preset s --seed 1 --out runs/swarm
   sedge train --log a.log.gz --preset tiny --seed 1 --out runs/ablation --without latent
 
 The first 70 % of the log is learnt from; scanner latency and odometry calibration are fitted on the
-first 60 %. Ctrl-c saves; --resume goes on with the same command and gives the same bits as if
-nothing had happened. RUN then holds model.safetensors, trainer.safetensors, run.json and
-train.jsonl.")]
+first 60 %. Of collections (`sedge collect`), the training episodes are learnt from, up to 60,000
+scans of drives spread evenly over them, and motion is fitted on three of these. Ctrl-c saves;
+--resume goes on with the same command and gives the same bits as if nothing had happened. RUN then
+holds model.safetensors, trainer.safetensors, run.json and train.jsonl.")]
 pub struct TrainArgs {
-    /// The log to learn from.
-    #[arg(long, value_name = "PATH")]
+    /// The log to learn from, or a folder of collected runs.
+    #[arg(long, value_name = "LOG|DIR")]
     pub log: PathBuf,
     /// The network's size: `tiny` (about a minute) or `s` (about 0.7 million).
     #[arg(long)]
@@ -89,12 +91,39 @@ struct OutcomeRow<'a> {
 /// already.
 pub fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     args.device.open()?;
-    let log = open_log(&args.log)?;
-    let motion = fit_and_say(&log);
-    let outcome = train(&TrainPlan {
-        config: recipe(args, &log),
-        log: &log,
-        motion: &motion,
+    let outcome = match open_data_set(&args.log)? {
+        DataSet::Log(log) => {
+            let motion = fit_and_say(&log);
+            let source = TrainSource::Log {
+                log: &log,
+                motion: &motion,
+            };
+            train_from(args, source, log.is_dense())?
+        }
+        DataSet::Collected(drives) => {
+            let (motion_model, motion_noise) = drives.fit_motion()?;
+            let source = TrainSource::Drives {
+                drives: &drives,
+                motion_model,
+                motion_noise,
+            };
+            train_from(args, source, true)?
+        }
+    };
+    if args.json {
+        return write_json(&outcome_row(&outcome), out);
+    }
+    say(args, &outcome, out)
+}
+
+fn train_from(
+    args: &TrainArgs,
+    source: TrainSource<'_>,
+    is_dense: bool,
+) -> anyhow::Result<TrainOutcome> {
+    train(&TrainPlan {
+        config: recipe(args, is_dense),
+        source,
         device: args.device,
         out: &args.out,
         start: match (args.resume, args.force) {
@@ -108,24 +137,20 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             after: None,
         },
         progress: ProgressStyle::detect(),
-    })?;
-    if args.json {
-        return write_json(&outcome_row(&outcome), out);
-    }
-    say(args, &outcome, out)
+    })
 }
 
-fn recipe(args: &TrainArgs, log: &OpenedLog) -> TrainConfig {
+fn recipe(args: &TrainArgs, is_dense: bool) -> TrainConfig {
     let mut config = args.preset.train(args.seed);
     config.network.latent = !args.without.contains(&Part::Latent);
     config.updates = args.updates.unwrap_or(config.updates);
-    fit_to_log(&mut config, log);
+    fit_to_log(&mut config, is_dense);
     config
 }
 
 /// Learns horizons in scans where the log is too thin for seconds.
-pub(crate) fn fit_to_log(config: &mut TrainConfig, log: &OpenedLog) {
-    if !log.is_dense() {
+pub(crate) fn fit_to_log(config: &mut TrainConfig, is_dense: bool) {
+    if !is_dense {
         config.horizons = THINNED_HORIZONS;
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sedge::commands::agent::AgentSettings;
 use sedge::commands::demo::DemoSettings;
 use sedge::commands::play::PlaySettings;
-use sedge::read_launch_file;
+use sedge::{SwarmSettings, read_launch_file};
 use serde::de::DeserializeOwned;
 
 fn refusal<Launch: DeserializeOwned>(text: &str) -> String {
@@ -91,6 +91,28 @@ fn a_bad_value_is_refused_with_what_was_expected() {
 }
 
 #[test]
+fn a_swarm_is_refused_with_its_place() {
+    let swarm = refusal::<SwarmSettings>;
+    let check = |text: &str, place: &str, says: &str| {
+        let got = swarm(text);
+        assert!(got.starts_with(place) && got.contains(says), "{got}");
+    };
+    check("seed = 1\nseeed = 2\n", "a.toml:2:1: ", "`seeed`");
+    check("seeds = '9..3'", "a.toml:1:9: ", "A below B");
+    check("driver = 'me'", "a.toml:1:10: ", "`orca`");
+    check(
+        "[driving.planner]\nsamples = 3\n",
+        "a.toml:2:1: ",
+        "`samples`",
+    );
+    check(
+        "[driving]\ncommand_period_secs = 'x'\n",
+        "a.toml:2:",
+        "expected f64",
+    );
+}
+
+#[test]
 fn what_is_no_toml_is_refused_with_its_place() {
     let got = refusal::<PlaySettings>("wait = 1\nspeed = \n");
     assert!(got.starts_with("a.toml:2:9: "), "{got}");
@@ -123,8 +145,9 @@ fn every_launch_file_that_we_ship_is_understood() {
             "agent" => drop(read_launch_file::<AgentSettings>(&path).unwrap()),
             "play" => drop(read_launch_file::<PlaySettings>(&path).unwrap()),
             "demo" => drop(read_launch_file::<DemoSettings>(&path).unwrap()),
+            "swarm" => drop(read_launch_file::<SwarmSettings>(&path).unwrap()),
             other => panic!("no command reads launch/{other}.toml"),
         }
     }
-    assert!(n_files >= 3, "{n_files}");
+    assert!(n_files >= 4, "{n_files}");
 }

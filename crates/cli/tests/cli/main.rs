@@ -8,6 +8,7 @@ mod demo;
 mod launch_files;
 mod running;
 mod schema;
+mod swarm;
 mod training;
 mod two_processes;
 

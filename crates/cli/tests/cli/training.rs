@@ -4,9 +4,10 @@ use std::path::Path;
 
 use sedge::commands::eval::{EvalArgs, evaluate};
 use sedge::{
-    OpenedLog, ProgressStyle, RunFile, RunStatus, STEPS_FILE, Start, Stop, TrainPlan, UsageError,
-    open_log, train,
+    OpenedLog, ProgressStyle, RunFile, RunStatus, STEPS_FILE, Start, Stop, TrainPlan, TrainSource,
+    UsageError, open_log, train,
 };
+use sedge_datasets::Split;
 use sedge_world_model::{MotionFit, fit_motion};
 use sedge_world_model_burn::{DeviceKind, MODEL_FILE, NetworkConfig, Preset, TrainConfig};
 
@@ -39,8 +40,7 @@ fn plan<'a>(
     start: Start,
 ) -> TrainPlan<'a> {
     TrainPlan {
-        log,
-        motion,
+        source: TrainSource::Log { log, motion },
         config: recipe(),
         device: DeviceKind::Flex,
         out,
@@ -88,7 +88,9 @@ fn check_table(log: &OpenedLog, path: &Path, run: &Path) {
     let args = EvalArgs {
         log: path.to_owned(),
         run: vec![run.to_owned()],
-        from: 0.8,
+        from: Some(0.8),
+        split: Split::Test,
+        drives: 1,
         horizons: vec![0.4, 1.0],
         steps: Vec::new(),
         device: DeviceKind::Flex,

@@ -1,0 +1,249 @@
+//! One run of a swarm in lockstep.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use sedge_runtime::swarm::{
+    MemberFactory, SwarmClocks, SwarmConfig, SwarmMember, SwarmReport, World, run_swarm,
+};
+use sedge_runtime::{AgentConfig, AgentNode, DrivingConfig, Shutdown, SystemClock};
+use sedge_simulation::{
+    RobotDraw, RunHeader, STEP, Scenario, Simulation, SimulationNode, SimulationNodeConfig, Truth,
+};
+use sedge_spacetime::Clock as _;
+use sedge_transport::Outgoing;
+use sedge_world_model::ScanGeometry;
+use toml::Table;
+
+use crate::cockpit::{Cockpit, RobotEye};
+use crate::scenario_file::fleet;
+use crate::scripted_run::{EPOCH, RunStory, SIMULATED_CLOCK, ScriptedRun, ticks_max};
+use crate::swarm_driving::driving_of;
+use crate::swarm_minds::Minds;
+use crate::swarm_outcome::SeedOutcome;
+use crate::{ScriptedDriver, UsageError};
+
+/// Who drives the robots.
+#[derive(Debug, Clone)]
+pub(crate) enum Who {
+    /// An agent each.
+    Agents(Minds),
+    /// A script that knows the truth.
+    Script(ScriptedDriver),
+}
+
+impl Who {
+    /// What it is called in tables.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Agents(minds) => minds.name(),
+            Self::Script(driver) => driver.as_str().to_owned(),
+        }
+    }
+}
+
+/// What is run, for any seed.
+#[derive(Debug, Clone)]
+pub(crate) struct SwarmPlan {
+    pub(crate) scenario: Scenario,
+    pub(crate) who: Who,
+    /// The launch file's table `driving`.
+    pub(crate) driving: Table,
+    /// How far ahead agents predict; their own default where there are none.
+    pub(crate) horizons: Vec<Duration>,
+}
+
+/// How a run went.
+pub(crate) struct SwarmRun {
+    pub(crate) outcome: SeedOutcome,
+    pub(crate) story: RunStory,
+    /// Where there are agents.
+    pub(crate) report: Option<SwarmReport>,
+}
+
+/// What agents of one kind of robot share.
+struct KindSetup {
+    geometry: ScanGeometry,
+    driving: DrivingConfig,
+}
+
+impl SwarmPlan {
+    /// Checks what no seed changes.
+    ///
+    /// # Errors
+    /// [`UsageError`] where model, scanner and driving do not fit each other.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.scenario.n_robots() > 0,
+            UsageError(format!(
+                "expected a scenario with robots, {} has none",
+                self.scenario.name
+            ))
+        );
+        if let Who::Agents(minds) = &self.who {
+            self.kinds(minds)?;
+        }
+        Ok(())
+    }
+
+    fn kinds(&self, minds: &Minds) -> anyhow::Result<BTreeMap<&str, KindSetup>> {
+        let kinds = self.scenario.kinds.iter();
+        let setup = kinds.map(|(name, kind)| {
+            let geometry = minds.check(name, kind)?;
+            let driving = driving_of(kind, &self.driving)?;
+            Ok((name.as_str(), KindSetup { geometry, driving }))
+        });
+        setup.collect()
+    }
+
+    /// How agents of a kind of robot drive.
+    ///
+    /// # Errors
+    /// When there is no such kind, or what is written of driving does not fit.
+    pub(crate) fn driving_of(&self, kind: &str) -> anyhow::Result<DrivingConfig> {
+        let known = self.scenario.kinds.get(kind);
+        let known = known.with_context(|| format!("expected a kind {kind:?}, found none"))?;
+        driving_of(known, &self.driving)
+    }
+
+    /// Runs a seed to its end; `None` when asked to stop before.
+    ///
+    /// # Errors
+    /// When there is no room for everybody, or no threads.
+    pub(crate) fn run(
+        &self,
+        seed: u64,
+        n_threads: usize,
+        cockpit: &mut Cockpit,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Option<SwarmRun>> {
+        match &self.who {
+            Who::Script(driver) => self.run_script(seed, *driver, cockpit, shutdown),
+            Who::Agents(minds) => self.run_agents((seed, minds), n_threads, cockpit, shutdown),
+        }
+    }
+
+    fn run_script(
+        &self,
+        seed: u64,
+        driver: ScriptedDriver,
+        cockpit: &mut Cockpit,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Option<SwarmRun>> {
+        let run = ScriptedRun {
+            scenario: &self.scenario,
+            seed,
+            driver,
+            truth: Truth::default(),
+        };
+        cockpit.begin(&self.scenario, &RunHeader::draw(&self.scenario, seed)?)?;
+        let clock = SystemClock::new();
+        let began = clock.now();
+        let mut watch = |outgoing: &Outgoing| -> anyhow::Result<()> {
+            cockpit.hear(outgoing);
+            Ok(())
+        };
+        let Some(story) = run.run(&mut watch, shutdown)? else {
+            return Ok(None);
+        };
+        let wall_secs = clock.now().secs_since(began);
+        let mut outcome = SeedOutcome::of(&story.header, &story.metrics);
+        outcome.hash.clone_from(&story.simulation_hash);
+        outcome.real_time_factor = story.metrics.secs / wall_secs.max(1e-9);
+        Ok(Some(SwarmRun {
+            outcome,
+            story,
+            report: None,
+        }))
+    }
+
+    fn run_agents(
+        &self,
+        (seed, minds): (u64, &Minds),
+        n_threads: usize,
+        cockpit: &mut Cockpit,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Option<SwarmRun>> {
+        let about = || format!("scenario {}, seed {seed}", self.scenario.name);
+        let simulation = Simulation::new(&self.scenario, seed).with_context(about)?;
+        cockpit.begin(&self.scenario, simulation.header())?;
+        let kinds = self.kinds(minds)?;
+        let draws = simulation.header().robots.iter().enumerate();
+        let members = draws.map(|(robot_idx, draw)| {
+            let kind = kinds.get(draw.kind.as_str()).with_context(|| {
+                let (name, kind) = (&draw.name, &draw.kind);
+                format!("expected {name}'s kind {kind:?} in the scenario, found none")
+            })?;
+            let eye = cockpit.eye(robot_idx);
+            self.member((draw, kind), minds, agent_seed(seed, robot_idx), eye)
+        });
+        let members = members.collect::<anyhow::Result<Vec<SwarmMember>>>()?;
+        let config = SimulationNodeConfig::new(fleet()?, EPOCH);
+        let mut node = SimulationNode::new(simulation, config)?;
+        let world = World {
+            subscriptions: node.subscriptions(),
+            publications: node.publications(),
+            node: &mut node,
+        };
+        let config = SwarmConfig {
+            n_threads,
+            tick: STEP,
+            n_ticks_max: ticks_max(&self.scenario),
+        };
+        let report = run_swarm(&config, world, members, cockpit, shutdown)?;
+        if shutdown.is_requested() {
+            return Ok(None);
+        }
+        let story = RunStory::of(node.simulation(), minds.name());
+        let mut outcome = SeedOutcome::of(&story.header, &story.metrics);
+        outcome.hash.clone_from(&report.hash);
+        outcome.real_time_factor = report.real_time_factor();
+        let failed = report.members.iter();
+        let failed = failed.filter_map(|it| Some(format!("{}: {}", it.name, it.failure.as_ref()?)));
+        outcome.failures = failed.collect();
+        Ok(Some(SwarmRun {
+            outcome,
+            story,
+            report: Some(report),
+        }))
+    }
+
+    fn member(
+        &self,
+        (draw, kind): (&RobotDraw, &KindSetup),
+        minds: &Minds,
+        agent_seed: u64,
+        eye: Option<RobotEye>,
+    ) -> anyhow::Result<SwarmMember> {
+        let name = draw.agent_name();
+        let mut config = AgentConfig::new(fleet()?, name.clone(), EPOCH);
+        config.clock_domain = Some(SIMULATED_CLOCK.to_owned());
+        config.model_hash = minds.hash()?;
+        config.scanner_latency_secs = minds.scanner_latency_secs();
+        if !self.horizons.is_empty() {
+            config.horizons.clone_from(&self.horizons);
+        }
+        let (geometry, driving) = (kind.geometry, kind.driving.clone());
+        let minds = minds.clone();
+        let make: MemberFactory = Box::new(move |clocks: &SwarmClocks| {
+            let (model, baselines) = (minds.factory(geometry), minds.baselines(geometry));
+            let clock = Arc::clone(&clocks.simulated);
+            let agent = AgentNode::new(config, clock, model, baselines)?
+                .with_driving(driving, agent_seed)?
+                .with_stopwatch(Arc::clone(&clocks.stopwatch));
+            Ok(match eye {
+                Some(eye) => agent.with_observer(Box::new(eye)),
+                None => agent,
+            })
+        });
+        Ok(SwarmMember { name, make })
+    }
+}
+
+/// Agents of one run draw different numbers, and so do those of different runs.
+pub(crate) fn agent_seed(seed: u64, robot_idx: usize) -> u64 {
+    seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(robot_idx as u64)
+}
