@@ -20,6 +20,7 @@ pub(crate) fn listening() -> ZenohConfig {
         retry_longest_millis: 100,
         lease_millis: PATIENT_MILLIS,
         stall_millis_max: PATIENT_MILLIS,
+        open_millis_max: PATIENT_MILLIS,
         ..Default::default()
     }
 }
