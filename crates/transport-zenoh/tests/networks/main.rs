@@ -9,11 +9,9 @@ mod contract;
 mod encrypted;
 mod history;
 mod reopening;
+mod sessions;
 mod shared_memory;
 mod slow_readers;
-
-#[path = "../sessions/mod.rs"]
-mod sessions;
 
 use std::sync::Arc;
 

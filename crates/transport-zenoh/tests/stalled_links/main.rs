@@ -9,7 +9,7 @@
 
 mod stalling_link;
 
-#[path = "../sessions/mod.rs"]
+#[path = "../networks/sessions.rs"]
 mod sessions;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
