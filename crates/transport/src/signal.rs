@@ -94,4 +94,24 @@ mod tests {
         assert!(signal.wait(Duration::ZERO));
         assert!(!signal.wait(Duration::ZERO));
     }
+
+    #[test]
+    fn no_wake_is_missed_between_looking_and_waiting() {
+        const N_TURNS: u32 = 20_000;
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let (there, back) = (Signal::new(), Signal::new());
+        let (wake_there, wake_back) = (there.wake(), back.wake());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 0..N_TURNS {
+                    assert!(there.wait(PATIENCE), "turn {turn}");
+                    wake_back();
+                }
+            });
+            for turn in 0..N_TURNS {
+                wake_there();
+                assert!(back.wait(PATIENCE), "turn {turn}");
+            }
+        });
+    }
 }
