@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::encoding::unpack;
 use crate::limits::{PAYLOAD_BYTES_MAX, TENSORS_MAX};
-use crate::payload::{Payload, PayloadBytes};
+use crate::payload::{Payload, PayloadBytes, Together};
 use crate::tensor::{byte_length, check_layout, cut};
 use crate::{
     AlignedBytes, Element, Encoding, Envelope, Header, HeaderError, PayloadBuffer, PayloadOrigin,
@@ -275,11 +275,17 @@ fn check_payload_bytes(got: usize) -> Result<(), DecodeError> {
 ///
 /// The payload is owned, or it stays in the buffer that brought it ([`PayloadBuffer`]).
 #[derive(Clone)]
-pub struct EncodedMessage {
-    parts: Arc<Parts>,
+pub struct EncodedMessage(Parts);
+
+#[derive(Clone)]
+enum Parts {
+    /// Each in memory of its own.
+    Apart(Arc<Apart>),
+    /// Both in one piece, as small messages are copied out of a network's buffer.
+    Together(Together),
 }
 
-struct Parts {
+struct Apart {
     header: Vec<u8>,
     payload: Arc<PayloadBytes>,
 }
@@ -291,44 +297,66 @@ impl EncodedMessage {
         Self::of_parts(header.into(), Arc::new(PayloadBytes::Owned(payload)))
     }
 
+    /// A copy of the two parts, unchecked, in one piece of memory: what costs least where they are
+    /// small.
+    pub fn copy_of(header: &[u8], payload: &[u8]) -> Self {
+        Self(Parts::Together(Together::copy_of(header, payload)))
+    }
+
     /// From a header and a payload that stays where it is, unchecked. Nothing is copied here.
     pub fn from_buffer(header: impl Into<Vec<u8>>, payload: Box<dyn PayloadBuffer>) -> Self {
         Self::of_parts(header.into(), Arc::new(PayloadBytes::of_buffer(payload)))
     }
 
     fn of_parts(header: Vec<u8>, payload: Arc<PayloadBytes>) -> Self {
-        let parts = Arc::new(Parts { header, payload });
-        Self { parts }
+        Self(Parts::Apart(Arc::new(Apart { header, payload })))
     }
 
     /// The header's bytes.
     pub fn header(&self) -> &[u8] {
-        &self.parts.header
+        match &self.0 {
+            Parts::Apart(parts) => &parts.header,
+            Parts::Together(parts) => parts.header(),
+        }
     }
 
     /// The payload's bytes, aligned for every dtype. The first call copies a buffer that is not
     /// aligned or not in one run; all clones share the copy.
     pub fn payload(&self) -> &[u8] {
-        self.parts.payload.as_slice()
+        match &self.0 {
+            Parts::Apart(parts) => parts.payload.as_slice(),
+            Parts::Together(parts) => parts.payload(),
+        }
     }
 
     /// Where the payload's bytes are: built here, in somebody's buffer, or copied out of it (now
     /// or when they are first read).
     pub fn origin(&self) -> PayloadOrigin {
-        self.parts.payload.origin()
+        match &self.0 {
+            Parts::Apart(parts) => parts.payload.origin(),
+            Parts::Together(_) => PayloadOrigin::Built,
+        }
     }
 
     /// The buffer that the payload came in, if it came in one.
     pub fn buffer(&self) -> Option<&dyn PayloadBuffer> {
-        match &*self.parts.payload {
-            PayloadBytes::Owned(_) => None,
-            PayloadBytes::Foreign { buffer, .. } => Some(&**buffer),
+        match &self.0 {
+            Parts::Apart(parts) => parts.payload.buffer(),
+            Parts::Together(_) => None,
+        }
+    }
+
+    /// Copies nothing, unlike [`EncodedMessage::payload`].
+    fn payload_bytes(&self) -> usize {
+        match &self.0 {
+            Parts::Apart(parts) => parts.payload.len_bytes(),
+            Parts::Together(parts) => parts.payload().len(),
         }
     }
 
     /// Bytes of both parts together.
     pub fn len_bytes(&self) -> usize {
-        self.header().len() + self.parts.payload.len_bytes()
+        self.header().len() + self.payload_bytes()
     }
 
     /// Reads the message, its payload in place.
@@ -337,7 +365,7 @@ impl EncodedMessage {
     /// [`DecodeError`] for anything that is no message within the limits.
     pub fn decode(&self) -> Result<Message<'_>, DecodeError> {
         // Before the payload is touched, which may copy it.
-        check_payload_bytes(self.parts.payload.len_bytes())?;
+        check_payload_bytes(self.payload_bytes())?;
         let origin = match self.origin() {
             PayloadOrigin::Copied => PayloadOrigin::Copied,
             _ => PayloadOrigin::InPlace,
@@ -345,14 +373,22 @@ impl EncodedMessage {
         let read = |bytes| Payload::Borrowed(bytes, origin);
         Message::from_parts(self.header(), self.payload(), read)
     }
+
+    fn is_same_memory(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Parts::Apart(ours), Parts::Apart(theirs)) => Arc::ptr_eq(ours, theirs),
+            (Parts::Together(ours), Parts::Together(theirs)) => ours.is_same_memory(theirs),
+            _ => false,
+        }
+    }
 }
 
 impl PartialEq for EncodedMessage {
     /// By the bytes of both parts, wherever they lie.
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.parts, &other.parts)
+        self.is_same_memory(other)
             || (self.header() == other.header()
-                && self.parts.payload.len_bytes() == other.parts.payload.len_bytes()
+                && self.payload_bytes() == other.payload_bytes()
                 && self.payload() == other.payload())
     }
 }
@@ -361,7 +397,7 @@ impl Eq for EncodedMessage {}
 
 impl std::fmt::Debug for EncodedMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (header, payload) = (self.header().len(), self.parts.payload.len_bytes());
+        let (header, payload) = (self.header().len(), self.payload_bytes());
         let origin = self.origin();
         write!(f, "EncodedMessage({header} + {payload} bytes, {origin:?})")
     }

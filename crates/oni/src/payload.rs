@@ -129,6 +129,13 @@ impl PayloadBytes {
         }
     }
 
+    pub(crate) fn buffer(&self) -> Option<&dyn PayloadBuffer> {
+        match self {
+            Self::Owned(_) => None,
+            Self::Foreign { buffer, .. } => Some(&**buffer),
+        }
+    }
+
     /// Copies nothing, unlike [`PayloadBytes::as_slice`].
     pub(crate) fn len_bytes(&self) -> usize {
         match self {
@@ -152,6 +159,46 @@ fn in_place(buffer: &dyn PayloadBuffer) -> Option<&[u8]> {
 
 fn is_aligned(bytes: &[u8]) -> bool {
     bytes.as_ptr().addr().is_multiple_of(WORD_BYTES)
+}
+
+/// Payload and header in one piece of memory: payload, which is aligned there, then header.
+#[derive(Clone)]
+pub(crate) struct Together {
+    words: Arc<[u64]>,
+    payload_bytes: usize,
+    header_bytes: usize,
+}
+
+impl Together {
+    pub(crate) fn copy_of(header: &[u8], payload: &[u8]) -> Self {
+        let (payload_bytes, header_bytes) = (payload.len(), header.len());
+        let n_words = (payload_bytes + header_bytes).div_ceil(WORD_BYTES);
+        // Of a length that is known beforehand, and therefore allocated once.
+        let mut words: Arc<[u64]> = std::iter::repeat_n(0, n_words).collect();
+        let target = Arc::get_mut(&mut words).expect("nobody else has it yet");
+        let target: &mut [u8] = bytemuck::cast_slice_mut(target);
+        target[..payload_bytes].copy_from_slice(payload);
+        target[payload_bytes..][..header_bytes].copy_from_slice(header);
+        Self {
+            words,
+            payload_bytes,
+            header_bytes,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn payload(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.payload_bytes]
+    }
+
+    #[inline]
+    pub(crate) fn header(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[self.payload_bytes..][..self.header_bytes]
+    }
+
+    pub(crate) fn is_same_memory(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.words, &other.words)
+    }
 }
 
 /// A message's payload.

@@ -1,13 +1,11 @@
-//! What a lossless reader's ring has no room for yet.
+//! A lossless reader's ring, and what it has no room for yet.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sedge_oni::Key;
-use sedge_transport::{
-    DropPlace, DropReason, Offer, Qos, Received, RingReader, RingWriter, SharedDrops, Wake,
-};
+use sedge_transport::{DropPlace, DropReason, Qos, Received, SharedDrops, Subscriber, Wake};
 
 use crate::flow::Wish;
 use crate::payload;
@@ -35,7 +33,10 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Received>,
+    /// The oldest messages, as many as the stream is deep.
+    ring: VecDeque<Received>,
+    behind: VecDeque<Received>,
+    /// Of the messages behind the ring.
     n_bytes: usize,
     /// Whose publishers were asked to stop.
     stopped: BTreeSet<Key>,
@@ -44,54 +45,42 @@ struct State {
 
 impl State {
     fn is_high(&self) -> bool {
-        self.queue.len() >= STOP_MESSAGES || self.n_bytes >= STOP_BYTES
+        self.behind.len() >= STOP_MESSAGES || self.n_bytes >= STOP_BYTES
     }
 
     fn is_low(&self) -> bool {
-        self.queue.len() <= STOP_MESSAGES / 4 * GO_QUARTERS
+        self.behind.len() <= STOP_MESSAGES / 4 * GO_QUARTERS
             && self.n_bytes <= STOP_BYTES / 4 * GO_QUARTERS
     }
 }
 
-/// The messages behind a lossless ring, oldest first.
+/// The messages of a lossless reader, oldest first.
 pub(crate) struct Backlog {
     /// Readers are told apart by it.
     number: u64,
     shared: Weak<Shared>,
-    ring: RingWriter,
+    depth: usize,
     state: Mutex<State>,
-    /// Messages behind the ring, or just being put there, and publishers that were stopped: a
-    /// reader that sees none has nothing to do. Set before the ring is offered anything, so that
-    /// one that was refused by a full ring is seen by whoever makes room there.
-    n_open: AtomicUsize,
-    /// The ring took something, and the reader was not told yet.
-    has_news: Arc<AtomicBool>,
+    /// Whose publishers were told to stop. Locked by whoever speaks, and before the state: were two
+    /// to speak at once, a stop that is over could be heard last.
+    told: Mutex<BTreeSet<Key>>,
     wake: Wake,
     drops: SharedDrops,
     dropped: AtomicU64,
 }
 
 impl Backlog {
-    pub(crate) fn new(shared: &Arc<Shared>, qos: Qos, wake: Wake) -> (Arc<Self>, RingReader) {
-        let has_news = Arc::new(AtomicBool::new(false));
-        let news = Arc::clone(&has_news);
-        // The reader is woken when no lock is held: it may read at once.
-        let mark: Wake = Arc::new(move || news.store(true, Ordering::Release));
-        let clock = Arc::clone(&shared.clock);
-        let drops = shared.drops.clone();
-        let (ring, reader) = sedge_transport::accounted_ring(qos, mark, clock, drops);
-        let backlog = Self {
+    pub(crate) fn new(shared: &Arc<Shared>, qos: Qos, wake: Wake) -> Arc<Self> {
+        Arc::new(Self {
             number: shared.next_number(),
             shared: Arc::downgrade(shared),
-            ring,
+            depth: qos.depth(),
             state: Mutex::default(),
-            n_open: AtomicUsize::new(0),
-            has_news,
+            told: Mutex::default(),
             wake,
             drops: shared.drops.clone(),
             dropped: AtomicU64::new(0),
-        };
-        (Arc::new(backlog), reader)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -105,74 +94,73 @@ impl Backlog {
         if state.is_closed {
             return;
         }
-        let n_bytes = held_bytes(&received);
-        let is_full = match source {
-            Source::Live => state.is_high(),
-            Source::Lossless => state.n_bytes.saturating_add(n_bytes) > BYTES_MAX,
-        };
-        if is_full {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            self.drops
-                .count(&received.key, DropPlace::Queue, DropReason::Full);
-            return;
+        let mut has_wishes = false;
+        if state.ring.len() < self.depth {
+            state.ring.push_back(received);
+        } else {
+            let n_bytes = held_bytes(&received);
+            let is_full = match source {
+                Source::Live => state.is_high(),
+                Source::Lossless => state.n_bytes.saturating_add(n_bytes) > BYTES_MAX,
+            };
+            if is_full {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.drops
+                    .count(&received.key, DropPlace::Queue, DropReason::Full);
+                return;
+            }
+            state.n_bytes += n_bytes;
+            let is_high = source == Source::Lossless && state.is_high();
+            if is_high && !state.stopped.contains(&received.key) {
+                state.stopped.insert(received.key.clone());
+                has_wishes = true;
+            }
+            state.behind.push_back(received);
         }
-        state.n_bytes += n_bytes;
-        let mut to_stop = None;
-        let is_high = source == Source::Lossless && state.is_high();
-        if is_high && !state.stopped.contains(&received.key) {
-            state.stopped.insert(received.key.clone());
-            to_stop = Some(received.key.clone());
-        }
-        state.queue.push_back(received);
-        self.note_open(&state);
-        self.offer(&mut state);
         drop(state);
-        if let Some(key) = to_stop {
-            self.say(Wish::Stop, &key);
+        if has_wishes {
+            self.tell_publishers();
         }
-        self.tell_reader();
+        // The reader is woken when no lock is held: it may read at once.
+        (self.wake)();
     }
 
-    /// Called by the reader, which has made room.
-    pub(crate) fn fill_ring(&self) {
-        if self.n_open.load(Ordering::Acquire) == 0 {
-            return;
-        }
+    /// Exchanges an empty ring for the one that fills: a lock for each message would cost more than
+    /// the message.
+    fn take_ring(&self, empty: &mut VecDeque<Received>) {
         let mut state = self.lock();
-        self.offer(&mut state);
-        let mut to_go = BTreeSet::new();
-        if !state.stopped.is_empty() && state.is_low() {
-            to_go = std::mem::take(&mut state.stopped);
-            self.note_open(&state);
+        std::mem::swap(&mut state.ring, empty);
+        while state.ring.len() < self.depth
+            && let Some(oldest) = state.behind.pop_front()
+        {
+            state.n_bytes = state.n_bytes.saturating_sub(held_bytes(&oldest));
+            state.ring.push_back(oldest);
+        }
+        let has_wishes = !state.stopped.is_empty() && state.is_low();
+        if has_wishes {
+            state.stopped.clear();
         }
         drop(state);
-        for key in &to_go {
+        if has_wishes {
+            self.tell_publishers();
+        }
+    }
+
+    fn told(&self) -> MutexGuard<'_, BTreeSet<Key>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells publishers what is wished of them now, where that is not what they were told last.
+    fn tell_publishers(&self) {
+        let mut told = self.told();
+        let stopped = self.lock().stopped.clone();
+        for key in stopped.difference(&told) {
+            self.say(Wish::Stop, key);
+        }
+        for key in told.difference(&stopped) {
             self.say(Wish::Go, key);
         }
-        self.tell_reader();
-    }
-
-    fn offer(&self, state: &mut State) {
-        while let Some(oldest) = state.queue.front() {
-            // A clone shares the payload, and a full ring does not give back what it is offered.
-            if self.ring.offer(oldest.clone()) == Offer::Full {
-                break;
-            }
-            state.n_bytes = state.n_bytes.saturating_sub(held_bytes(oldest));
-            state.queue.pop_front();
-        }
-        self.note_open(state);
-    }
-
-    fn note_open(&self, state: &State) {
-        let n_open = state.queue.len() + state.stopped.len();
-        self.n_open.store(n_open, Ordering::Release);
-    }
-
-    fn tell_reader(&self) {
-        if self.has_news.swap(false, Ordering::AcqRel) {
-            (self.wake)();
-        }
+        *told = stopped;
     }
 
     fn say(&self, wish: Wish, key: &Key) {
@@ -183,30 +171,70 @@ impl Backlog {
 
     /// Says again whom it wants to stop, or they would go on.
     pub(crate) fn repeat_stops(&self) {
-        let stopped: Vec<Key> = self.lock().stopped.iter().cloned().collect();
-        for key in &stopped {
+        for key in self.told().iter() {
             self.say(Wish::Stop, key);
         }
     }
 
-    /// How many messages it had no room for.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
     /// The reader is gone: nobody has to wait for it.
-    pub(crate) fn close(&self) {
+    fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
-        let unread = std::mem::take(&mut state.queue);
-        let stopped = std::mem::take(&mut state.stopped);
+        let unread = [
+            std::mem::take(&mut state.ring),
+            std::mem::take(&mut state.behind),
+        ];
+        state.stopped.clear();
         drop(state);
-        for received in &unread {
-            self.drops
-                .count(&received.key, DropPlace::Queue, DropReason::Closed);
+        for received in unread.iter().flatten() {
+            self.count_unread(received);
         }
-        for key in &stopped {
-            self.say(Wish::Go, key);
+        self.tell_publishers();
+    }
+
+    fn count_unread(&self, received: &Received) {
+        self.drops
+            .count(&received.key, DropPlace::Queue, DropReason::Closed);
+    }
+}
+
+/// The reader's end: the ring that it took last, and the backlog.
+pub(crate) struct BacklogReader {
+    backlog: Arc<Backlog>,
+    taken: VecDeque<Received>,
+}
+
+impl BacklogReader {
+    pub(crate) fn new(backlog: &Arc<Backlog>) -> Self {
+        Self {
+            backlog: Arc::clone(backlog),
+            taken: VecDeque::new(),
+        }
+    }
+}
+
+impl Subscriber for BacklogReader {
+    fn try_next(&mut self) -> Option<Received> {
+        if self.taken.is_empty() {
+            self.backlog.take_ring(&mut self.taken);
+        }
+        self.taken.pop_front()
+    }
+
+    fn waiting(&self) -> usize {
+        self.taken.len() + self.backlog.lock().ring.len()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.backlog.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for BacklogReader {
+    fn drop(&mut self) {
+        self.backlog.close();
+        for received in &self.taken {
+            self.backlog.count_unread(received);
         }
     }
 }

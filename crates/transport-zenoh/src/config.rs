@@ -93,8 +93,9 @@ pub struct ZenohConfig {
     /// The first wait before a lost peer is dialled again, in milliseconds, at least 1; it doubles
     /// up to the longest. 100 by default: a restarted process is back within a blink.
     pub retry_first_millis: u64,
-    /// The longest wait before a lost peer is dialled again, in milliseconds. 400 by default: it
-    /// is what recovery after an outage costs at most, beside the handshake.
+    /// The longest wait before a lost peer is dialled again, in milliseconds. 300 by default: with
+    /// [`ZenohConfig::open_millis_max`] it is what recovery after an outage costs at most, beside
+    /// the handshake.
     pub retry_longest_millis: u64,
     /// How long a message that must not be dropped waits for a stalled link to take 64 KiB before
     /// the link is closed (and dialled again), in milliseconds, at least 1. 1000 by default, as
@@ -103,8 +104,8 @@ pub struct ZenohConfig {
     /// a thread of the network's, not in its caller's.
     pub stall_millis_max: u64,
     /// How long connecting and the handshake of a link may take before they are begun anew, in
-    /// milliseconds, 100 to 60,000. 1500 by default: into a link that is cut, systems repeat their
-    /// first packet ever more seldom.
+    /// milliseconds, 100 to 60,000. 600 by default: into a link that is cut, systems repeat their
+    /// first packet after a second and then ever more seldom. Links by satellite need more.
     pub open_millis_max: u64,
     /// After how long without a sign of life a link is given up, in milliseconds, 100 to 60,000.
     /// 1000 by default. Signs of life are sent four times as often.
@@ -128,9 +129,9 @@ impl Default for ZenohConfig {
             connect: Vec::new(),
             gossip: Gossip::On,
             retry_first_millis: 100,
-            retry_longest_millis: 400,
+            retry_longest_millis: 300,
             stall_millis_max: 1_000,
-            open_millis_max: 1_500,
+            open_millis_max: 600,
             lease_millis: 1_000,
             heartbeat_millis: 200,
             shared_memory: SharedMemory::default(),

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use sedge_oni::{AlignedBytes, EncodedMessage, PayloadBuffer};
+use sedge_oni::{EncodedMessage, PayloadBuffer};
 use zenoh::bytes::ZBytes;
 
 /// Payloads below this are copied where they come in or go out: they lie in a receive buffer of
@@ -42,12 +42,12 @@ pub(crate) fn is_shared(buffer: &dyn PayloadBuffer) -> bool {
 
 /// The message that came in these buffers. A large payload stays in its own.
 pub(crate) fn received(header: &ZBytes, payload: &ZBytes) -> EncodedMessage {
-    let header = header.to_bytes().into_owned();
+    let header = header.to_bytes();
     let is_shared = payload.as_shm().is_some();
     if payload.len() < COPY_BYTES_MAX && !is_shared {
-        return EncodedMessage::new(header, AlignedBytes::copy_of(&payload.to_bytes()));
+        return EncodedMessage::copy_of(&header, &payload.to_bytes());
     }
-    EncodedMessage::from_buffer(header, Box::new(ZenohPayload(payload.clone())))
+    EncodedMessage::from_buffer(&*header, Box::new(ZenohPayload(payload.clone())))
 }
 
 /// The bytes to put: those of a buffer of Zenoh's are shared, others too unless they are few.

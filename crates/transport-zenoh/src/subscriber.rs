@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sedge_oni::limits::{HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use sedge_oni::{EncodedMessage, Key, KeyPattern};
-use sedge_transport::{Delivery, Qos, Received, RingReader, RingWriter, Subscriber, Wake};
+use sedge_transport::{Delivery, Qos, Received, RingWriter, Subscriber, Wake};
 use zenoh::Wait as _;
 use zenoh::qos::CongestionControl;
 use zenoh::sample::{Sample, SampleKind};
 
-use crate::backlog::{Backlog, Source};
+use crate::backlog::{Backlog, BacklogReader, Source};
 use crate::late::{LateJoiner, Watching};
 use crate::payload;
 use crate::session::{Declared, Shared};
@@ -146,21 +146,22 @@ impl Declared for Listener {
 
 pub(crate) struct ZenohSubscriber {
     listener: Arc<Listener>,
-    reader: RingReader,
+    reader: Box<dyn Subscriber>,
 }
 
 impl ZenohSubscriber {
     pub(crate) fn new(shared: &Arc<Shared>, pattern: &KeyPattern, qos: Qos, wake: Wake) -> Self {
         let clock = Arc::clone(&shared.clock);
         let drops = shared.drops.clone();
-        let (target, reader) = match qos.delivery() {
+        let (target, reader): (_, Box<dyn Subscriber>) = match qos.delivery() {
             Delivery::Live => {
                 let (ring, reader) = sedge_transport::accounted_ring(qos, wake, clock, drops);
-                (Target::Live(ring), reader)
+                (Target::Live(ring), Box::new(reader))
             }
             Delivery::Lossless => {
-                let (backlog, reader) = Backlog::new(shared, qos, wake);
-                (Target::Lossless(backlog), reader)
+                let backlog = Backlog::new(shared, qos, wake);
+                let reader = BacklogReader::new(&backlog);
+                (Target::Lossless(backlog), Box::new(reader))
             }
         };
         let intake = Intake {
@@ -191,23 +192,11 @@ impl ZenohSubscriber {
     pub(crate) fn listener(&self) -> &Arc<Listener> {
         &self.listener
     }
-
-    fn backlog(&self) -> Option<&Arc<Backlog>> {
-        match &self.listener.intake.target {
-            Target::Live(_) => None,
-            Target::Lossless(backlog) => Some(backlog),
-        }
-    }
 }
 
 impl Subscriber for ZenohSubscriber {
     fn try_next(&mut self) -> Option<Received> {
-        let next = self.reader.try_next();
-        if let Some(backlog) = self.backlog() {
-            backlog.fill_ring();
-            return next.or_else(|| self.reader.try_next());
-        }
-        next
+        self.reader.try_next()
     }
 
     fn waiting(&self) -> usize {
@@ -215,18 +204,13 @@ impl Subscriber for ZenohSubscriber {
     }
 
     fn dropped(&self) -> u64 {
-        let beyond = self.backlog().map_or(0, |backlog| backlog.dropped());
-        self.reader.dropped() + beyond
+        self.reader.dropped()
     }
 }
 
 impl Drop for ZenohSubscriber {
     fn drop(&mut self) {
-        self.reader.close();
         self.listener.release();
-        if let Some(backlog) = self.backlog() {
-            backlog.close();
-        }
     }
 }
 

@@ -310,6 +310,45 @@ mod tests {
     use sedge_oni::{Capture, Sequence};
     use sedge_spacetime::AgentName;
 
+    /// A class's row in the specification, from its second cell to the last that has no prose.
+    fn specified(class: QosClass) -> String {
+        let of_class = format!("{class:?}").to_lowercase();
+        let rows = include_str!("../../../schemas/oni/README.md").lines();
+        let mut rows = rows.map(|row| row.split(" | ").collect::<Vec<_>>());
+        let row = rows
+            .find(|cells| cells.len() == 8 && cells[0] == format!("| {of_class}"))
+            .unwrap();
+        row[2..7].join(" | ")
+    }
+
+    #[test]
+    fn the_specification_says_the_same() {
+        for class in QosClass::ALL {
+            let profile = class.profile();
+            let priority = match profile.priority {
+                Priority::RealTime => "real time",
+                Priority::InteractiveHigh => "interactive high",
+                Priority::InteractiveLow => "interactive low",
+                Priority::DataHigh => "data high",
+                Priority::Data => "data",
+                Priority::DataLow => "data low",
+                Priority::Background => "background",
+            };
+            let congestion = match profile.congestion {
+                Congestion::Drop => "drop",
+                Congestion::Block => "block",
+                Congestion::BlockFirst => "block first",
+            };
+            let batching = match profile.batching {
+                Batching::Express => "express",
+                Batching::Batched => "batched",
+            };
+            let (depth, history) = (profile.queue_depth, profile.history);
+            let ours = format!("{priority} | {congestion} | {batching} | {depth} | {history}");
+            assert_eq!(ours, specified(class).replace("1,024", "1024"), "{class:?}");
+        }
+    }
+
     #[test]
     fn message_types_fall_into_their_classes() {
         let check = |message_type, class| {

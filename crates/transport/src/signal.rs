@@ -1,6 +1,7 @@
 //! Being told that something came, without spinning.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Called when something came, from whatever thread it came on; it must be short and never block.
@@ -13,15 +14,18 @@ pub fn no_wake() -> Wake {
 
 #[derive(Debug, Default)]
 struct State {
-    flag: Mutex<Flag>,
+    is_set: AtomicBool,
+    /// How many threads wait: a condition that nobody waits for costs a system call all the same.
+    n_waiting: Mutex<usize>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Flag {
-    is_set: bool,
-    /// How many threads wait: a condition that nobody waits for costs a system call all the same.
-    n_waiting: usize,
+impl State {
+    fn n_waiting(&self) -> MutexGuard<'_, usize> {
+        self.n_waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A flag that one thread waits for and many [`Wake`]s set: one signal serves any number of
@@ -39,10 +43,11 @@ impl Signal {
     pub fn wake(&self) -> Wake {
         let state = Arc::clone(&self.0);
         Arc::new(move || {
-            let mut flag = state.flag.lock().unwrap_or_else(PoisonError::into_inner);
-            flag.is_set = true;
-            let must_notify = flag.n_waiting > 0;
-            drop(flag);
+            // Where it is set already, whoever waited was told, and looks after this.
+            if state.is_set.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            let must_notify = *state.n_waiting() > 0;
             if must_notify {
                 state.changed.notify_all();
             }
@@ -54,15 +59,26 @@ impl Signal {
     /// A signal that was set before is seen at once, so nothing is missed between looking and
     /// waiting.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let mut flag = self.0.flag.lock().unwrap_or_else(PoisonError::into_inner);
-        if !flag.is_set && !timeout.is_zero() {
-            flag.n_waiting += 1;
-            let changed = &self.0.changed;
-            let waited = changed.wait_timeout_while(flag, timeout, |flag| !flag.is_set);
-            (flag, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            flag.n_waiting -= 1;
+        let take = || self.0.is_set.swap(false, Ordering::AcqRel);
+        if take() {
+            return true;
         }
-        std::mem::take(&mut flag.is_set)
+        if timeout.is_zero() {
+            return false;
+        }
+        let mut was_set = false;
+        let is_unset = |_: &mut usize| {
+            was_set = take();
+            !was_set
+        };
+        let mut n_waiting = self.0.n_waiting();
+        *n_waiting += 1;
+        let changed = &self.0.changed;
+        let waited = changed.wait_timeout_while(n_waiting, timeout, is_unset);
+        let (mut n_waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *n_waiting -= 1;
+        drop(n_waiting);
+        was_set
     }
 }
 
@@ -77,5 +93,25 @@ mod tests {
         signal.wake()();
         assert!(signal.wait(Duration::ZERO));
         assert!(!signal.wait(Duration::ZERO));
+    }
+
+    #[test]
+    fn no_wake_is_missed_between_looking_and_waiting() {
+        const N_TURNS: u32 = 20_000;
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let (there, back) = (Signal::new(), Signal::new());
+        let (wake_there, wake_back) = (there.wake(), back.wake());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for turn in 0..N_TURNS {
+                    assert!(there.wait(PATIENCE), "turn {turn}");
+                    wake_back();
+                }
+            });
+            for turn in 0..N_TURNS {
+                wake_there();
+                assert!(back.wait(PATIENCE), "turn {turn}");
+            }
+        });
     }
 }

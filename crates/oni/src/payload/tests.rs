@@ -65,3 +65,20 @@ fn a_foreign_buffer_is_read_in_place_or_copied_once() {
     check(&[b"two", b"", b"runs"], 0, PayloadOrigin::Copied);
     check(&[b""], 0, PayloadOrigin::InPlace);
 }
+
+#[test]
+fn a_copy_in_one_piece_is_the_same_message() {
+    for (n_header, n_payload) in [(0, 0), (1, 0), (0, 1), (13, 7), (115, 64), (116, 1_536)] {
+        let header: Vec<u8> = (0..n_header).map(|idx| idx as u8).collect();
+        let payload: Vec<u8> = (0..n_payload).map(|idx| (idx * 3) as u8).collect();
+        let copy = EncodedMessage::copy_of(&header, &payload);
+        assert_eq!((copy.header(), copy.payload()), (&*header, &*payload));
+        assert!(is_aligned(copy.payload()));
+        assert_eq!(copy.len_bytes(), header.len() + payload.len());
+        let apart = EncodedMessage::new(header, AlignedBytes::copy_of(&payload));
+        assert_eq!(copy, apart);
+        assert_eq!(copy, copy.clone());
+        let other = EncodedMessage::copy_of(&[0xff], &payload);
+        assert_ne!(copy, other);
+    }
+}

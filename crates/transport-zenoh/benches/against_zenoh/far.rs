@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::loads::{End, Link, PAYLOADS, Payload, Purpose, Stack, Way};
 use crate::raw::{RawCallbackEnd, RawStack};
-use crate::sedge::SedgeStack;
+use crate::sedge::{SedgeStack, header_bytes};
 
 /// First argument of the process at the other end.
 pub(crate) const ROLE: &str = "far-process";
@@ -62,7 +62,8 @@ pub(crate) fn run(link: &str) {
         .into_iter()
         .filter(|payload| link.carries(*payload))
     {
-        for stack in [&raw as &dyn Stack, &sedge] {
+        let attaching = raw.attaching(header_bytes(payload));
+        for stack in [&raw as &dyn Stack, &attaching, &sedge] {
             for purpose in Purpose::ALL {
                 serve(stack.end(payload, purpose, Way::Back), payload, purpose);
             }

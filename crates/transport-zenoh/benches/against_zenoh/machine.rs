@@ -43,7 +43,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Processor, cores and governor, and the load at the start.
+/// Processor, cores, governor and priority, and the load at the start.
 pub(crate) fn describe() -> String {
     let info = read("/proc/cpuinfo");
     let model = info
@@ -60,9 +60,21 @@ pub(crate) fn describe() -> String {
         governor.trim()
     };
     format!(
-        "Machine: {model}, {cores} cores, governor {governor}.\nBefore: {}\n",
+        "Machine: {model}, {cores} cores, governor {governor}, {}.\nBefore: {}\n",
+        priority(),
         load()
     )
+}
+
+/// Whether others' work can get in between: `chrt -f 20` before the command sees that it does not.
+fn priority() -> &'static str {
+    // The 41st field; the 2nd, a name in brackets, may hold spaces.
+    let stat = read("/proc/self/stat");
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    match after_name.split(' ').nth(38) {
+        Some("1" | "2") => "real-time priority",
+        _ => "priority like everybody's",
+    }
 }
 
 /// What else the machine was doing.

@@ -14,8 +14,15 @@ use zenoh::shm::{GarbageCollect, PosixShmProviderBackend, ShmProvider, ShmProvid
 use crate::loads::{End, Link, PATIENCE, POOL_BYTES, Payload, Purpose, Stack, Way, touch};
 use crate::sedge::settings_of_both;
 
-/// A raw session, with a pool where it has shared memory.
-pub(crate) struct RawStack(zenoh::Session, Option<Arc<Provider>>);
+/// A raw session.
+#[derive(Clone)]
+pub(crate) struct RawStack {
+    session: zenoh::Session,
+    /// Where it has shared memory.
+    pool: Option<Arc<Provider>>,
+    /// Sent beside each payload; none where it is empty.
+    attachment: ZBytes,
+}
 
 type Provider = ShmProvider<PosixShmProviderBackend>;
 
@@ -31,12 +38,24 @@ impl RawStack {
                 .unwrap()
         };
         let pool = (link == Link::SharedMemory).then(|| Arc::new(pool()));
-        Self(zenoh::open(config).wait().unwrap(), pool)
+        Self {
+            session: zenoh::open(config).wait().unwrap(),
+            pool,
+            attachment: ZBytes::new(),
+        }
+    }
+
+    /// The same session, sending an attachment of so many bytes beside each payload.
+    pub(crate) fn attaching(&self, n_bytes: usize) -> Self {
+        Self {
+            attachment: vec![7_u8; n_bytes].into(),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn listen(link: Link) -> (Self, String) {
         let stack = Self::open(link, &["tcp/127.0.0.1:0"], &[]);
-        let locator = stack.0.info().locators().wait()[0].to_string();
+        let locator = stack.session.info().locators().wait()[0].to_string();
         (stack, locator)
     }
 
@@ -49,7 +68,7 @@ impl RawStack {
             Purpose::RoundTrip => (Priority::DataHigh, CongestionControl::Drop, true),
             Purpose::Throughput => (Priority::Background, CongestionControl::Block, false),
         };
-        self.0
+        self.session
             .declare_publisher(key)
             .priority(priority)
             .congestion_control(congestion)
@@ -57,10 +76,16 @@ impl RawStack {
             .wait()
             .unwrap()
     }
-}
 
-fn key(payload: Payload, purpose: Purpose, way: Way) -> String {
-    format!("raw/{}/{}/{}", purpose.name(), payload.bytes, way.name())
+    fn key(&self, payload: Payload, purpose: Purpose, way: Way) -> String {
+        let (purpose, way) = (purpose.name(), way.name());
+        let stack = if self.attachment.is_empty() {
+            "raw"
+        } else {
+            "raw/attaching"
+        };
+        format!("{stack}/{purpose}/{}/{way}", payload.bytes)
+    }
 }
 
 enum Reader {
@@ -72,6 +97,7 @@ struct RawEnd {
     publisher: Publisher<'static>,
     reader: Reader,
     payload: ZBytes,
+    attachment: Option<ZBytes>,
     pool: Option<Arc<Provider>>,
 }
 
@@ -97,7 +123,8 @@ impl Stack for RawStack {
             Way::Out => Way::Back,
             Way::Back => Way::Out,
         };
-        let declare = self.0.declare_subscriber(key(payload, purpose, receives));
+        let key = |way| self.key(payload, purpose, way);
+        let declare = self.session.declare_subscriber(key(receives));
         let reader = match purpose {
             Purpose::RoundTrip => {
                 let ring = RingChannel::new(purpose.depth());
@@ -109,17 +136,19 @@ impl Stack for RawStack {
             }
         };
         Box::new(RawEnd {
-            publisher: self.publisher(key(payload, purpose, sends), purpose),
+            publisher: self.publisher(key(sends), purpose),
             reader,
             payload: vec![7_u8; payload.bytes].into(),
-            pool: self.1.clone(),
+            attachment: Some(self.attachment.clone()).filter(|bytes| !bytes.is_empty()),
+            pool: self.pool.clone(),
         })
     }
 }
 
 impl End for RawEnd {
     fn send(&mut self) {
-        self.publisher.put(self.next_payload()).wait().unwrap();
+        let put = self.publisher.put(self.next_payload());
+        put.attachment(self.attachment.clone()).wait().unwrap();
     }
 
     fn receive(&mut self) -> Option<usize> {
@@ -127,7 +156,12 @@ impl End for RawEnd {
             Reader::Ring(reader) => reader.recv_timeout(PATIENCE).ok().flatten(),
             Reader::Fifo(reader) => reader.recv_timeout(PATIENCE).ok().flatten(),
         };
-        sample.map(|sample| touch(&sample.payload().to_bytes()))
+        sample.map(|sample| {
+            if let Some(attachment) = sample.attachment() {
+                touch(&attachment.to_bytes());
+            }
+            touch(&sample.payload().to_bytes())
+        })
     }
 
     fn is_heard(&self) -> bool {
@@ -153,7 +187,9 @@ fn callback_key(payload: Payload, way: Way) -> String {
 impl RawCallbackEnd {
     pub(crate) fn answer(stack: &RawStack, payload: Payload) -> Self {
         let publisher = stack.publisher(callback_key(payload, Way::Back), Purpose::RoundTrip);
-        let subscriber = stack.0.declare_subscriber(callback_key(payload, Way::Out));
+        let subscriber = stack
+            .session
+            .declare_subscriber(callback_key(payload, Way::Out));
         let answer = move |sample: Sample| publisher.put(sample.payload().clone()).wait().unwrap();
         Self {
             _subscriber: subscriber.callback(answer).wait().unwrap(),
@@ -163,12 +199,15 @@ impl RawCallbackEnd {
     /// The asking end of it.
     pub(crate) fn ask(stack: &RawStack, payload: Payload) -> Box<dyn End> {
         let ring = RingChannel::new(Purpose::RoundTrip.depth());
-        let subscriber = stack.0.declare_subscriber(callback_key(payload, Way::Back));
+        let subscriber = stack
+            .session
+            .declare_subscriber(callback_key(payload, Way::Back));
         Box::new(RawEnd {
             publisher: stack.publisher(callback_key(payload, Way::Out), Purpose::RoundTrip),
             reader: Reader::Ring(subscriber.with(ring).wait().unwrap()),
             payload: vec![7_u8; payload.bytes].into(),
-            pool: stack.1.clone(),
+            attachment: None,
+            pool: stack.pool.clone(),
         })
     }
 }

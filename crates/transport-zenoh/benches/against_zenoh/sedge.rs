@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sedge_oni::{
     Capture, EncodedMessage, Envelope, Key, Message, MessageBuilder, PayloadOrigin, SchemaId,
-    Sequence,
+    Sequence, Source,
 };
 use sedge_spacetime::{AgentName, Clock as _};
 use sedge_transport::{Network as _, Publisher, PutOutcome, Qos, QosClass, Signal, Subscriber};
@@ -77,6 +77,30 @@ fn key(payload: Payload, purpose: Purpose, way: Way) -> Key {
     Key::parse(&format!("oni/bench/{}/bench.{purpose}/{bytes}", way.name())).unwrap()
 }
 
+fn message(payload: Payload, source: Source) -> Message<'static> {
+    let schema = SchemaId {
+        name: "bench.bytes".to_string(),
+        major: 1,
+        minor: 0,
+        hash: [7; 16],
+    };
+    let capture = Capture::exact(MachineClock.now(), "bench");
+    let builder = MessageBuilder::new(schema, Envelope::new(source, capture));
+    let bytes = vec![7_u8; payload.bytes];
+    let builder = builder.tensor("bytes", &[payload.bytes], &bytes);
+    builder.unwrap().build()
+}
+
+/// How many bytes of header go with each payload.
+pub(crate) fn header_bytes(payload: Payload) -> usize {
+    let source = Source {
+        agent: AgentName::new(Way::Out.name()).unwrap(),
+        epoch: 1,
+        sequence: payload.n_per_round as u64,
+    };
+    message(payload, source).encode().unwrap().header().len()
+}
+
 struct SedgeEnd {
     publisher: Box<dyn Publisher>,
     subscriber: Box<dyn Subscriber>,
@@ -109,20 +133,7 @@ impl Stack for SedgeStack {
             sedge_transport::no_wake(),
         );
         let mut sequence = Sequence::new(AgentName::new(sends.name()).unwrap(), 1);
-        let schema = SchemaId {
-            name: "bench.bytes".to_string(),
-            major: 1,
-            minor: 0,
-            hash: [7; 16],
-        };
-        let capture = Capture::exact(MachineClock.now(), "bench");
-        let envelope = Envelope::new(sequence.next_source(), capture);
-        let builder = MessageBuilder::new(schema, envelope);
-        let bytes = vec![7_u8; payload.bytes];
-        let message = builder
-            .tensor("bytes", &[payload.bytes], &bytes)
-            .unwrap()
-            .build();
+        let message = message(payload, sequence.next_source());
         Box::new(SedgeEnd {
             publisher: publisher.unwrap(),
             subscriber,

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::far::FarProcess;
-use crate::loads::{End, Link, PAYLOADS, Payload, Purpose, Stack as _, Way, wait_until_heard};
+use crate::loads::{End, Link, PAYLOADS, Payload, Purpose, Stack, Way, wait_until_heard};
 use crate::machine::now;
+use crate::sedge::header_bytes;
 use crate::table::{median, spread};
 
 /// Messages a second in one round: from the first put to the far end's word that all have come.
@@ -25,9 +26,11 @@ fn round(end: &mut dyn End, payload: Payload) -> f64 {
 pub(crate) fn measure(far: &FarProcess, link: Link, n_rounds: usize) -> String {
     let mut report = format!(
         "## Throughput over {}\n\nMessages a second, each received and read, none lost (a \
-         blocking class, batched); median and range of {n_rounds} rounds, raw and ours in \
-         turn.\n\n\
-         | payload | messages a round | raw | ours | ratio of medians |\n|---|---|---|---|---|\n",
+         blocking class, batched); median and range of {n_rounds} rounds, the stacks in turn. The \
+         second raw one sends an attachment as long as our header and reads it; ratios are of \
+         medians, ours to each raw one.\n\n\
+         | payload | messages a round | raw | raw, with an attachment | ours | to raw \
+         | to raw with an attachment |\n|---|---|---|---|---|---|---|\n",
         link.name()
     );
     for payload in PAYLOADS
@@ -35,27 +38,28 @@ pub(crate) fn measure(far: &FarProcess, link: Link, n_rounds: usize) -> String {
         .filter(|payload| link.carries(*payload))
     {
         eprintln!("throughput: {}", payload.name);
-        let mut raw_end = far.raw.end(payload, Purpose::Throughput, Way::Out);
-        let mut sedge_end = far.sedge.end(payload, Purpose::Throughput, Way::Out);
-        let (mut raw, mut ours) = (Vec::new(), Vec::new());
-        for end in [&*raw_end, &*sedge_end] {
-            wait_until_heard(end);
+        let attaching = far.raw.attaching(header_bytes(payload));
+        let stacks = [&far.raw as &dyn Stack, &attaching, &far.sedge];
+        let mut ends = stacks.map(|stack| stack.end(payload, Purpose::Throughput, Way::Out));
+        for end in &mut ends {
+            wait_until_heard(&**end);
+            // A round of each that is not counted.
+            round(&mut **end, payload);
         }
-        // One round of each that is not counted.
-        round(&mut *raw_end, payload);
-        round(&mut *sedge_end, payload);
+        let mut rates: [Vec<f64>; 3] = Default::default();
         for _ in 0..n_rounds {
-            raw.push(round(&mut *raw_end, payload));
-            ours.push(round(&mut *sedge_end, payload));
+            for (end, rates) in ends.iter_mut().zip(&mut rates) {
+                rates.push(round(&mut **end, payload));
+            }
         }
+        let [raw, attached, ours] = &mut rates;
+        let (name, n) = (payload.name, payload.n_per_round);
+        let ratios = [&mut *raw, attached].map(|other| median(ours) / median(other));
+        let cells = [raw, attached, ours].map(|rates| spread(rates)).join(" | ");
+        let [to_raw, to_attached] = ratios;
         writeln!(
             report,
-            "| {} | {} | {} | {} | {:.2}x |",
-            payload.name,
-            payload.n_per_round,
-            spread(&mut raw),
-            spread(&mut ours),
-            median(&mut ours) / median(&mut raw),
+            "| {name} | {n} | {cells} | {to_raw:.2}x | {to_attached:.2}x |"
         )
         .expect("writing to a string");
     }

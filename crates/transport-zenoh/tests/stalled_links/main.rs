@@ -1,4 +1,18 @@
 //! Links that stall while they look alive, and callers that must not wait for them.
+//!
+//! Sessions of one process share Zenoh's few threads, and whoever waits for a stalled link may hold
+//! one of them: these tests have a process of their own, and run in it one at a time.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says where it fails by failing there"
+)]
+
+mod stalling_link;
+
+#[path = "../networks/sessions.rs"]
+mod sessions;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sedge_oni::{AlignedBytes, EncodedMessage};
 use sedge_transport::conformance::{Listener, PATIENCE, Speaker, key};
@@ -8,8 +22,14 @@ use sedge_transport::{
 use sedge_transport_zenoh::{ZenohConfig, ZenohNetwork};
 use zenoh::Wait as _;
 
-use crate::stalling_link::StallingLink;
-use crate::{PATIENT_MILLIS, dialling, listening, open, wait_until};
+use sessions::{PATIENT_MILLIS, dialling, listening, open, plain_zenoh, wait_until};
+use stalling_link::StallingLink;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn patient(config: ZenohConfig, millis: u64) -> ZenohConfig {
     ZenohConfig {
@@ -49,6 +69,7 @@ fn of_bytes(number: u32, n_bytes: usize) -> EncodedMessage {
 /// for that long with every put.
 #[test]
 fn no_caller_waits_for_a_stalled_link() {
+    let _alone = alone();
     let (near, far, link) = stallable(PATIENT_MILLIS);
     let deep = |class| Qos::of(class).with_depth(4_096);
     let mut stops = Listener::new(&far, "oni/*/*/*/stop", deep(QosClass::Safety));
@@ -110,6 +131,7 @@ fn has_thread(name: &str) -> bool {
 /// Zenoh closes a session behind what waits for its links; the next one does not wait for that.
 #[test]
 fn a_session_is_opened_anew_while_messages_wait_for_a_stalled_link() {
+    let _alone = alone();
     let (near, far, link) = stallable(3_000);
     let qos = Qos::of(QosClass::Safety).with_depth(4_096);
     let mut stops = Listener::new(&far, "oni/**", qos);
@@ -149,6 +171,7 @@ const N_PICTURES: u32 = 1_000;
 
 #[test]
 fn of_pictures_that_wait_the_newest_is_sent() {
+    let _alone = alone();
     let (near, far, link) = stallable(PATIENT_MILLIS);
     let qos = Qos::of(QosClass::Image).with_depth(4_096);
     let mut listener = Listener::new(&far, "oni/**", qos);
@@ -183,7 +206,7 @@ struct Imitation {
 
 impl Imitation {
     fn new(near: &ZenohNetwork) -> Self {
-        let session = crate::plain_zenoh(near);
+        let session = plain_zenoh(near);
         Self { session }
     }
 
@@ -207,6 +230,7 @@ impl Imitation {
 
 #[test]
 fn a_session_whose_peer_is_connected_and_silent_is_opened_anew() {
+    let _alone = alone();
     let config = ZenohConfig {
         // Silence is suffered for twice as long.
         lease_millis: 1_000,
@@ -244,6 +268,7 @@ fn a_session_whose_peer_is_connected_and_silent_is_opened_anew() {
 
 #[test]
 fn somebody_elses_program_need_not_say_beats() {
+    let _alone = alone();
     let config = ZenohConfig {
         lease_millis: 100,
         heartbeat_millis: 20,
