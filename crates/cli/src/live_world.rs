@@ -59,8 +59,9 @@ impl Node for LiveWorld {
             let Some(outgoing) = self.waiting.pop_front() else {
                 return next;
             };
-            // There was room.
-            drop(outbox.put(outgoing.key, outgoing.message));
+            if outbox.put(outgoing.key, outgoing.message).is_err() {
+                self.n_dropped += 1;
+            }
         }
         if self.waiting.is_empty() {
             next
