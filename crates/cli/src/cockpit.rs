@@ -308,7 +308,7 @@ impl AgentObserver for RobotEye {
         let horizon = PlanHorizon {
             after: made.prediction.horizon,
             base_from_then: made.prediction.motion,
-            covariance: made.prediction.covariance.clone(),
+            covariance: made.prediction.covariance,
         };
         if self
             .horizons

@@ -11,6 +11,7 @@ use sedge_simulation::{STEP_SECS, Scenario, TrueScans, Truth};
 use sedge_transport::Outgoing;
 use serde::Serialize;
 
+use crate::scenario_file::hex;
 use crate::scripted_run::{RunStory, ScriptedRun};
 use crate::seed_crew::SeedCrew;
 use crate::{Progress, ProgressStyle, ScriptedDriver, UsageError};
@@ -74,8 +75,8 @@ fn truth() -> Truth {
 ///
 /// # Errors
 /// When the folder holds another collection, or an episode cannot be made or written.
-pub(crate) fn collect(plan: CollectPlan<'_>) -> anyhow::Result<CollectOutcome> {
-    let mut file = claim_folder(&plan)?;
+pub(crate) fn collect(plan: &CollectPlan<'_>) -> anyhow::Result<CollectOutcome> {
+    let mut file = claim_folder(plan)?;
     let wanted = plan.first_seed..plan.first_seed.saturating_add(file.n_episodes);
     let is_there = |seed: &u64| {
         let found = file.episodes.binary_search_by_key(seed, |it| it.seed);
@@ -138,7 +139,7 @@ fn claim_folder(plan: &CollectPlan<'_>) -> anyhow::Result<CollectionFile> {
     let hash = plan.scenario.hash();
     let recipe = CollectionRecipe::new(
         plan.scenario.name.clone(),
-        hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        hex(&hash),
         plan.driver.as_str().to_owned(),
         plan.first_seed,
     );
@@ -201,6 +202,10 @@ impl Done {
 }
 
 /// What this call has done.
+#[expect(
+    clippy::struct_field_names,
+    reason = "all of them are numbers of something"
+)]
 struct Tally {
     n_robots: usize,
     n_new: u64,

@@ -158,7 +158,11 @@ impl<'a> RunReport<'a> {
             blake3: &run.blake3,
             n_messages: run.n_messages,
             robots: robots.collect(),
-            walkers: run.walkers.iter().map(|it| it.as_str()).collect(),
+            walkers: run
+                .walkers
+                .iter()
+                .map(sedge_spacetime::AgentName::as_str)
+                .collect(),
             defect: run.defect.as_ref().map(ToString::to_string),
         }
     }

@@ -63,3 +63,11 @@ impl ScriptedDriver {
         }
     }
 }
+
+/// A hash as people compare it.
+pub(crate) fn hex(hash: &[u8]) -> String {
+    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}

@@ -13,7 +13,7 @@ use sedge_transport::{Inbox, NextTick, Node as _, Outbox, Outgoing};
 use serde::Serialize;
 
 use crate::ScriptedDriver;
-use crate::scenario_file::fleet;
+use crate::scenario_file::{fleet, hex};
 
 /// Nothing else starts under these names, so that an epoch needs no clock: the same seed gives the
 /// same bytes.
@@ -53,7 +53,7 @@ impl RunStory {
             driver,
             header: simulation.header().clone(),
             metrics: simulation.metrics(),
-            simulation_hash: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            simulation_hash: hex(&hash),
             n_steps: simulation.n_steps(),
         }
     }

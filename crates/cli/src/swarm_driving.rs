@@ -94,10 +94,8 @@ mod tests {
             driving.planner.footprint_radius_m,
             driving.safety.radius_m,
         ];
-        assert_eq!(
-            numbers.map(|it| (100.0 * it).round()),
-            [80.0, 150.0, 21.0, 21.0]
-        );
+        let cents = numbers.map(|it| (100.0 * it).round() as i64);
+        assert_eq!(cents, [80, 150, 21, 21]);
         let error = driving_of(kind, &toml::from_str("planer = 1").unwrap()).unwrap_err();
         assert!(format!("{error:#}").contains("`planer`"), "{error:#}");
     }

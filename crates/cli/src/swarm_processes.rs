@@ -10,7 +10,7 @@ use sedge_runtime::{
     AgentReport, DrivingConfig, Shutdown, SystemClock, Wiring, run_node, spawn_named,
 };
 use sedge_simulation::{RobotDraw, STEP_SECS, Simulation, SimulationNode, SimulationNodeConfig};
-use sedge_spacetime::{Clock, Stamp};
+use sedge_spacetime::{Clock as _, Stamp};
 use sedge_transport_zenoh::ZenohNetwork;
 use serde::Serialize;
 use toml::Value;

@@ -71,7 +71,7 @@ pub enum LogError {
         /// Where the frame begins.
         offset: u64,
         /// What is wrong with it.
-        source: sedge_oni::FrameError,
+        source: Box<sedge_oni::FrameError>,
     },
     /// A framed message does not say what it must.
     #[error("{}, at byte {offset}: {reason}", path.display())]

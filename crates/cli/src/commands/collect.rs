@@ -56,7 +56,7 @@ pub struct CollectArgs {
 /// When the scenario is refused, the folder holds another collection, or nothing can be written.
 pub fn run(args: &CollectArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let (scenario, scenario_text) = read_scenario(&args.scenario)?;
-    let outcome = collect(CollectPlan {
+    let outcome = collect(&CollectPlan {
         scenario,
         scenario_text: &scenario_text,
         driver: args.driver,

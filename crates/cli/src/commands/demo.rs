@@ -154,7 +154,7 @@ impl Demo {
             config.updates = 8;
             config.warmup_updates = 4;
         }
-        fit_to_log(&mut config, log.is_dense());
+        fit_to_log(&mut config, &log);
         let demo = Self {
             run: folder.join("model"),
             out: folder,

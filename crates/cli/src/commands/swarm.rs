@@ -17,7 +17,7 @@ use super::collect::n_threads;
 use super::write_json;
 use crate::cockpit::Cockpit;
 use crate::interrupt::shutdown_of_process;
-use crate::scenario_file::read_scenario;
+use crate::scenario_file::{hex, read_scenario};
 use crate::seed_crew::SeedCrew;
 use crate::swarm_minds::Minds;
 use crate::swarm_outcome::seed_table;
@@ -89,25 +89,22 @@ pub fn run(args: &SwarmArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         return run_as_processes(args, &settings, (&plan, &target), out);
     }
     let threads = n_threads(settings.threads);
-    let (outcomes, single) = match &settings.seeds {
-        Some(seeds) => {
-            ensure!(
-                matches!(target, ViewerTarget::Off),
-                UsageError("expected one --seed to show by --rerun, got --seeds".into())
-            );
-            let seeds = seeds.0.clone().collect();
-            (many_runs(&plan, seeds, threads, &shutdown)?, None)
-        }
-        None => {
-            let seed = settings.seed.ok_or_else(|| {
-                UsageError("expected a --seed, or --seeds A..B, got neither".into())
-            })?;
-            let mut cockpit = Cockpit::new(target);
-            let run = plan.run(seed, threads, &mut cockpit, &shutdown)?;
-            cockpit.finish();
-            let run = run.context("stopped before the end of the run")?;
-            (vec![run.outcome.clone()], Some(run))
-        }
+    let (outcomes, single) = if let Some(seeds) = &settings.seeds {
+        ensure!(
+            matches!(target, ViewerTarget::Off),
+            UsageError("expected one --seed to show by --rerun, got --seeds".into())
+        );
+        let seeds = seeds.0.clone().collect();
+        (many_runs(&plan, seeds, threads, &shutdown)?, None)
+    } else {
+        let seed = settings
+            .seed
+            .ok_or_else(|| UsageError("expected a --seed, or --seeds A..B, got neither".into()))?;
+        let mut cockpit = Cockpit::new(target);
+        let run = plan.run(seed, threads, &mut cockpit, &shutdown)?;
+        cockpit.finish();
+        let run = run.context("stopped before the end of the run")?;
+        (vec![run.outcome.clone()], Some(run))
     };
     let report = report_of(&plan, &outcomes, single.as_ref())?;
     if let Some(folder) = &settings.out {
@@ -258,13 +255,12 @@ fn report_of<'a>(
     outcomes: &'a [SeedOutcome],
     single: Option<&'a SwarmRun>,
 ) -> anyhow::Result<Report<'a>> {
-    let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Report {
         scenario: &plan.scenario.name,
-        scenario_hash: hex(plan.scenario.hash()),
+        scenario_hash: hex(&plan.scenario.hash()),
         who: plan.who.name(),
         model_hash: match &plan.who {
-            Who::Agents(minds) => Some(hex(minds.hash()?)),
+            Who::Agents(minds) => Some(hex(&minds.hash()?)),
             Who::Script(_) => None,
         },
         summary: SwarmSummary::of(outcomes),

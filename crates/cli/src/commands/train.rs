@@ -11,8 +11,8 @@ use super::write_json;
 use crate::interrupt::shutdown_of_process;
 use crate::log_file::fit_and_say;
 use crate::{
-    DataSet, ProgressStyle, RunFile, RunStatus, Start, Stop, TrainOutcome, TrainPlan, TrainSource,
-    open_data_set, train,
+    DataSet, OpenedLog, ProgressStyle, RunFile, RunStatus, Start, Stop, TrainOutcome, TrainPlan,
+    TrainSource, open_data_set, train,
 };
 
 /// Scans ahead that are learnt from thinned logs.
@@ -98,7 +98,9 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
                 log: &log,
                 motion: &motion,
             };
-            train_from(args, source, log.is_dense())?
+            let mut config = recipe(args);
+            fit_to_log(&mut config, &log);
+            train_from(args, source, config)?
         }
         DataSet::Collected(drives) => {
             let (motion_model, motion_noise) = drives.fit_motion()?;
@@ -107,7 +109,7 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
                 motion_model,
                 motion_noise,
             };
-            train_from(args, source, true)?
+            train_from(args, source, recipe(args))?
         }
     };
     if args.json {
@@ -119,10 +121,10 @@ pub fn run(args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 fn train_from(
     args: &TrainArgs,
     source: TrainSource<'_>,
-    is_dense: bool,
+    config: TrainConfig,
 ) -> anyhow::Result<TrainOutcome> {
     train(&TrainPlan {
-        config: recipe(args, is_dense),
+        config,
         source,
         device: args.device,
         out: &args.out,
@@ -140,17 +142,16 @@ fn train_from(
     })
 }
 
-fn recipe(args: &TrainArgs, is_dense: bool) -> TrainConfig {
+fn recipe(args: &TrainArgs) -> TrainConfig {
     let mut config = args.preset.train(args.seed);
     config.network.latent = !args.without.contains(&Part::Latent);
     config.updates = args.updates.unwrap_or(config.updates);
-    fit_to_log(&mut config, is_dense);
     config
 }
 
 /// Learns horizons in scans where the log is too thin for seconds.
-pub(crate) fn fit_to_log(config: &mut TrainConfig, is_dense: bool) {
-    if !is_dense {
+pub(crate) fn fit_to_log(config: &mut TrainConfig, log: &OpenedLog) {
+    if !log.is_dense() {
         config.horizons = THINNED_HORIZONS;
     }
 }

@@ -167,7 +167,12 @@ fn a_run_is_inspected_and_a_broken_one_gives_what_came_before() {
 #[test]
 fn collected_runs_are_learnt_from_and_graded_on() {
     let folder = tempfile::tempdir().unwrap();
-    let scenario = write_scenario(folder.path(), YARD);
+    // Whoever is graded has looked around for 20 s.
+    let there_and_back = "[2.0, 0.5, 0.0], [-2.0, 0.5, 0.0],".repeat(5);
+    let long = YARD
+        .replace("duration_secs = 4.0", "duration_secs = 32.0")
+        .replace("[[2.0, 0.5, 0.0]]", &format!("[{there_and_back}]"));
+    let scenario = write_scenario(folder.path(), &long);
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
     collect(&scenario, &data, "5", "2");
     let (data, run) = (data.to_str().unwrap(), run.to_str().unwrap());
@@ -267,7 +272,10 @@ fn the_same_seed_gives_the_same_swarm_on_any_number_of_threads() {
 #[test]
 fn many_seeds_make_a_table_with_intervals() {
     let folder = tempfile::tempdir().unwrap();
-    let scenario = write_scenario(folder.path(), YARD);
+    let scenario = write_scenario(
+        folder.path(),
+        &YARD.replace("duration_secs = 4.0", "duration_secs = 12.0"),
+    );
     let scenario = scenario.to_str().unwrap();
     let run = [
         "swarm",

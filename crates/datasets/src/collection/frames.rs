@@ -57,7 +57,7 @@ impl Frames {
             Err(error) => Err(LogError::Frame {
                 path: self.path.clone(),
                 offset: self.offset,
-                source: error,
+                source: error.into(),
             }),
         }
     }
@@ -87,7 +87,7 @@ impl Frames {
         LogError::Frame {
             path: self.path.clone(),
             offset: self.offset,
-            source,
+            source: source.into(),
         }
     }
 }

@@ -215,7 +215,7 @@ fn intended(forecast: &Forecast<'_>) -> Arc<[IntendedMotion]> {
     let each = forecast.horizons.iter().map(|at| IntendedMotion {
         ahead: at.horizon,
         now_from_then: at.motion,
-        covariance: at.covariance.clone(),
+        covariance: at.covariance,
     });
     each.collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sedge_oni::{
     Capture, EncodedMessage, Envelope, Imu, Lidar, Measured, MessageBuilder, Neighbour, Odometry,
-    RangeBearing, Sequence, TypedMessage,
+    RangeBearing, Sequence, TypedMessage as _,
 };
 use sedge_spacetime::{AgentName, FrameName, Pose2, Stamp, Twist2};
 use sedge_world_model::{Broadcast, Observation};
