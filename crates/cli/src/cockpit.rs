@@ -10,22 +10,21 @@ use sedge_oni::{Odometry, TypedMessage as _};
 use sedge_planning::Verdict;
 use sedge_runtime::swarm::{Sender, SwarmObserver};
 use sedge_runtime::{
-    AgentObserver, DriveMode, DrivenPlan, ForecastError, MadePrediction, MethodRole, SeenScan,
-    Severity,
+    AgentObserver, DriveMode, DrivenPlan, ForecastError, MadePrediction, SeenScan, Severity,
 };
 use sedge_simulation::{RobotDraw, RunHeader, Scenario};
 use sedge_spacetime::{AgentName, Pose2, Stamp};
 use sedge_transport::Outgoing;
 use sedge_viewer::{
-    FanLine, Forecaster, ImaginedPlan, MessageFlow, PlanHorizon, QueueFull, RobotMode, RobotState,
-    ScanError, SceneRobot, SceneWalker, SwarmRates, SwarmScene, SwarmViewer, TextLevel,
-    ViewerConfig, ViewerTarget, WallBox,
+    FanLine, ImaginedPlan, MessageFlow, PlanHorizon, QueueFull, RobotMode, RobotState, SceneRobot,
+    SceneWalker, SwarmRates, SwarmScene, SwarmViewer, TextLevel, ViewerConfig, ViewerTarget,
+    WallBox,
 };
+
+use crate::viewer_observer::{drawn_error, text_level};
 
 /// The stream on which the simulator says what is true.
 const TRUTH: &str = "truth";
-/// The read-out whose errors are drawn: made for the metrics that are drawn.
-const DRAWN_READ_OUT: &str = " least_error";
 /// How often message rates are drawn.
 const FLOWS_EVERY: Duration = Duration::from_secs(1);
 /// A recording comes out whole: the run waits for the viewer.
@@ -361,15 +360,8 @@ impl AgentObserver for RobotEye {
     }
 
     fn on_error(&mut self, error: &ForecastError<'_>) {
-        let forecaster = match error.role {
-            MethodRole::Model if error.method.ends_with(DRAWN_READ_OUT) => Forecaster::Model,
-            MethodRole::Model => return,
-            MethodRole::Persistence => Forecaster::Persistence,
-            MethodRole::Baseline => Forecaster::Geometry,
-        };
-        let drawn = ScanError {
-            mae_m: error.mae_m,
-            within_10cm: error.within_10cm,
+        let Some((forecaster, drawn)) = drawn_error(error) else {
+            return;
         };
         self.viewer
             .robot(&self.name, error.stamp)
@@ -383,11 +375,7 @@ impl AgentObserver for RobotEye {
     }
 
     fn on_text(&mut self, stamp: Stamp, severity: Severity, message: &str) {
-        let level = match severity {
-            Severity::Error => TextLevel::Error,
-            Severity::Warn => TextLevel::Warn,
-            Severity::Info => TextLevel::Info,
-        };
+        let level = text_level(severity);
         self.viewer.robot(&self.name, stamp).text(level, message);
     }
 }

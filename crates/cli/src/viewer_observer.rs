@@ -12,6 +12,30 @@ use sedge_viewer::{Forecaster, ScanError, TextLevel, Viewer};
 /// The read-out whose errors are drawn: made for the metrics that are drawn.
 const DRAWN_READ_OUT: &str = " least_error";
 
+/// What is drawn of an error and as whose; nothing of read-outs made for other metrics.
+pub(crate) fn drawn_error(error: &ForecastError<'_>) -> Option<(Forecaster, ScanError)> {
+    let forecaster = match error.role {
+        MethodRole::Model if error.method.ends_with(DRAWN_READ_OUT) => Forecaster::Model,
+        MethodRole::Model => return None,
+        MethodRole::Persistence => Forecaster::Persistence,
+        MethodRole::Baseline => Forecaster::Geometry,
+    };
+    let drawn = ScanError {
+        mae_m: error.mae_m,
+        within_10cm: error.within_10cm,
+    };
+    Some((forecaster, drawn))
+}
+
+/// How much the viewer makes of a line.
+pub(crate) fn text_level(severity: Severity) -> TextLevel {
+    match severity {
+        Severity::Error => TextLevel::Error,
+        Severity::Warn => TextLevel::Warn,
+        Severity::Info => TextLevel::Info,
+    }
+}
+
 /// Draws everything an agent tells it.
 pub(crate) struct ViewerObserver {
     viewer: Viewer,
@@ -47,15 +71,8 @@ impl AgentObserver for ViewerObserver {
     }
 
     fn on_error(&mut self, error: &ForecastError<'_>) {
-        let forecaster = match error.role {
-            MethodRole::Model if error.method.ends_with(DRAWN_READ_OUT) => Forecaster::Model,
-            MethodRole::Model => return,
-            MethodRole::Persistence => Forecaster::Persistence,
-            MethodRole::Baseline => Forecaster::Geometry,
-        };
-        let drawn = ScanError {
-            mae_m: error.mae_m,
-            within_10cm: error.within_10cm,
+        let Some((forecaster, drawn)) = drawn_error(error) else {
+            return;
         };
         self.viewer
             .at(&self.agent, error.stamp)
@@ -69,11 +86,7 @@ impl AgentObserver for ViewerObserver {
     }
 
     fn on_text(&mut self, stamp: Stamp, severity: Severity, message: &str) {
-        let level = match severity {
-            Severity::Error => TextLevel::Error,
-            Severity::Warn => TextLevel::Warn,
-            Severity::Info => TextLevel::Info,
-        };
+        let level = text_level(severity);
         self.viewer.at(&self.agent, stamp).text(level, message);
     }
 }
