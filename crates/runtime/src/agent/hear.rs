@@ -99,13 +99,8 @@ impl AgentNode {
             Hearing::TooFar => return self.counters.add("neighbours-too-far"),
             Hearing::TooSoon => return self.counters.add("neighbours-too-soon"),
         }
-        let message = match received.message.decode() {
-            Ok(message) => message,
-            Err(error) => {
-                self.dropped(&received.key, DropReason::Malformed);
-                let text = format!("{}: {error}", received.key);
-                return self.say("refused-undecodable", Severity::Warn, &text);
-            }
+        let Some(message) = self.decoded(received) else {
+            return;
         };
         match self.contacts.meet(now, received, message.header()) {
             Standing::Passes => {}

@@ -109,13 +109,8 @@ impl AgentNode {
                 "the sensor streams are back after a silence",
             );
         }
-        let message = match received.message.decode() {
-            Ok(message) => message,
-            Err(error) => {
-                self.dropped(&received.key, DropReason::Malformed);
-                let text = format!("{}: {error}", received.key);
-                return self.say("refused-undecodable", Severity::Warn, &text);
-            }
+        let Some(message) = self.decoded(received) else {
+            return;
         };
         let standing = self.contacts.meet(now, received, message.header());
         if standing == Standing::Waits {
@@ -144,6 +139,18 @@ impl AgentNode {
             Ok(input) => self.take(input, (received, envelope), arrival),
             Err(error) => self.unreadable(&received.key, &error),
         }
+    }
+
+    /// The message, if it is one; what is none is counted and said.
+    pub(super) fn decoded<'r>(&mut self, received: &'r Received) -> Option<Message<'r>> {
+        let decoded = received.message.decode();
+        decoded
+            .inspect_err(|error| {
+                self.dropped(&received.key, DropReason::Malformed);
+                let text = format!("{}: {error}", received.key);
+                self.say("refused-undecodable", Severity::Warn, &text);
+            })
+            .ok()
     }
 
     /// Takes in what a message says, unless its sender's past says otherwise.
