@@ -19,8 +19,9 @@ const SHORT_WINDOW_SECS: f64 = 1.0;
 const MIDDLE_WINDOW_SECS: f64 = 5.0;
 /// Ages are compared with this tolerance, in seconds: one nanosecond.
 const AGE_TOLERANCE_SECS: f64 = 1e-9;
-/// Older scans of a belief's window are at least this far apart, seconds.
-const OLD_SPACING_SECS: f64 = 0.19;
+/// Scans of a belief's window beyond the short window are at least this far apart, and beyond the
+/// middle window this far, in seconds: a little less than two and five scans a second would be.
+const OLD_SPACINGS_SECS: [f64; 2] = [0.39, 0.95];
 /// How many of a beam's most recent values the medians and the spread look at.
 const N_RECENT: usize = 3;
 /// How many candidates there are.
@@ -175,14 +176,18 @@ impl ScanWindow {
         Self { company, ..self }
     }
 
-    /// Without most of what a fast scanner sees: scans older than a second only every so often.
+    /// Without most of what a fast scanner sees: the older scans are, the further they are apart.
     /// The map is the same, and looked at in time.
     #[must_use]
     pub(crate) fn thinned(self) -> Self {
         let mut last_kept_secs = f64::NEG_INFINITY;
         let mut is_kept = |scan: &WindowScan| {
-            let is_kept = scan.age_secs <= SHORT_WINDOW_SECS + AGE_TOLERANCE_SECS
-                || scan.age_secs - last_kept_secs >= OLD_SPACING_SECS;
+            let spacing_secs = match scan.age_secs - AGE_TOLERANCE_SECS {
+                age if age <= SHORT_WINDOW_SECS => 0.0,
+                age if age <= MIDDLE_WINDOW_SECS => OLD_SPACINGS_SECS[0],
+                _ => OLD_SPACINGS_SECS[1],
+            };
+            let is_kept = scan.age_secs - last_kept_secs >= spacing_secs;
             if is_kept {
                 last_kept_secs = scan.age_secs;
             }

@@ -145,6 +145,35 @@ impl MoverTracker {
         hit
     }
 
+    /// Which beams of a scan probably hit movers, before it is known where it was seen from: what
+    /// lies where nothing was, and what lies where a mover should be by now, if the scan was seen
+    /// from `map_from_scan`. Changes nothing. `[beam]`
+    pub fn expected(&self, stamp: Stamp, scan: &LidarScan, map_from_scan: Pose2) -> Vec<bool> {
+        let elapsed_secs = self.newest.map_or(0.0, |newest| stamp.secs_since(newest));
+        if !(0.0..=PAUSE_MAX_SECS).contains(&elapsed_secs) || !map_from_scan.is_finite() {
+            return vec![false; scan.ranges_m.len()];
+        }
+        let points = ScanPoints::new(scan, map_from_scan);
+        let mut moves = self
+            .seen
+            .newly_taken(stamp, points.in_map().iter().copied());
+        let confirmed = self.tracks.iter().filter(|track| track.is_confirmed());
+        let places: Vec<(Vector2<f64>, f64)> = confirmed
+            .map(|track| {
+                let mut track = track.clone();
+                track.predict(elapsed_secs);
+                (track.position(), track.radius_m() + SKIRT_M)
+            })
+            .collect();
+        for (moves, point) in moves.iter_mut().zip(points.in_map()) {
+            let is_near = |(place, reach_m): &(Vector2<f64>, f64)| {
+                point.is_some_and(|point| (point - place).norm() <= *reach_m)
+            };
+            *moves = *moves || places.iter().any(is_near);
+        }
+        moves
+    }
+
     /// Every confirmed mover at the newest scan, in the map's frame, oldest first.
     pub fn movers(&self) -> Vec<Mover> {
         let Some(now) = self.newest else {

@@ -7,8 +7,7 @@ use crate::company::Company;
 use crate::gyro_track::ImuNow;
 use crate::registration::register_all;
 use crate::{
-    Episode, MotionModel, MoverTracker, Neighbours, OdometryTrack, PoseScansError, PosedScans,
-    ScanWindow,
+    Episode, MotionModel, Mover, Neighbours, OdometryTrack, PoseScansError, PosedScans, ScanWindow,
 };
 
 /// The offline twin of a registering [`crate::ScanMemory`]: the same windows and motions, for any
@@ -30,11 +29,12 @@ impl RegisteredScans {
     /// [`PoseScansError`] when the episode has no odometry, or bad odometry.
     pub fn new(episode: &Episode, motion: &MotionModel) -> Result<Self, PoseScansError> {
         let posed = PosedScans::calibrated(episode, motion)?;
-        let (poses, imu) = register_all(episode, motion)?;
-        let scans = Self::with_poses(episode, motion, posed.with_poses(poses)?)?;
+        let known = register_all(episode, motion)?;
+        let posed = posed.with_poses(known.poses)?;
+        let scans = Self::with_poses(episode, motion, posed)?;
         Ok(Self {
-            imu,
-            ..scans.with_company(episode, motion)
+            imu: known.imu,
+            ..scans.with_company(episode, motion, (&known.hits, &known.movers))
         })
     }
 
@@ -63,29 +63,33 @@ impl RegisteredScans {
         })
     }
 
-    /// Looks for movers scan by scan, and follows whom was heard of.
-    fn with_company(self, episode: &Episode, motion: &MotionModel) -> Self {
+    /// With the movers seen by each scan, and whom was heard of.
+    fn with_company(
+        self,
+        episode: &Episode,
+        motion: &MotionModel,
+        (hits, movers): (&[Vec<bool>], &[Vec<Mover>]),
+    ) -> Self {
         let Ok(track) = OdometryTrack::from_samples(&episode.odometry, motion.calibration) else {
             return self;
         };
         let odometry_at = |stamp| track.pose_at(stamp).unwrap_or_default();
-        let (mut movers, mut neighbours) = (MoverTracker::default(), Neighbours::default());
+        let mut neighbours = Neighbours::default();
         let mut others = episode.others.iter().peekable();
         let mut before: Option<(Stamp, Pose2)> = None;
-        let (mut hits, mut company) = (Vec::new(), Vec::new());
-        for (scan, &map_from_scan) in episode.scans.iter().zip(self.posed.poses()) {
+        let mut company = Vec::new();
+        let placed = episode.scans.iter().zip(self.posed.poses());
+        for ((scan, &map_from_scan), seen) in placed.zip(movers) {
             while let Some(event) = others.next_if(|event| event.stamp <= scan.stamp) {
                 let here = carried_on(before, odometry_at, motion.seen_at(event.stamp));
                 // What the belief refuses is passed over here, too.
                 neighbours.observe(event, here).unwrap_or_default();
             }
-            hits.push(movers.observe(scan.stamp, &scan.scan, map_from_scan));
-            let seen = movers.movers();
-            company.push(Company::at(scan.stamp, map_from_scan, &seen, &neighbours));
+            company.push(Company::at(scan.stamp, map_from_scan, seen, &neighbours));
             before = Some((motion.seen_at(scan.stamp), map_from_scan));
         }
         Self {
-            posed: self.posed.with_company(episode, &hits, company),
+            posed: self.posed.with_company(episode, hits, company),
             ..self
         }
     }

@@ -13,7 +13,8 @@ use crate::gyro_track::{GyroTrack, ImuNow};
 use crate::motion_prior::{MotionPrior, turned_by_gyro};
 use crate::surface::{Surface, SurfacePoint};
 use crate::{
-    Episode, LidarScan, MotionModel, Observation, OdometryTrack, PoseScansError, odometry_poses,
+    Episode, LidarScan, MotionModel, Mover, MoverTracker, Observation, OdometryTrack,
+    PoseScansError, odometry_poses,
 };
 
 /// Scans are registered against the newest scan and the newest ones at least this old, seconds.
@@ -91,15 +92,16 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// Registers the next scan, given what is expected of it.
+    /// Registers the next scan, given what is expected of it and which of its beams hit something
+    /// that moves (`[beam]`, or empty for none): these are no landmarks, now or later.
     pub fn register(
         &mut self,
         stamp: Stamp,
-        scan: &LidarScan,
+        (scan, moves): (&LidarScan, &[bool]),
         prior: &MotionPrior,
     ) -> RegisteredScan {
         let predicted = prior.predicted;
-        let surface = Surface::new(scan);
+        let surface = Surface::new(scan).without(moves);
         let references = self.choose(stamp);
         let registered = if references.is_empty() {
             RegisteredScan {
@@ -265,7 +267,7 @@ impl<'a> Problem<'a> {
                 }
                 sum.n_inliers += 1;
                 let root = 1.0 + (residual / scale_m).powi(2);
-                let weight = trust / (root * root);
+                let weight = trust * point.trust.min(line.trust) / (root * root);
                 let turning = normal.y * point.point.x - normal.x * point.point.y;
                 let jacobian = Vector3::new(normal.x, normal.y, turning);
                 sum.information += jacobian * jacobian.transpose() * weight;
@@ -285,14 +287,27 @@ pub fn register_episode(
     episode: &Episode,
     motion: &MotionModel,
 ) -> Result<Vec<Pose2>, PoseScansError> {
-    Ok(register_all(episode, motion)?.0)
+    Ok(register_all(episode, motion)?.poses)
 }
 
-/// As [`register_episode`], and what the inertial unit said by each scan.
+/// What a belief would have known of an episode's scans at the time. Every vector is `[scan]`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RegisteredEpisode {
+    /// `map_from_scan`
+    pub(crate) poses: Vec<Pose2>,
+    /// What the inertial unit said by then.
+    pub(crate) imu: Vec<Option<ImuNow>>,
+    /// Which beams hit movers.
+    pub(crate) hits: Vec<Vec<bool>>,
+    /// Who moved, in the map.
+    pub(crate) movers: Vec<Vec<Mover>>,
+}
+
+/// As [`register_episode`], and what else was known by each scan.
 pub(crate) fn register_all(
     episode: &Episode,
     motion: &MotionModel,
-) -> Result<(Vec<Pose2>, Vec<Option<ImuNow>>), PoseScansError> {
+) -> Result<RegisteredEpisode, PoseScansError> {
     let track =
         OdometryTrack::from_samples(&episode.odometry, motion.calibration).map_err(|source| {
             PoseScansError::Odometry {
@@ -303,9 +318,10 @@ pub(crate) fn register_all(
     let first_odometry = odometry_poses(episode, motion)?;
     let odometry_at = |stamp| track.pose_at(stamp).unwrap_or_default();
     let (mut registrar, mut gyro) = (Registrar::default(), GyroTrack::default());
+    let mut tracker = MoverTracker::default();
     let mut others = episode.others.iter().peekable();
     let mut done: Vec<(Stamp, RegisteredScan)> = Vec::with_capacity(episode.scans.len());
-    let mut imu = Vec::with_capacity(episode.scans.len());
+    let mut known = RegisteredEpisode::default();
     for (idx, scan) in episode.scans.iter().enumerate() {
         while let Some(event) = others.next_if(|event| event.stamp <= scan.stamp) {
             if let Observation::Imu(samples) = &event.observation
@@ -332,11 +348,17 @@ pub(crate) fn register_all(
                 }
             }
         };
-        imu.push(gyro.at_scan(seen_at));
-        done.push((seen_at, registrar.register(scan.stamp, &scan.scan, &prior)));
+        known.imu.push(gyro.at_scan(seen_at));
+        let moves = tracker.expected(scan.stamp, &scan.scan, prior.predicted);
+        let registered = registrar.register(scan.stamp, (&scan.scan, &moves), &prior);
+        let map_from_scan = registered.map_from_scan;
+        let hits = tracker.observe(scan.stamp, &scan.scan, map_from_scan);
+        known.poses.push(map_from_scan);
+        known.hits.push(hits);
+        known.movers.push(tracker.movers());
+        done.push((seen_at, registered));
     }
-    let poses = done.into_iter().map(|(_, it)| it.map_from_scan);
-    Ok((poses.collect(), imu))
+    Ok(known)
 }
 
 /// Teaches a gyroscope its bias from the turn between the last two registered scans; by the time

@@ -369,7 +369,9 @@ impl ScanMemory {
                 }
             }
         };
-        Some(self.registrar.as_mut()?.register(stamp, scan, &prior))
+        let moves = self.movers.expected(stamp, scan, prior.predicted);
+        let registrar = self.registrar.as_mut()?;
+        Some(registrar.register(stamp, (scan, &moves), &prior))
     }
 
     fn forget_old(&mut self) {

@@ -8,12 +8,18 @@ use crate::{LidarScan, ScanGeometry};
 
 /// A beam's line is fitted to up to this many neighbours on each side.
 const NEIGHBOURS_MAX: usize = 5;
-/// Neighbours farther away than this are another piece of surface, metres.
+/// Neighbours farther away than this are another piece of surface, metres ...
 const NEIGHBOUR_DISTANCE_MAX_M: f64 = 0.3;
+/// ... unless the beams themselves are that far apart there: so many of their spacings.
+const NEIGHBOUR_SPACINGS_MAX: f64 = 2.5;
 /// Fewer points than this fit no line.
 const LINE_POINTS_MIN: usize = 4;
 /// Points scattered wider than this around their line are a corner or clutter, metres.
 const LINE_SCATTER_MAX_M: f64 = 0.025;
+/// What is no larger than this may be a robot or a person, metres across ...
+const COMPACT_MAX_M: f64 = 0.8;
+/// ... and has so much of the say of a wall: it may be about to move.
+const COMPACT_SHARE: f64 = 0.1;
 /// A line must be this much longer than it is wide, both as standard deviations.
 const LINE_ELONGATION_MIN: f64 = 2.5;
 
@@ -26,6 +32,8 @@ pub(crate) struct SurfacePoint {
     pub(crate) centre: Vector2<f64>,
     /// The line's unit normal, towards the scanner.
     pub(crate) normal: Vector2<f64>,
+    /// How much it is trusted to stand still, in `[0, 1]`.
+    pub(crate) trust: f64,
 }
 
 /// The straight pieces of surface that a scan saw.
@@ -51,15 +59,32 @@ impl Surface {
             Vector2::new(ranges[beam] * cos, ranges[beam] * sin)
         };
         let points: Vec<Vector2<f64>> = (0..n_beams).map(point).collect();
+        let trusts = trusts(&points, &joined, &valid);
         let line = |beam: usize| {
-            valid[beam]
-                .then(|| fit_line(&points, &joined, beam))
-                .flatten()
+            let line = valid[beam]
+                .then(|| fit_line(&points, &joined, beam, geometry.step_rad))
+                .flatten()?;
+            Some(SurfacePoint {
+                trust: trusts[beam],
+                ..line
+            })
         };
         Self {
             geometry,
             by_beam: (0..n_beams).map(line).collect(),
         }
+    }
+
+    /// Without the beams that hit something that moves: it is no landmark. `[beam]`, or empty for
+    /// none.
+    #[must_use]
+    pub(crate) fn without(mut self, moves: &[bool]) -> Self {
+        for (line, &moves) in self.by_beam.iter_mut().zip(moves) {
+            if moves {
+                *line = None;
+            }
+        }
+        self
     }
 
     /// The points that lie on lines.
@@ -78,12 +103,33 @@ impl Surface {
     }
 }
 
+/// How much the thing that each beam hits is trusted to stand still. `[beam]`
+fn trusts(points: &[Vector2<f64>], joined: &[bool], valid: &[bool]) -> Vec<f64> {
+    let mut trusts = vec![1.0; points.len()];
+    let mut first = 0;
+    for beam in 0..points.len() {
+        if joined[beam] {
+            continue;
+        }
+        let extent_m = (points[beam] - points[first]).norm();
+        if valid[first] && extent_m <= COMPACT_MAX_M {
+            trusts[first..=beam].fill(COMPACT_SHARE);
+        }
+        first = beam + 1;
+    }
+    trusts
+}
+
 /// The line through a point's joined neighbours.
-fn fit_line(points: &[Vector2<f64>], joined: &[bool], beam: usize) -> Option<SurfacePoint> {
-    let is_near = |&other: &usize| {
-        (points[other] - points[beam]).norm_squared()
-            <= NEIGHBOUR_DISTANCE_MAX_M * NEIGHBOUR_DISTANCE_MAX_M
-    };
+fn fit_line(
+    points: &[Vector2<f64>],
+    joined: &[bool],
+    beam: usize,
+    step_rad: f64,
+) -> Option<SurfacePoint> {
+    let spacing_m = step_rad * points[beam].norm();
+    let near_m = NEIGHBOUR_DISTANCE_MAX_M.max(NEIGHBOUR_SPACINGS_MAX * spacing_m);
+    let is_near = |&other: &usize| (points[other] - points[beam]).norm_squared() <= near_m * near_m;
     let before = (0..beam)
         .rev()
         .take(NEIGHBOURS_MAX)
@@ -126,6 +172,7 @@ fn fit_line(points: &[Vector2<f64>], joined: &[bool], beam: usize) -> Option<Sur
         point: points[beam],
         centre,
         normal: towards_scanner,
+        trust: 1.0,
     })
 }
 

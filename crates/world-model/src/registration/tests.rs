@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::conformance::full_circle;
+use crate::discs::Disc;
 use crate::test_scenes::{Room, half_circle, wander};
 
 /// What odometry alone expects.
@@ -95,13 +97,13 @@ fn along_a_corridor_odometry_is_believed() {
     let at = |secs: f64| Stamp::from_secs(secs).unwrap();
     registrar.register(
         at(0.0),
-        &corridor.scan(geometry, Pose2::IDENTITY),
+        (&corridor.scan(geometry, Pose2::IDENTITY), &[]),
         &prior(Pose2::IDENTITY, Pose2::IDENTITY),
     );
     let truth = Pose2::new(0.2, 0.05, 0.1);
     let predicted = Pose2::new(0.2, 0.02, 0.06);
     let scan = corridor.scan(geometry, truth);
-    let registered = registrar.register(at(0.2), &scan, &prior(predicted, predicted));
+    let registered = registrar.register(at(0.2), (&scan, &[]), &prior(predicted, predicted));
     assert_eq!(registered.outcome, RegistrationOutcome::Registered);
     let off = truth.between(registered.map_from_scan);
     assert!(off.x_m.abs() < 0.02, "along: {off:?}");
@@ -109,6 +111,55 @@ fn along_a_corridor_odometry_is_believed() {
         off.y_m.abs() < 0.005 && off.yaw_rad.abs() < 0.005,
         "across: {off:?}"
     );
+}
+
+/// A robot in the middle of a group that sets off together down a hall, with wheels that count 5 %
+/// too much: its companions stay where they are, seen from it.
+fn among_companions(secs: f64) -> Episode {
+    let hall = Room {
+        half_x_m: 12.0,
+        half_y_m: 2.5,
+    };
+    let geometry = full_circle(360);
+    let mut episode = hall.follow(geometry, secs, |secs| {
+        Pose2::new(-10.0 + 0.8 * (secs - 1.0).max(0.0), 0.0, 0.0)
+    });
+    let ray = |beam| {
+        let (sin, cos) = geometry.angle_rad(beam).sin_cos();
+        [cos, sin]
+    };
+    let rays: Vec<[f64; 2]> = (0..geometry.n_beams).map(ray).collect();
+    for (idx, scan) in episode.scans.iter_mut().enumerate() {
+        let mut row: Vec<f64> = scan.scan.ranges_m.iter().map(|&it| f64::from(it)).collect();
+        for centre_m in [[1.2, 0.5], [1.3, -0.6], [-1.2, 0.1], [0.1, 1.2], [2.6, 0.0]] {
+            let companion = Disc {
+                centre_m,
+                radius_m: 0.2,
+                sigma_m: 0.0,
+                speed_mps: 0.8,
+                age_secs: 0.0,
+            };
+            companion.draw(&rays, &mut row);
+        }
+        let ranges = row.iter().enumerate().map(|(beam, range)| {
+            let seed = (idx * geometry.n_beams + beam) as u64;
+            (range + 0.01 * noise(seed)) as f32
+        });
+        scan.scan.ranges_m = ranges.collect();
+    }
+    for sample in &mut episode.odometry {
+        let Pose2 { x_m, y_m, yaw_rad } = sample.odometry_from_base;
+        sample.odometry_from_base = Pose2::new(1.05 * x_m, y_m, yaw_rad);
+    }
+    episode
+}
+
+#[test]
+fn companions_are_no_landmarks() {
+    let episode = among_companions(20.0);
+    let registered = register_episode(&episode, &MotionModel::default()).unwrap();
+    let (off_m, off_rad) = worst(&registered, &episode, registered.len() - 1);
+    assert!(off_m < 0.1 && off_rad < 0.01, "{off_m} m, {off_rad} rad");
 }
 
 #[test]
@@ -122,7 +173,7 @@ fn a_scan_that_says_nothing_keeps_odometry() {
     let predicted = Pose2::new(0.3, 0.1, 0.2);
     let first = registrar.register(
         Stamp::ZERO,
-        &room.scan(geometry, Pose2::IDENTITY),
+        (&room.scan(geometry, Pose2::IDENTITY), &[]),
         &prior(predicted, Pose2::IDENTITY),
     );
     assert_eq!(first.outcome, RegistrationOutcome::First);
@@ -132,7 +183,7 @@ fn a_scan_that_says_nothing_keeps_odometry() {
         ranges_m: vec![81.91; geometry.n_beams].into(),
     };
     let later = Stamp::from_nanos(200_000_000);
-    let kept = registrar.register(later, &blind, &prior(predicted, Pose2::IDENTITY));
+    let kept = registrar.register(later, (&blind, &[]), &prior(predicted, Pose2::IDENTITY));
     assert_eq!(kept.outcome, RegistrationOutcome::Odometry);
     assert_eq!(kept.map_from_scan, predicted);
 }
@@ -148,7 +199,11 @@ fn the_scans_kept_are_bounded_at_any_rate() {
     let mut registrar = Registrar::default();
     for k in 0..600 {
         let stamp = Stamp::from_nanos(1_000_000 * k);
-        registrar.register(stamp, &scan, &prior(Pose2::IDENTITY, Pose2::IDENTITY));
+        registrar.register(
+            stamp,
+            (&scan, &[]),
+            &prior(Pose2::IDENTITY, Pose2::IDENTITY),
+        );
     }
     assert!(
         registrar.references.len() <= N_REFERENCES_MAX,
@@ -174,7 +229,7 @@ proptest! {
             let scan = LidarScan { geometry: half_circle(31), ranges_m: ranges.into() };
             let predicted = Pose2::new(x, y, yaw);
             let registered =
-                registrar.register(Stamp::from_nanos(nanos), &scan, &prior(predicted, predicted));
+                registrar.register(Stamp::from_nanos(nanos), (&scan, &[]), &prior(predicted, predicted));
             prop_assert!(registered.map_from_scan.is_finite());
         }
     }
