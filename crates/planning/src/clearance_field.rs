@@ -50,11 +50,12 @@ pub struct FieldConfig {
     /// Side of a cell, in metres. Default 0.1: distances are exact to points, and blended between
     /// cells.
     pub cell_m: f64,
-    /// Fields over a plan's time, from now to its end, at least two. Default 6: every 0.4 s of two
+    /// Fields over a plan's time, from now to its end, at least two. Default 5: every 0.5 s of two
     /// seconds; between them clearance is blended.
     pub n_fields: usize,
     /// Plans that the model imagines, at most 3: the best known, straight to the goal, braking.
-    /// Default 3.
+    /// Default 2: together with the fields this is how many scans are predicted a plan, and what
+    /// most of its time is spent on.
     pub n_nominal: usize,
     /// Where obstacles are placed.
     pub readout: RangeReadout,
@@ -63,7 +64,7 @@ pub struct FieldConfig {
     /// How many standard deviations of the predicted motion obstacles are taken to be closer by.
     /// Default 1.0.
     pub pose_sigmas: f64,
-    /// What that may come to at most, in metres. Default 0.15: doubt about the own motion must not
+    /// What that may come to at most, in metres. Default 0.05: doubt about the own motion must not
     /// close every door.
     pub inflation_m_max: f64,
     /// How space is taken that no predicted scan looks into. Default: at most 0.5 m of clearance.
@@ -75,12 +76,12 @@ impl Default for FieldConfig {
         Self {
             half_size_m: 4.0,
             cell_m: 0.1,
-            n_fields: 6,
-            n_nominal: 3,
+            n_fields: 5,
+            n_nominal: 2,
             readout: RangeReadout::Low,
             hit_probability_min: 0.3,
             pose_sigmas: 1.0,
-            inflation_m_max: 0.15,
+            inflation_m_max: 0.05,
             unknown: UnknownSpace::AtMost { clearance_m: 0.5 },
         }
     }

@@ -51,9 +51,9 @@ pub struct CostConfig {
     /// positive. Default 0.4.
     pub heading_within_m: f64,
     /// Being closer to predicted obstacles than `clearance_margin_m`: 0 at the margin, the whole
-    /// weight at contact, quadratic between. Default 4.0.
+    /// weight at contact, quadratic between. Default 1.5.
     pub clearance: f64,
-    /// How much room beside the footprint is wished for, in metres, positive. Default 0.3.
+    /// How much room beside the footprint is wished for, in metres, positive. Default 0.2.
     pub clearance_margin_m: f64,
     /// Touching an obstacle or a neighbour, rising with the depth. Default 100.0.
     pub collision: f64,
@@ -74,11 +74,12 @@ pub struct CostConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NeighbourCosts {
-    /// Being closer than `margin_m`, as [`CostConfig::clearance`]. Default 6.0.
+    /// Being closer than `margin_m`, as [`CostConfig::clearance`]. Default 2.0: with
+    /// 6.0 and wider margins, robots wait for each other for ever where two could pass.
     pub weight: f64,
-    /// How much room between the bodies is wished for, in metres, positive. Default 0.4.
+    /// How much room between the bodies is wished for, in metres, positive. Default 0.25.
     pub margin_m: f64,
-    /// How many standard deviations of its place a disc grows by. Default 1.0.
+    /// How many standard deviations of its place a disc grows by. Default 0.5.
     pub sigmas: f64,
     /// How fast that standard deviation grows with the evidence's age and with the time ahead, in
     /// m/s. Default 0.1.
@@ -104,8 +105,8 @@ impl Default for CostConfig {
             goal_at_end: 2.0,
             heading: 0.2,
             heading_within_m: 0.4,
-            clearance: 4.0,
-            clearance_margin_m: 0.3,
+            clearance: 1.5,
+            clearance_margin_m: 0.2,
             collision: 100.0,
             neighbours: NeighbourCosts::default(),
             effort: 0.3,
@@ -119,9 +120,9 @@ impl Default for CostConfig {
 impl Default for NeighbourCosts {
     fn default() -> Self {
         Self {
-            weight: 6.0,
-            margin_m: 0.4,
-            sigmas: 1.0,
+            weight: 2.0,
+            margin_m: 0.25,
+            sigmas: 0.5,
             sigma_growth_mps: 0.1,
             growth_m_max: 0.4,
             side: Side::Right,
