@@ -2,11 +2,15 @@
 //!
 //! Robots of 0.2 m radius drive about by held random commands, one for each 4 m² of a square room
 //! that has 56 boxes in it besides its four walls; they bump into each other and into the boxes.
-//! Every row is the best of several runs after a warm-up, in this process, on this thread: other
-//! work on the machine makes runs slower, never faster. `cargo bench -p sedge-simulation -- rays`
-//! runs the parts whose name contains the word.
+//! Every row is the best of several runs after a warm-up, in this process, on this thread, in the
+//! processor's time where the kernel tells it (Linux) and else by the clock: other work on the
+//! machine makes runs slower, never faster. `cargo bench -p sedge-simulation -- rays` runs the
+//! parts whose name contains the word; `... -- like-for-like 64` prints one measurement of each
+//! kind for `notebooks/peers`, which sets it beside other simulators.
 
+use std::fs;
 use std::hint::black_box;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use sedge_simulation::{STEP_SECS, Scenario, Simulation};
@@ -30,6 +34,11 @@ fn main() {
         let words: Vec<&String> = wanted.iter().filter(|it| !it.starts_with('-')).collect();
         words.is_empty() || words.iter().any(|word| part.contains(word.as_str()))
     };
+    if wanted.iter().any(|it| it == "like-for-like") {
+        let n_robots = wanted.iter().find_map(|it| it.parse().ok());
+        like_for_like(n_robots.unwrap_or(64));
+        return;
+    }
     if is_wanted("steps") {
         steps();
     }
@@ -42,6 +51,23 @@ fn main() {
     if is_wanted("snapshot") {
         snapshots();
     }
+}
+
+/// One line for a script: microseconds of a step without sensors, and of one with a scan by each
+/// robot, in runs long enough for the kernel's accounting.
+fn like_for_like(n_robots: usize) {
+    let micros = |sensing, n_steps: usize| {
+        let mut simulation = driven(&scenario(n_robots, sensing), 100);
+        let begin = now();
+        drive(&mut simulation, n_steps);
+        (now() - begin).as_secs_f64() * 1e6 / n_steps as f64
+    };
+    let bare = micros(Sensing::Nothing, (400_000 / n_robots).clamp(400, 60_000));
+    let scanning = micros(
+        Sensing::LidarEachStep,
+        (25_000 / n_robots).clamp(25, 10_000),
+    );
+    println!("like-for-like robots={n_robots} step_micros={bare} scanning_micros={scanning}");
 }
 
 fn steps() {
@@ -161,12 +187,17 @@ fn fastest(mut run: impl FnMut()) -> Duration {
     (0..N_RUNS).map(timed).min().unwrap_or_default()
 }
 
+/// Time since any fixed point: what this thread had of a processor, or the machine's clock.
 #[expect(
     clippy::disallowed_methods,
     reason = "a benchmark reads the machine's clock"
 )]
-fn now() -> Instant {
-    Instant::now()
+fn now() -> Duration {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let by_clock = BEGIN.get_or_init(Instant::now).elapsed();
+    let had_nanos = fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let had_nanos = had_nanos.and_then(|it| it.split(' ').next()?.parse().ok());
+    had_nanos.map_or(by_clock, Duration::from_nanos)
 }
 
 fn scenario(n_robots: usize, sensing: Sensing) -> Scenario {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::outline::Placed;
+
 /// Nearer than this is a touch, in metres.
 pub const TOUCH_M: f64 = 0.001;
 /// Farther than this ends an episode, in metres: what shakes against a wall has hit it once.
@@ -36,6 +38,21 @@ pub(crate) struct Touch {
 pub(crate) enum Other {
     Body(usize),
     Wall(usize),
+}
+
+impl Touch {
+    /// The distance between the two, less than zero by how deep they are in each other.
+    pub(crate) fn clearance_m(self, placed: &[Placed], walls: &[Placed]) -> f64 {
+        placed[self.body].clearance_m(self.other_of(placed, walls))
+    }
+
+    /// Where the other one is.
+    pub(crate) fn other_of(self, placed: &[Placed], walls: &[Placed]) -> Placed {
+        match self.other {
+            Other::Body(other) => placed[other],
+            Other::Wall(wall) => walls[wall],
+        }
+    }
 }
 
 /// The episodes that go on.

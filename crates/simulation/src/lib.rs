@@ -22,6 +22,7 @@ mod node;
 mod noise;
 mod outline;
 mod overlap;
+mod parting;
 mod peers;
 mod physics;
 mod plan;

@@ -8,6 +8,7 @@ use sedge_spacetime::{Pose2, wrap_angle};
 use serde::{Deserialize, Serialize};
 
 use crate::STEP_SECS;
+use crate::contacts::{Other, Touch};
 use crate::outline::{Outline, Placed};
 
 /// Friction between bodies: hulls of plastic. Wheels are the drive's matter.
@@ -39,13 +40,6 @@ pub(crate) struct BodyState {
     pub(crate) pose: Pose2,
     pub(crate) velocity_mps: [f64; 2],
     pub(crate) yaw_rate_radps: f64,
-}
-
-/// Two things that touch or are about to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NearPair {
-    Bodies(usize, usize),
-    BodyAndWall(usize, usize),
 }
 
 /// Bodies and walls. A snapshot is this, serialised: rapier restores bit by bit.
@@ -115,6 +109,12 @@ impl Physics {
         body.set_angvel(Vector::new(0.0, 0.0, yaw_rate_radps as f32), true);
     }
 
+    /// Puts a body elsewhere; how it turns and moves stays.
+    pub(crate) fn set_place(&mut self, idx: usize, [x_m, y_m]: [f64; 2]) {
+        let body = &mut self.world.bodies[self.bodies[idx]];
+        body.set_translation(Vector::new(x_m as f32, y_m as f32, 0.0), true);
+    }
+
     /// One step; how many bodies it had to take out because their numbers were none any more.
     pub(crate) fn step(&mut self) -> usize {
         self.world.step();
@@ -122,16 +122,17 @@ impl Physics {
     }
 
     /// Whatever is nearer than a step's motion, and some that is not.
-    pub(crate) fn near_pairs(&self) -> impl Iterator<Item = NearPair> {
+    pub(crate) fn near_pairs(&self) -> impl Iterator<Item = Touch> {
         let n_bodies = self.bodies.len();
         let number_of = |handle: ColliderHandle| self.world.colliders[handle].user_data as usize;
         self.world.narrow_phase.contact_pairs().map(move |pair| {
             let (a, b) = (number_of(pair.collider1), number_of(pair.collider2));
             let (low, high) = (a.min(b), a.max(b));
-            match high.checked_sub(n_bodies) {
-                None => NearPair::Bodies(low, high),
-                Some(wall) => NearPair::BodyAndWall(low, wall),
-            }
+            let other = match high.checked_sub(n_bodies) {
+                None => Other::Body(high),
+                Some(wall) => Other::Wall(wall),
+            };
+            Touch { body: low, other }
         })
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) walker_names: Vec<AgentName>,
     /// Of the robots, then of the walkers.
     pub(crate) outlines: Vec<Outline>,
+    /// Of the robots, then of the walkers.
+    pub(crate) masses_kg: Vec<f64>,
 }
 
 /// A robot, apart from what moves.
@@ -69,6 +71,10 @@ impl Plan {
         let outlines = outlines
             .chain(std::iter::repeat_n(walker, n_walkers))
             .collect();
+        let masses_kg = header.robots.iter().map(|draw| draw.mass_kg);
+        let masses_kg = masses_kg
+            .chain(std::iter::repeat_n(WALKER_MASS_KG, n_walkers))
+            .collect();
         let heights_m = scenario.walls.iter().map(|wall| wall.height_m);
         let heights_m = heights_m
             .chain(robots.iter().map(|robot| robot.kind.height_m))
@@ -84,6 +90,7 @@ impl Plan {
             walker_names: header.walkers.iter().map(WalkerDraw::agent_name).collect(),
             robots,
             outlines,
+            masses_kg,
             header,
             scenario: scenario.clone(),
         }

@@ -10,7 +10,8 @@ use crate::drive::Wheels;
 use crate::lidar::ScanWork;
 use crate::metrics::Progress;
 use crate::outline::Placed;
-use crate::physics::{BodyState, NearPair, Physics};
+use crate::parting::{Near, measure, part};
+use crate::physics::{BodyState, Physics};
 use crate::plan::Plan;
 use crate::reading::floats;
 use crate::scene::Scene;
@@ -99,6 +100,8 @@ struct View {
     /// Robots, then walkers.
     bodies: Vec<BodyState>,
     placed: Vec<Placed>,
+    /// Pairs that touch or may.
+    near: Vec<Near>,
     robots: Vec<AgentState>,
     walkers: Vec<AgentState>,
     readings: Vec<Reading>,
@@ -153,6 +156,7 @@ impl Simulation {
         self.state.n_quarantined += self.state.physics.step();
         self.state.n_steps += 1;
         self.look();
+        self.part();
         self.view.readings.clear();
         self.touch();
         self.measure();
@@ -370,22 +374,33 @@ impl Simulation {
         }
     }
 
+    /// Finds who is near whom, and moves apart who is too deep in another.
+    fn part(&mut self) {
+        let (plan, view) = (Arc::clone(&self.plan), &mut self.view);
+        view.near.clear();
+        view.near
+            .extend(self.state.physics.near_pairs().map(Near::from));
+        measure(&mut view.near, &view.placed, &plan.walls);
+        if view.near.iter().any(Near::is_deep) {
+            for idx in part(&view.near, &mut view.placed, &plan.walls, &plan.masses_kg) {
+                let place_m = view.placed[idx].center_m;
+                self.state.physics.set_place(idx, place_m);
+            }
+            // What counts is where physics has them, in its precision.
+            self.look();
+            measure(&mut self.view.near, &self.view.placed, &plan.walls);
+        }
+    }
+
     /// Counts contacts and how deep they are.
     fn touch(&mut self) {
         let n_robots = self.plan.robots.len();
         let (walls, placed) = (&self.plan.walls, &self.view.placed);
-        let clearance_m = |touch: Touch| match touch.other {
-            Other::Body(other) => placed[touch.body].clearance_m(placed[other]),
-            Other::Wall(wall) => placed[touch.body].clearance_m(walls[wall]),
-        };
-        self.state.contacts.part(clearance_m);
-        for pair in self.state.physics.near_pairs() {
-            let (body, other) = match pair {
-                NearPair::Bodies(body, other) => (body, Other::Body(other)),
-                NearPair::BodyAndWall(body, wall) => (body, Other::Wall(wall)),
-            };
-            let touch = Touch { body, other };
-            let clearance = clearance_m(touch);
+        let contacts = &mut self.state.contacts;
+        contacts.part(|touch| touch.clearance_m(placed, walls));
+        for near in &self.view.near {
+            let (touch, clearance) = (near.pair, near.clearance_m);
+            let Touch { body, other } = touch;
             self.state.penetration_max_m = self.state.penetration_max_m.max(-clearance);
             if body >= n_robots || !self.state.contacts.offer(touch, clearance) {
                 continue;

@@ -1,0 +1,1 @@
+"""Sedge's simulator beside others from PyPI, in one run on one machine."""
