@@ -228,8 +228,8 @@ proptest! {
         for (ranges, (x, y, yaw), nanos) in scans {
             let scan = LidarScan { geometry: half_circle(31), ranges_m: ranges.into() };
             let predicted = Pose2::new(x, y, yaw);
-            let registered =
-                registrar.register(Stamp::from_nanos(nanos), (&scan, &[]), &prior(predicted, predicted));
+            let (stamp, prior) = (Stamp::from_nanos(nanos), prior(predicted, predicted));
+            let registered = registrar.register(stamp, (&scan, &[]), &prior);
             prop_assert!(registered.map_from_scan.is_finite());
         }
     }
