@@ -62,11 +62,8 @@ fn like_for_like(n_robots: usize) {
         drive(&mut simulation, n_steps);
         (now() - begin).as_secs_f64() * 1e6 / n_steps as f64
     };
-    let bare = micros(Sensing::Nothing, (400_000 / n_robots).clamp(400, 60_000));
-    let scanning = micros(
-        Sensing::LidarEachStep,
-        (25_000 / n_robots).clamp(25, 10_000),
-    );
+    let bare = micros(Sensing::Nothing, (200_000 / n_robots).clamp(200, 40_000));
+    let scanning = micros(Sensing::LidarEachStep, (8_000 / n_robots).clamp(10, 4_000));
     println!("like-for-like robots={n_robots} step_micros={bare} scanning_micros={scanning}");
 }
 
