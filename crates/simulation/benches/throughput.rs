@@ -60,7 +60,7 @@ fn like_for_like(n_robots: usize) {
         let mut simulation = driven(&scenario(n_robots, sensing), 100);
         let begin = now();
         drive(&mut simulation, n_steps);
-        (now() - begin).as_secs_f64() * 1e6 / n_steps as f64
+        now().saturating_sub(begin).as_secs_f64() * 1e6 / n_steps as f64
     };
     let bare = micros(Sensing::Nothing, (200_000 / n_robots).clamp(200, 40_000));
     let scanning = micros(Sensing::LidarEachStep, (8_000 / n_robots).clamp(10, 4_000));
@@ -179,7 +179,7 @@ fn fastest(mut run: impl FnMut()) -> Duration {
     let timed = |_| {
         let begin = now();
         run();
-        now() - begin
+        now().saturating_sub(begin)
     };
     (0..N_RUNS).map(timed).min().unwrap_or_default()
 }
