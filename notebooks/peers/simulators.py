@@ -24,7 +24,7 @@ OUR_COUNTS = [1, 16, 64, 256, 1024]
 # What a peer is asked for: a scan by 64 of its robots takes seconds a step, so 16 scan.
 PEERS = {
     "IR-SIM": ("peers.irsim_side", ["1+scan", "16+scan", "64", "256"]),
-    "VMAS": ("peers.vmas_side", ["1+scan", "16+scan", "64", "16x32", "16x256"]),
+    "VMAS": ("peers.vmas_side", ["1+scan", "16+scan", "64", "16x1024", "16x16384"]),
 }
 # One thread each: the figures are for one core.
 ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
