@@ -3,8 +3,8 @@
 //! It is a check that takes too long for a test, not a measurement: it ends with an error where a
 //! number is none, somebody is outside its world, or two are in each other by more than 1 cm.
 //! The scenarios of `sims/` run without sensors for 10 simulated seconds a seed; besides them, pens
-//! of 2 m in which robots of mixed masses (8 kg, and up to ten times that at 5 m/s or a hundred times
-//! at 3 m/s) drive into each other, a careless walker and the walls, for 1.2 s.
+//! of 2 m in which robots of mixed masses (8 kg, and up to ten times that at 5 m/s or a hundred
+//! times at 3 m/s) drive into each other, a careless walker and the walls, for 1.2 s.
 
 use std::path::Path;
 
