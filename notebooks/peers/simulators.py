@@ -24,7 +24,7 @@ OUR_COUNTS = [1, 16, 64, 256, 1024]
 # What a peer is asked for: a scan by 64 of its robots takes seconds a step, so 16 scan.
 PEERS = {
     "IR-SIM": ("peers.irsim_side", ["1+scan", "16+scan", "64", "256"]),
-    "VMAS": ("peers.vmas_side", ["1+scan", "16+scan", "64", "16x32", "16x256"]),
+    "VMAS": ("peers.vmas_side", ["1+scan", "16+scan", "64", "16x1024", "16x16384"]),
 }
 # One thread each: the figures are for one core.
 ONE_THREAD = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
@@ -79,14 +79,20 @@ def main() -> None:
         for name, (module, cases) in PEERS.items():
             said = run([python, "-m", module, *cases], NOTEBOOKS)
             rounds[name].append(figures.parse(said))
+        # After every round: who stops it early has what was measured until then.
+        write(asked.out, idx + 1, rounds)
+    print(asked.out.read_text())
+
+
+def write(path: Path, n_rounds: int, rounds: dict[str, list[list[figures.Measured]]]) -> None:
+    """Puts the tables of the rounds so far into the page."""
     load = ", ".join(f"{it:.2f}" for it in os.getloadavg())
     about = (
-        f"{asked.rounds} rounds by turns on {processor()}, one thread each, processor time; load "
+        f"Rounds by turns: {n_rounds}, on {processor()}, one thread each, processor time. Load "
         f"averages at the end: {load}. Median, with the least and the most."
     )
-    text = figures.page(asked.out.read_text() if asked.out.exists() else "", about, rounds, OURS)
-    asked.out.write_text(text)
-    print(text)
+    before = path.read_text() if path.exists() else ""
+    path.write_text(figures.page(before, about, rounds, OURS))
 
 
 if __name__ == "__main__":

@@ -60,13 +60,10 @@ fn like_for_like(n_robots: usize) {
         let mut simulation = driven(&scenario(n_robots, sensing), 100);
         let begin = now();
         drive(&mut simulation, n_steps);
-        (now() - begin).as_secs_f64() * 1e6 / n_steps as f64
+        now().saturating_sub(begin).as_secs_f64() * 1e6 / n_steps as f64
     };
-    let bare = micros(Sensing::Nothing, (400_000 / n_robots).clamp(400, 60_000));
-    let scanning = micros(
-        Sensing::LidarEachStep,
-        (25_000 / n_robots).clamp(25, 10_000),
-    );
+    let bare = micros(Sensing::Nothing, (200_000 / n_robots).clamp(200, 40_000));
+    let scanning = micros(Sensing::LidarEachStep, (8_000 / n_robots).clamp(10, 4_000));
     println!("like-for-like robots={n_robots} step_micros={bare} scanning_micros={scanning}");
 }
 
@@ -182,7 +179,7 @@ fn fastest(mut run: impl FnMut()) -> Duration {
     let timed = |_| {
         let begin = now();
         run();
-        now() - begin
+        now().saturating_sub(begin)
     };
     (0..N_RUNS).map(timed).min().unwrap_or_default()
 }
