@@ -191,6 +191,8 @@ fn no_data_is_in_git() {
     catches(rules::foreign_data, "launch/killian.log.gz", "", &[0]);
     catches(rules::foreign_data, "sims/a/map.G2O", "", &[0]);
     catches(rules::foreign_data, "sims/a/map.toml", "", &[]);
+    catches(rules::foreign_data, "sims/a/model.safetensors", "", &[0]);
+    catches(rules::foreign_data, "weights/a/model.safetensors", "", &[]);
 }
 
 #[test]

@@ -4,6 +4,9 @@ use crate::{Finding, SourceFile};
 
 /// Room for a picture, not for a log.
 pub const N_BYTES_MAX: usize = 1 << 20;
+/// Where weights that our own training made may lie, each with its recipe beside it, and how large
+/// they may be.
+const OWN_WEIGHTS: (&str, usize) = ("weights/", 4 << 20);
 
 /// Logs, recordings, weights and archives: other people's work, or what a command makes again.
 const DATA_ENDINGS: [&str; 17] = [
@@ -32,6 +35,9 @@ const WHY_SMALL: &str = "every clone carries every file for ever";
 /// Data files.
 pub fn foreign_data(file: &SourceFile) -> Vec<Finding> {
     let lower = file.path.to_lowercase();
+    if lower.starts_with(OWN_WEIGHTS.0) && lower.ends_with(".safetensors") {
+        return Vec::new();
+    }
     let ending = DATA_ENDINGS
         .into_iter()
         .find(|ending| lower.ends_with(ending));
@@ -42,9 +48,14 @@ pub fn foreign_data(file: &SourceFile) -> Vec<Finding> {
 
 /// Files of more than [`N_BYTES_MAX`] bytes; `Cargo.lock` is the tool's.
 pub fn large_files(file: &SourceFile) -> Vec<Finding> {
-    if file.n_bytes <= N_BYTES_MAX || file.path == "Cargo.lock" {
+    let n_bytes_max = if file.path.starts_with(OWN_WEIGHTS.0) {
+        OWN_WEIGHTS.1
+    } else {
+        N_BYTES_MAX
+    };
+    if file.n_bytes <= n_bytes_max || file.path == "Cargo.lock" {
         return Vec::new();
     }
-    let what = format!("expected at most {N_BYTES_MAX} bytes, got {}", file.n_bytes);
+    let what = format!("expected at most {n_bytes_max} bytes, got {}", file.n_bytes);
     vec![Finding::about(&file.path, what, WHY_SMALL)]
 }

@@ -5,9 +5,10 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, collect::CollectArgs,
     completion::CompletionArgs, dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs,
-    doctor::DoctorArgs, echo::EchoArgs, eval::EvalArgs, graph::GraphArgs, hz::HzArgs,
-    inspect::InspectArgs, link::LinkArgs, list::ListArgs, play::PlayArgs, router::RouterArgs,
-    schema::SchemaArgs, screenshot::ScreenshotArgs, swarm::SwarmArgs, train::TrainArgs,
+    doctor::DoctorArgs, echo::EchoArgs, eval::EvalArgs, film::FilmArgs, graph::GraphArgs,
+    hz::HzArgs, inspect::InspectArgs, link::LinkArgs, list::ListArgs, play::PlayArgs,
+    router::RouterArgs, schema::SchemaArgs, screenshot::ScreenshotArgs, swarm::SwarmArgs,
+    train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -19,7 +20,7 @@ use crate::commands::{
     max_term_width = 100,
     after_help = "\
 Examples:
-  sedge demo                                     all of it, in about two minutes
+  sedge demo                                     eight robots cross a hallway with walkers
   sedge swarm launch/swarm.toml                  robots in a simulated hallway
   sedge train --log a.log.gz --preset s --seed 1 --out runs/a
   sedge eval --log a.log.gz --run runs/a
@@ -81,8 +82,10 @@ pub enum Command {
     Router(RouterArgs),
     /// Do all of it at once, with nothing else installed.
     Demo(DemoArgs),
-    /// Draw a recording's first screen as a picture.
+    /// Draw a recording's screen as a picture.
     Screenshot(ScreenshotArgs),
+    /// Make a film (GIF) of what a recording shows.
+    Film(FilmArgs),
     /// Print a completion script for a shell.
     Completion(CompletionArgs),
 }

@@ -12,7 +12,7 @@ use sedge_runtime::swarm::{Sender, SwarmObserver};
 use sedge_runtime::{
     AgentObserver, DriveMode, DrivenPlan, ForecastError, MadePrediction, SeenScan, Severity,
 };
-use sedge_simulation::{RobotDraw, RunHeader, Scenario};
+use sedge_simulation::{RobotDraw, RunHeader, STEP, Scenario};
 use sedge_spacetime::{AgentName, Pose2, Stamp};
 use sedge_transport::Outgoing;
 use sedge_viewer::{
@@ -21,7 +21,9 @@ use sedge_viewer::{
     WallBox,
 };
 
+use crate::scripted_run::ticks_max;
 use crate::viewer_observer::{drawn_error, text_level};
+use crate::{Progress, ProgressStyle};
 
 /// The stream on which the simulator says what is true.
 const TRUTH: &str = "truth";
@@ -36,6 +38,9 @@ const WALKER_RADIUS_M: f64 = sedge_simulation::WALKER_RADIUS_M;
 pub(crate) struct Cockpit {
     target: ViewerTarget,
     show: Option<Show>,
+    style: ProgressStyle,
+    progress: Option<Progress>,
+    n_ticks: u64,
 }
 
 /// A run that is shown.
@@ -57,7 +62,19 @@ struct Show {
 impl Cockpit {
     /// Shows the next run that begins.
     pub(crate) fn new(target: ViewerTarget) -> Self {
-        Self { target, show: None }
+        Self {
+            target,
+            show: None,
+            style: ProgressStyle::Silent,
+            progress: None,
+            n_ticks: 0,
+        }
+    }
+
+    /// And says on standard error how far the run is.
+    #[must_use]
+    pub(crate) fn with_progress(self, style: ProgressStyle) -> Self {
+        Self { style, ..self }
     }
 
     /// Shows nothing.
@@ -70,6 +87,9 @@ impl Cockpit {
     /// # Errors
     /// When the target cannot be drawn to.
     pub(crate) fn begin(&mut self, scenario: &Scenario, header: &RunHeader) -> anyhow::Result<()> {
+        self.n_ticks = 0;
+        let n_ticks_max = ticks_max(scenario);
+        self.progress = Some(Progress::begin("simulating", self.style, 0, n_ticks_max));
         if matches!(self.target, ViewerTarget::Off) {
             return Ok(());
         }
@@ -123,6 +143,9 @@ impl Cockpit {
 
     /// Waits until everything is where it goes.
     pub(crate) fn finish(&mut self) {
+        if let Some(progress) = self.progress.take() {
+            progress.end_in_place();
+        }
         if let Some(show) = self.show.take() {
             let flushed = show.viewer.flush(DRAWING_WAIT_MAX);
             tracing::debug!("drawn: {:?}, {flushed:?}", show.viewer.counts());
@@ -226,14 +249,14 @@ fn receiver(kind: &str) -> &'static str {
 }
 
 /// Where somebody really is.
-struct TruePose {
-    stamp: Stamp,
-    agent: AgentName,
-    pose: Pose2,
+pub(crate) struct TruePose {
+    pub(crate) stamp: Stamp,
+    pub(crate) agent: AgentName,
+    pub(crate) pose: Pose2,
 }
 
 /// What a message says of that, if anything.
-fn truth_of(outgoing: &Outgoing) -> Option<TruePose> {
+pub(crate) fn truth_of(outgoing: &Outgoing) -> Option<TruePose> {
     let key = &outgoing.key;
     if key.stream() != TRUTH || key.message_type() != Odometry::NAME {
         return None;
@@ -259,7 +282,14 @@ impl SwarmObserver for Cockpit {
         }
     }
 
-    fn on_tick(&mut self, _at: Stamp) -> ControlFlow<()> {
+    fn on_tick(&mut self, at: Stamp) -> ControlFlow<()> {
+        self.n_ticks += 1;
+        if let Some(progress) = &mut self.progress {
+            progress.set(self.n_ticks, |rate_hz| {
+                let factor = rate_hz * STEP.as_secs_f64();
+                format!("ticks, {:.1} s, {factor:.2} times real time", at.secs())
+            });
+        }
         if let Some(show) = &mut self.show
             && let Some(stamp) = show.fresh.take()
         {

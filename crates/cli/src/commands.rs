@@ -11,16 +11,19 @@ pub mod devices;
 pub mod doctor;
 pub mod echo;
 pub mod eval;
+pub mod film;
 pub mod graph;
 pub mod hz;
 pub mod inspect;
 pub mod link;
 pub mod list;
+mod log_demo;
 pub mod play;
 pub mod router;
 pub mod schema;
 pub mod screenshot;
 pub mod swarm;
+mod swarm_demo;
 pub mod train;
 
 use std::io::Write;
@@ -54,6 +57,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Router(args) => router::run(args, out),
         Command::Demo(args) => demo::run(args, out),
         Command::Screenshot(args) => screenshot::run(args, out),
+        Command::Film(args) => film::run(args, out),
         Command::Completion(args) => completion::run(args, out),
     }
 }

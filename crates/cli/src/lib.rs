@@ -14,6 +14,7 @@
 
 mod agent_process;
 mod arguments;
+mod belief_errors;
 mod bus_session;
 mod chaos;
 mod chosen_model;
@@ -39,6 +40,7 @@ mod run_folder;
 mod scenario_file;
 mod scripted_run;
 mod seed_crew;
+mod shipped_weights;
 mod swarm_child;
 mod swarm_driving;
 mod swarm_minds;

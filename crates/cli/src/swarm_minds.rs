@@ -12,6 +12,7 @@ use crate::UsageError;
 use crate::chosen_model::hash_bytes;
 use crate::commands::agent::UntrainedModel;
 use crate::first_scan_model::untrained;
+use crate::scenario_file::hex;
 
 /// How every agent of a swarm comes to its model; it can be sent to the thread that keeps one.
 #[derive(Debug, Clone)]
@@ -45,6 +46,11 @@ impl Minds {
             Self::Trained { story, .. } => hash_bytes(&story.model_hash),
             Self::Untrained(model) => Ok(named_model_hash(model.as_str())),
         }
+    }
+
+    /// The same as people compare it.
+    pub(crate) fn hash_text(&self) -> anyhow::Result<String> {
+        Ok(hex(&self.hash()?))
     }
 
     pub(crate) fn scanner_latency_secs(&self) -> f64 {

@@ -36,6 +36,10 @@ pub struct SeedOutcome {
     pub hash: String,
     /// Simulated seconds a second.
     pub real_time_factor: f64,
+    /// How far from where they were agents believed to be, on average over all beliefs, in metres.
+    pub place_error_mean_m: Option<f64>,
+    /// The worst of that, in metres.
+    pub place_error_max_m: Option<f64>,
     /// Agents that were out before the end, and why.
     pub failures: Vec<String>,
 }
@@ -64,6 +68,8 @@ impl SeedOutcome {
             secs: metrics.secs,
             hash: String::new(),
             real_time_factor: 0.0,
+            place_error_mean_m: None,
+            place_error_max_m: None,
             failures: Vec::new(),
         }
     }
@@ -171,6 +177,7 @@ pub(crate) fn seed_table(outcomes: &[SeedOutcome]) -> Table {
         "walkers",
         "nearest m",
         "goal s",
+        "place off m",
         "times real",
         "hash",
     ]);
@@ -189,6 +196,10 @@ pub(crate) fn seed_table(outcomes: &[SeedOutcome]) -> Table {
                 format!("{mean_secs:.1}")
             } else {
                 String::new()
+            },
+            match it.place_error_mean_m.zip(it.place_error_max_m) {
+                Some((mean_m, max_m)) => format!("{mean_m:.3} ({max_m:.2})"),
+                None => String::new(),
             },
             format!("{:.1}", it.real_time_factor),
             it.hash.chars().take(16).collect(),
@@ -216,6 +227,8 @@ mod tests {
             secs: 30.0,
             hash: "0123456789abcdef0123".to_owned(),
             real_time_factor: 2.0,
+            place_error_mean_m: Some(0.1),
+            place_error_max_m: None,
             failures: Vec::new(),
         }
     }

@@ -17,6 +17,7 @@ use sedge_transport::Outgoing;
 use sedge_world_model::ScanGeometry;
 use toml::Table;
 
+use crate::belief_errors::BeliefErrors;
 use crate::cockpit::{Cockpit, RobotEye};
 use crate::scenario_file::fleet;
 use crate::scripted_run::{EPOCH, RunStory, SIMULATED_CLOCK, ScriptedRun, ticks_max};
@@ -180,6 +181,7 @@ impl SwarmPlan {
             self.member((draw, kind), minds, agent_seed(seed, robot_idx), eye)
         });
         let members = members.collect::<anyhow::Result<Vec<SwarmMember>>>()?;
+        let header = simulation.header().clone();
         let config = SimulationNodeConfig::new(fleet()?, EPOCH);
         let mut node = SimulationNode::new(simulation, config)?;
         let world = World {
@@ -192,7 +194,9 @@ impl SwarmPlan {
             tick: STEP,
             n_ticks_max: ticks_max(&self.scenario),
         };
-        let report = run_swarm(&config, world, members, cockpit, shutdown)?;
+        let mut watch = BeliefErrors::new(&header, cockpit);
+        let report = run_swarm(&config, world, members, &mut watch, shutdown)?;
+        let place_error = watch.place_error();
         if shutdown.is_requested() {
             return Ok(None);
         }
@@ -200,6 +204,8 @@ impl SwarmPlan {
         let mut outcome = SeedOutcome::of(&story.header, &story.metrics);
         outcome.hash.clone_from(&report.hash);
         outcome.real_time_factor = report.real_time_factor();
+        outcome.place_error_mean_m = place_error.map(|it| it.mean_m);
+        outcome.place_error_max_m = place_error.map(|it| it.max_m);
         let failed = report.members.iter();
         let failed = failed.filter_map(|it| Some(format!("{}: {}", it.name, it.failure.as_ref()?)));
         outcome.failures = failed.collect();

@@ -16,10 +16,11 @@ const EDGE_BEAMS: f32 = 0.51;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RangeReadout {
-    /// The 5 % quantile: where the obstacle could already be.
-    #[default]
+    /// The 5 % quantile: where the obstacle could already be. Among people that is everywhere, and
+    /// robots turn on the spot.
     Low,
     /// The median.
+    #[default]
     Median,
     /// The most probable range.
     Mode,
@@ -78,7 +79,7 @@ impl Default for FieldConfig {
             cell_m: 0.1,
             n_fields: 5,
             n_nominal: 2,
-            readout: RangeReadout::Low,
+            readout: RangeReadout::Median,
             hit_probability_min: 0.3,
             pose_sigmas: 1.0,
             inflation_m_max: 0.05,

@@ -36,6 +36,7 @@ mod machine;
 mod observer;
 mod plans;
 mod player;
+mod pooled_predictions;
 mod put_time;
 mod real_time;
 mod registry;
@@ -70,6 +71,6 @@ pub use registry::{
     SchemaQuestion, ServeError, Standing, check_message, schema_key, schema_message,
     schema_of_message,
 };
-pub use report::{AgentReport, DropCountRow, PredictionRow, StreamRow};
+pub use report::{AgentReport, DropCountRow, PredictionRow, PredictionTable, StreamRow};
 pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node};
 pub use shutdown::{Shutdown, WakeGuard};

@@ -167,7 +167,7 @@ impl fmt::Display for AgentReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hash = self.model_hash.get(..12).unwrap_or(&self.model_hash);
         writeln!(f, "{} with {} ({hash})\n", self.agent, self.model)?;
-        self.fmt_predictions(f)?;
+        write!(f, "{}", PredictionTable(&self.predictions))?;
         writeln!(f, "\n{}\n", self.latency)?;
         for row in &self.budgets {
             let (stage, limit) = (&row.budget.stage, row.budget.limit());
@@ -216,9 +216,14 @@ impl fmt::Display for AgentReport {
     }
 }
 
-impl AgentReport {
-    fn fmt_predictions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.predictions.iter().map(|row| row.method.len());
+/// Predictions against what came, a line each.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictionTable<'r>(pub &'r [PredictionRow]);
+
+impl fmt::Display for PredictionTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(rows) = self;
+        let names = rows.iter().map(|row| row.method.len());
         let width = names.max().unwrap_or(0).max("method".len());
         writeln!(
             f,
@@ -234,7 +239,7 @@ impl AgentReport {
             "20 cm",
             "in 5-95%",
         )?;
-        for row in &self.predictions {
+        for row in *rows {
             let coverage = row
                 .coverage_90
                 .map_or("-".into(), |share| format!("{share:.3}"));

@@ -15,6 +15,7 @@ use sedge_oni::{Key, KeyPattern};
 use sedge_spacetime::{AgentName, Clock, ManualClock, Stamp};
 use sedge_transport::{Inbox, NextTick, Node, Outbox, Outgoing, Qos, Received};
 
+use crate::pooled_predictions::pooled_predictions;
 use crate::{AgentError, AgentNode, Shutdown, SystemClock};
 use crew::Crew;
 use recording_hash::RecordingHash;
@@ -331,6 +332,8 @@ impl Run {
                 }
             }
         }
+        let agents = report.members.iter().filter_map(|it| it.report.as_ref());
+        report.predictions = pooled_predictions(agents.flat_map(|it| &it.predictions));
         report.end = end;
         report.latency = latency.report();
         report.n_world_dropped = self.world_inbox.dropped();

@@ -20,6 +20,8 @@ use crate::{ViewerError, blueprint_writer, path, swarm};
 
 /// Of what the newest is shown alone, this much is kept: more than what stays until it is cleared.
 const NEWEST_NANOS: i64 = 3_000_000_000;
+/// Of series and trails that grow with every tick, this much is kept.
+const SERIES_NANOS: i64 = 20_000_000_000;
 /// Panels that a picture does without.
 const PANELS: [&str; 2] = ["time_panel", "top_panel"];
 
@@ -98,6 +100,8 @@ fn history_nanos(entity: &EntityPath) -> i64 {
         parts.len() >= 2 && is(0, "world") && swarm::shows_newest(parts[1].unescaped_str());
     if is_newest || is(0, "followed") {
         NEWEST_NANOS
+    } else if is(0, "latency") || is(0, "error") {
+        SERIES_NANOS
     } else {
         i64::MAX
     }

@@ -7,8 +7,8 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use sedge_datasets::Split;
 use sedge_world_model::{
-    Candidate, Episode, Horizons, MetricRow, MotionModel, Protocol, RegisteredScans,
-    evaluate_baselines, evaluate_candidates, evaluate_model,
+    Candidate, Episode, GeometricModel, Horizons, MetricRow, MotionModel, MotionNoise, Protocol,
+    RegisteredScans, evaluate_baselines, evaluate_candidates, evaluate_model,
 };
 use sedge_world_model_burn::{BurnWorldModel, DeviceKind, HorizonRange, read_story};
 
@@ -226,7 +226,25 @@ impl Graded<'_> {
         for row in &mut rows {
             row.method = format!("sedge geometry, {}", row.method);
         }
+        if !self.episode.others.is_empty() {
+            rows.extend(self.neighbour_rows(motion)?);
+        }
         Ok(rows)
+    }
+
+    /// As [`Graded::belief_rows`], with known robots where they mean to be: what a planner
+    /// without a network goes by.
+    fn neighbour_rows(&self, motion: &MotionModel) -> anyhow::Result<Vec<MetricRow>> {
+        let geometry = self.episode.geometry;
+        let mut model = GeometricModel::with_movers(geometry, *motion, MotionNoise::ASSUMED);
+        let rows = evaluate_model(&mut model, self.episode, self.protocol)?;
+        // It is certain: its read-outs are one.
+        let one = rows.into_iter().filter_map(|row| {
+            let (name, beams) = row.method.split_once(" mean")?;
+            let method = format!("sedge {name}{beams}");
+            Some(MetricRow { method, ..row })
+        });
+        Ok(one.collect())
     }
 
     /// Rows of a trained run, and its seed.

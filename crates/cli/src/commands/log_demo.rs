@@ -1,32 +1,27 @@
-//! `sedge demo`: all of it at once, with nothing else installed.
+//! `sedge demo --log`: one robot, from its log to its predictions.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use clap::Args;
 use sedge_runtime::{AgentReport, PlayState, Shutdown};
-use sedge_viewer::{ScreenshotConfig, ScreenshotOutcome, ViewerTarget, screenshot};
+use sedge_viewer::{ViewerTarget, screenshot};
 use sedge_world_model_burn::{DeviceKind, Preset, TrainConfig};
-use serde::Deserialize;
 
-use super::agent::{HorizonSecs, viewer_target};
+use super::agent::HorizonSecs;
 use super::dataset::DatasetName;
+use super::demo::{DemoPlace, picture_config, say_picture};
 use super::play::{Plan, PlaySettings, Share, Speed, Stage};
 use super::train::fit_to_log;
 use crate::agent_process::{AgentOrder, AgentProcess};
 use crate::interrupt::shutdown_of_process;
 use crate::log_file::{fit_and_say, synthetic_log};
 use crate::{
-    Endpoint, OpenedLog, ProgressStyle, Start, Stop, TrainPlan, TrainSource, open_log,
-    read_launch_file, train,
+    Endpoint, OpenedLog, ProgressStyle, Start, Stop, TrainPlan, TrainSource, UsageError, open_log,
+    train,
 };
 
-/// Seed of the demo unless told otherwise.
-const SEED: u64 = 1;
-/// Where the demo writes unless told otherwise.
-const OUT: &str = "runs/demo";
 /// How long the synthetic log is, and how long when seconds must do.
 const SECS: Duration = Duration::from_mins(5);
 const SECS_QUICK: Duration = Duration::from_mins(2);
@@ -43,67 +38,6 @@ const PLAY_SECS_MAX: f64 = 60.0;
 /// Horizons of logs whose scans are dense, seconds.
 const HORIZONS_SECS: [f64; 3] = [0.5, 1.0, 2.0];
 
-/// What `sedge demo` takes.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  sedge demo
-  sedge demo --quick
-  sedge dataset get killian && sedge demo        on a real robot's log
-  sedge demo --log a.log.gz --rerun spawn
-
-It trains a tiny model on the first 70 % of a log for about a minute, plays the rest over Zenoh to
-an agent in a process of its own, and says how the agent's predictions fared.")]
-pub struct DemoArgs {
-    /// A launch file; what is typed here overrides what it says.
-    #[arg(value_name = "LAUNCH.toml")]
-    pub launch: Option<PathBuf>,
-    /// Everything that a launch file may say too.
-    #[command(flatten)]
-    pub settings: DemoSettings,
-}
-
-/// What the demo is told, on the command line or in a launch file.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DemoSettings {
-    /// The log (default: a fetched Killian Court, or else a synthetic corridor).
-    #[arg(long, value_name = "PATH")]
-    pub log: Option<PathBuf>,
-    /// Seed of the training and of a synthetic log (default 1).
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// The folder to write to (default runs/demo); a demo in it is replaced.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Show it: off, file PATH (default demo.rrd in the folder), serve (at IP:PORT), connect (to
-    /// URL) or spawn.
-    #[arg(long, value_name = "TARGET", num_args = 1..=2)]
-    #[serde(deserialize_with = "super::agent::viewer_words")]
-    pub rerun: Vec<String>,
-    /// Seconds instead of minutes: a few updates and the synthetic log, to see that it runs.
-    #[arg(long)]
-    pub quick: bool,
-}
-
-impl DemoSettings {
-    /// These settings where they say something, `otherwise`'s elsewhere.
-    #[must_use]
-    pub fn or(self, otherwise: Self) -> Self {
-        Self {
-            log: self.log.or(otherwise.log),
-            seed: self.seed.or(otherwise.seed),
-            out: self.out.or(otherwise.out),
-            rerun: if self.rerun.is_empty() {
-                otherwise.rerun
-            } else {
-                self.rerun
-            },
-            quick: self.quick || otherwise.quick,
-        }
-    }
-}
-
 /// Everything the demo decided before it begins.
 struct Demo {
     out: PathBuf,
@@ -114,16 +48,12 @@ struct Demo {
     shutdown: Shutdown,
 }
 
-/// Runs the demo.
+/// Trains on the first part of a log, plays the rest to an agent, and says how that went.
 ///
 /// # Errors
 /// When any part of it fails.
-pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let written = match &args.launch {
-        Some(path) => read_launch_file(path)?,
-        None => DemoSettings::default(),
-    };
-    let demo = Demo::prepare(args.settings.clone().or(written), out)?;
+pub(super) fn run(log: &Path, place: DemoPlace, out: &mut dyn Write) -> anyhow::Result<()> {
+    let demo = Demo::prepare(log, place, out)?;
     demo.train(out)?;
     if demo.shutdown.is_requested() {
         return Ok(writeln!(out, "stopped")?);
@@ -132,35 +62,42 @@ pub fn run(args: &DemoArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     demo.say(&report, out)
 }
 
+/// The log that a word or a path means.
+fn log_of(word: &Path, place: &DemoPlace) -> anyhow::Result<OpenedLog> {
+    match word.to_str() {
+        Some("synthetic") => {
+            let secs = if place.quick { SECS_QUICK } else { SECS };
+            synthetic_log(place.seed, secs)
+        }
+        Some("killian") => {
+            let fetched = DatasetName::Killian.fetched();
+            let fetched = fetched.ok_or_else(|| {
+                let what = "expected a fetched Killian Court, found none: `sedge dataset get \
+                            killian` fetches it";
+                UsageError(what.to_owned())
+            })?;
+            open_log(&fetched)
+        }
+        _ => open_log(word),
+    }
+}
+
 impl Demo {
-    fn prepare(settings: DemoSettings, out: &mut dyn Write) -> anyhow::Result<Self> {
-        let seed = settings.seed.unwrap_or(SEED);
-        let folder = settings.out.unwrap_or_else(|| OUT.into());
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
-        let target = if settings.rerun.is_empty() {
-            ViewerTarget::File(folder.join("demo.rrd"))
-        } else {
-            viewer_target(&settings.rerun)?
-        };
-        let fetched = DatasetName::Killian.fetched().filter(|_| !settings.quick);
-        let log = match settings.log.or(fetched) {
-            Some(path) => open_log(&path)?,
-            None => synthetic_log(seed, if settings.quick { SECS_QUICK } else { SECS })?,
-        };
-        let mut config = Preset::Tiny.train(seed);
+    fn prepare(log: &Path, place: DemoPlace, out: &mut dyn Write) -> anyhow::Result<Self> {
+        let log = log_of(log, &place)?;
+        let mut config = Preset::Tiny.train(place.seed);
         config.train_share = TRAIN_SHARE;
-        if settings.quick {
+        if place.quick {
             config.updates = 8;
             config.warmup_updates = 4;
         }
         fit_to_log(&mut config, &log);
         let demo = Self {
-            run: folder.join("model"),
-            out: folder,
+            run: place.out.join("model"),
+            out: place.out,
             log,
             config,
-            target,
+            target: place.target,
             shutdown: shutdown_of_process(),
         };
         demo.say_log(out)?;
@@ -181,7 +118,8 @@ impl Demo {
             writeln!(
                 out,
                 "This log was made up: a corridor and a scanner that nobody ever drove. \
-                 `sedge dataset get killian` fetches a real one, --log takes yours."
+                 `sedge dataset get killian` fetches a real one for --log killian, and --log takes \
+                 yours."
             )?;
         }
         Ok(out.flush()?)
@@ -303,26 +241,9 @@ impl Demo {
             return Ok(());
         };
         writeln!(out, "recording: {}", recording.display())?;
-        self.say_picture(recording, out)
-    }
-
-    fn say_picture(&self, recording: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
         let picture = self.out.join("demo.png");
-        match screenshot(recording, &picture, &ScreenshotConfig::default())? {
-            ScreenshotOutcome::Taken => writeln!(out, "picture:   {}", picture.display())?,
-            ScreenshotOutcome::NotInstalled => writeln!(
-                out,
-                "picture:   none, there is no rerun viewer in PATH (`pip install rerun-sdk`)"
-            )?,
-            ScreenshotOutcome::Failed { stderr } => {
-                let last = stderr.lines().last().unwrap_or("it said nothing");
-                writeln!(
-                    out,
-                    "picture:   none, the rerun viewer could not draw it: {last}"
-                )?;
-            }
-        }
-        Ok(())
+        let outcome = screenshot(recording, &picture, &picture_config())?;
+        say_picture(&outcome, &picture, out)
     }
 }
 

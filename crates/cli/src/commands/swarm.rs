@@ -59,7 +59,7 @@ pub struct SwarmArgs {
 
 /// The report, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+pub(super) struct Report<'a> {
     scenario: &'a str,
     scenario_hash: String,
     /// The model's name or folder, or the script's name.
@@ -68,7 +68,7 @@ struct Report<'a> {
     summary: SwarmSummary,
     runs: &'a [SeedOutcome],
     /// Of a single run with agents.
-    swarm: Option<&'a SwarmReport>,
+    pub(super) swarm: Option<&'a SwarmReport>,
 }
 
 /// Runs a swarm.
@@ -100,7 +100,7 @@ pub fn run(args: &SwarmArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         let seed = settings
             .seed
             .ok_or_else(|| UsageError("expected a --seed, or --seeds A..B, got neither".into()))?;
-        let mut cockpit = Cockpit::new(target);
+        let mut cockpit = Cockpit::new(target).with_progress(ProgressStyle::detect());
         let run = plan.run(seed, threads, &mut cockpit, &shutdown)?;
         cockpit.finish();
         let run = run.context("stopped before the end of the run")?;
@@ -250,7 +250,7 @@ fn many_runs(
     Ok(outcomes)
 }
 
-fn report_of<'a>(
+pub(super) fn report_of<'a>(
     plan: &'a SwarmPlan,
     outcomes: &'a [SeedOutcome],
     single: Option<&'a SwarmRun>,
@@ -260,7 +260,7 @@ fn report_of<'a>(
         scenario_hash: hex(&plan.scenario.hash()),
         who: plan.who.name(),
         model_hash: match &plan.who {
-            Who::Agents(minds) => Some(hex(&minds.hash()?)),
+            Who::Agents(minds) => Some(minds.hash_text()?),
             Who::Script(_) => None,
         },
         summary: SwarmSummary::of(outcomes),
@@ -269,7 +269,7 @@ fn report_of<'a>(
     })
 }
 
-fn write_report(
+pub(super) fn write_report(
     report: &Report<'_>,
     single: Option<&SwarmRun>,
     folder: &Path,

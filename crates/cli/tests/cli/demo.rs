@@ -3,15 +3,50 @@
 use std::path::Path;
 
 use sedge_runtime::AgentReport;
+use serde_json::Value;
 
 use crate::running::Running;
 
 #[test]
-fn the_quick_demo_trains_plays_grades_and_leaves_nobody_behind() {
+fn the_quick_demo_drives_a_swarm_with_the_shipped_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let demo = Running::start(&["demo", "--quick", "--out", out.to_str().unwrap()]);
+    let (status, page) = demo.output();
+    assert!(status.success(), "{status}: {page}");
+    for part in [
+        "8 robots cross a hallway in which 12 people walk",
+        "of 8 arrived",
+        "contacts: ",
+        "sedge least_error",
+        "persistence",
+        "geometry still+movers",
+        "sensor-to-command",
+        "recording: ",
+        "picture: ",
+    ] {
+        assert!(page.contains(part), "expected {part:?} in {page}");
+    }
+    let report = std::fs::read_to_string(out.join("report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let members = report["swarm"]["members"].as_array().unwrap();
+    assert_eq!(members.len(), 8);
+    for member in members {
+        assert_eq!(member["failure"], Value::Null);
+        let n_commands = member["report"]["driving"]["n_commands"].as_u64().unwrap();
+        assert!(n_commands > 10, "{member}");
+    }
+    assert!(std::fs::metadata(out.join("demo.rrd")).unwrap().len() > 10_000);
+}
+
+#[test]
+fn the_quick_demo_with_a_log_trains_plays_grades_and_leaves_nobody_behind() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("demo");
     let demo = Running::start(&[
         "demo",
+        "--log",
+        "synthetic",
         "--quick",
         "--seed",
         "5",

@@ -7,7 +7,7 @@ use sedge_spacetime::AgentName;
 use serde::{Deserialize, Serialize};
 
 use super::SwarmEnd;
-use crate::AgentReport;
+use crate::{AgentReport, PredictionRow, PredictionTable};
 
 /// What became of one agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub struct SwarmReport {
     pub n_world_dropped: u64,
     /// Members in their order.
     pub members: Vec<MemberReport>,
+    /// Predictions against what came, pooled over the beams of all members; of medians the mean.
+    #[serde(default)]
+    pub predictions: Vec<PredictionRow>,
     /// Stages of all members together, on the machine's clock.
     pub latency: LatencyReport,
 }
@@ -85,6 +88,7 @@ impl SwarmReport {
             n_undeclared: 0,
             n_world_dropped: 0,
             members: names.iter().map(member).collect(),
+            predictions: Vec::new(),
             latency: LatencyReport::default(),
         }
     }
@@ -140,6 +144,9 @@ impl fmt::Display for SwarmReport {
                 Some(why) => writeln!(f, ", out: {why}")?,
                 None => writeln!(f)?,
             }
+        }
+        if !self.predictions.is_empty() {
+            write!(f, "\n{}", PredictionTable(&self.predictions))?;
         }
         write!(f, "\n{}", self.latency)
     }
