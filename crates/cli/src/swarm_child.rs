@@ -13,7 +13,8 @@ pub(crate) struct SwarmChild {
     launch: PathBuf,
     report: PathBuf,
     log: PathBuf,
-    child: Option<(Child, ChildStdin)>,
+    /// Its standard input goes when it is asked to end.
+    child: Option<(Child, Option<ChildStdin>)>,
 }
 
 impl SwarmChild {
@@ -44,7 +45,7 @@ impl SwarmChild {
             .stderr(log)
             .spawn()
             .context("cannot start an agent process")?;
-        let stdin = child.stdin.take().context("expected a pipe to the agent")?;
+        let stdin = child.stdin.take();
         self.child = Some((child, stdin));
         Ok(())
     }
@@ -58,28 +59,34 @@ impl SwarmChild {
         }
     }
 
-    /// Whether the process is there.
-    pub(crate) fn is_started(&self) -> bool {
-        self.child.is_some()
+    /// Whether the process has been started and has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        let ended = self.child.as_mut().map(|(child, _)| child.try_wait());
+        matches!(ended, Some(Ok(None)))
     }
 
     /// Whether the process has ended by itself, which no agent is to do; it can be started again.
     pub(crate) fn has_died(&mut self) -> bool {
-        let ended = self.child.as_mut().map(|(child, _)| child.try_wait());
-        let has_died = matches!(ended, Some(Ok(Some(_)) | Err(_)));
+        let has_died = self.child.is_some() && !self.is_running();
         if has_died {
             self.child = None;
         }
         has_died
     }
 
-    /// Asks the process to end; [`SwarmChild::last_word`] waits for it.
-    pub(crate) fn ask_to_end(&mut self) -> Option<Child> {
-        self.child.take().map(|(child, _stdin)| child)
+    /// Asks the process to end.
+    pub(crate) fn ask_to_end(&mut self) {
+        if let Some((_, stdin)) = &mut self.child {
+            drop(stdin.take());
+        }
     }
 
-    /// What an agent that was asked to end reports.
-    pub(crate) fn last_word(&self, mut child: Child) -> anyhow::Result<AgentReport> {
+    /// What the agent reports that was asked to end; one that has not ended yet is killed.
+    pub(crate) fn last_word(&mut self) -> anyhow::Result<AgentReport> {
+        let (mut child, _) = self.child.take().context("expected an agent, it is away")?;
+        if matches!(child.try_wait(), Ok(None)) {
+            child.kill()?;
+        }
         let status = child.wait()?;
         ensure!(
             status.success(),

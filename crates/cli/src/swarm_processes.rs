@@ -3,37 +3,42 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use sedge_oni::{Health, KeyPattern, TypedMessage as _};
 use sedge_runtime::{
-    AgentReport, DrivingConfig, Shutdown, SystemClock, Wiring, run_node, spawn_named,
+    AgentReport, DrivingConfig, NodeRun, Punctuality, RealTime, RunEnd, Shutdown, SystemClock,
+    Wiring, run_node,
 };
 use sedge_simulation::{RobotDraw, STEP_SECS, Simulation, SimulationNode, SimulationNodeConfig};
-use sedge_spacetime::{Clock as _, Stamp};
+use sedge_spacetime::Clock as _;
+use sedge_transport::{Qos, QosClass};
 use sedge_transport_zenoh::ZenohNetwork;
 use serde::Serialize;
 use toml::Value;
 
 use crate::Table;
-use crate::chaos::{Chaos, Kill};
+use crate::chaos::silences;
 use crate::endpoint::{Side, zenoh_config};
-use crate::live_world::LiveWorld;
-use crate::offset_clock::OffsetClock;
 use crate::scenario_file::{FLEET, fleet};
-use crate::scripted_run::{EPOCH, RunStory, SIMULATED_CLOCK};
+use crate::scripted_run::{EPOCH, RunStory};
 use crate::swarm_child::SwarmChild;
+use crate::swarm_keeper::{Keeper, Keeping, Kept};
 use crate::swarm_minds::Minds;
 use crate::swarm_outcome::SeedOutcome;
 use crate::swarm_run::{SwarmPlan, agent_seed};
+use crate::swarm_verdict::{Evidence, Verdict};
+use crate::swarm_witness::{Delays, Killable, LastWords, Muster, Watched, Witness};
 
-/// Simulated time begins so long after the start: agents load their models and find each other.
-const LEAD: Duration = Duration::from_secs(4);
-const LEAD_PER_AGENT: Duration = Duration::from_millis(750);
-/// How often agents are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// An agent that ends by itself is started again so often, all agents together.
-const RESTARTS_MAX: u64 = 100;
+/// Agents have this long to load their models and be heard.
+const MUSTER_MAX: Duration = Duration::from_mins(2);
+/// The world's ticks may be this late.
+const LATE_MAX: Duration = Duration::from_millis(100);
+/// Messages about agents that wait to be read.
+const HEALTH_DEPTH: usize = 256;
 /// What live agents plan with unless the launch file says otherwise, in seconds: eight of them
 /// share two cores.
 const PLAN_SECS_MAX: f64 = 0.02;
@@ -44,7 +49,7 @@ pub(crate) struct ProcessPlan<'a> {
     pub(crate) plan: &'a SwarmPlan,
     pub(crate) minds: &'a Minds,
     pub(crate) seed: u64,
-    /// Seed of the kills.
+    /// Seed of what goes wrong on purpose.
     pub(crate) chaos: Option<u64>,
     /// Where launch files, logs and reports of the agents go.
     pub(crate) folder: PathBuf,
@@ -68,9 +73,14 @@ pub(crate) struct CommandRow {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ProcessReport {
     pub(crate) outcome: SeedOutcome,
+    pub(crate) verdict: Verdict,
+    /// Of each robot: its commands, and what was seen of it.
     pub(crate) commands: Vec<CommandRow>,
+    pub(crate) watched: Vec<Watched>,
     /// Agents killed by the chaos.
     pub(crate) n_kills: u64,
+    /// Times that the chaos made sensors fall silent, once where it was all of them.
+    pub(crate) n_silences: u64,
     /// Agents that ended by themselves, which none is to do.
     pub(crate) n_died: u64,
     pub(crate) n_starts: u64,
@@ -78,6 +88,8 @@ pub(crate) struct ProcessReport {
     pub(crate) n_unsent: u64,
     /// Messages that came to the world and were no commands for its robots.
     pub(crate) n_strange: u64,
+    /// How well the world kept up with the machine's clock.
+    pub(crate) punctuality: Punctuality,
     /// What agents that lived until the end report, by robot.
     pub(crate) agents: Vec<Option<AgentReport>>,
     #[serde(skip)]
@@ -95,11 +107,21 @@ impl ProcessReport {
             "refused",
             "driven s",
             "stopped s",
+            "kills",
+            "stop ms",
+            "lapse ms",
+            "stands ms",
             "drives",
         ]);
-        for (row, agent) in self.commands.iter().zip(&self.agents) {
+        let worst = |delays: &Delays| {
+            let millis = |it: Duration| format!("{:.0}", it.as_secs_f64() * 1e3);
+            delays.worst().map_or("-".to_owned(), millis)
+        };
+        let rows = self.commands.iter().zip(&self.watched).zip(&self.agents);
+        for ((row, seen), agent) in rows {
             let secs = |steps: u64| format!("{:.1}", steps as f64 * STEP_SECS);
             let driving = agent.as_ref().and_then(|it| it.driving.as_ref());
+            let stands = seen.stand_millis.clone().plus(&seen.kill_to_stand_millis);
             table.push([
                 row.robot.clone(),
                 row.taken.to_string(),
@@ -108,75 +130,222 @@ impl ProcessReport {
                 (row.malformed + row.other_clock).to_string(),
                 secs(row.steps_driven),
                 secs(row.steps_stopped),
+                seen.n_kills.to_string(),
+                worst(&seen.stop_millis),
+                worst(&seen.lapse_millis),
+                worst(&stands),
                 driving.map_or("dead".to_owned(), ToString::to_string),
             ]);
         }
         let Self {
             n_starts,
             n_kills,
+            n_silences,
             n_died,
             n_unsent,
             n_strange,
             ..
         } = self;
+        let Punctuality {
+            n_ticks, n_late, ..
+        } = self.punctuality;
+        let late_millis = self.punctuality.late_nanos_max as f64 / 1e6;
         let sum = format!(
-            "{n_starts} agents started, {n_kills} killed, {n_died} ended by themselves; the world \
-             left {n_unsent} messages unsent and refused {n_strange}\n"
+            "\nWorst cases: `stop`, from losing evidence to the command to stop; `lapse`, from the \
+             end of a dead agent's last command to the base's own stop; `stands`, from loss or \
+             kill to a standstill.\n\
+             {n_starts} agents started, {n_kills} killed, {n_died} ended by themselves; sensors \
+             fell silent {n_silences} times; the world left {n_unsent} messages unsent, refused \
+             {n_strange}, and was late for {n_late} of {n_ticks} ticks, {late_millis:.1} ms at \
+             most\n\n"
         );
-        table.text() + &sum
+        table.text() + &sum + &self.verdict.text()
     }
 }
 
 /// Runs world and agents until the world's end.
 ///
 /// # Errors
-/// When there is no network, no process, or no room for everybody.
+/// When there is no network, no process, or no room for everybody, or the machine does not name
+/// its clock.
 pub(crate) fn run_processes(it: &ProcessPlan<'_>) -> anyhow::Result<ProcessReport> {
     let scenario = &it.plan.scenario;
     let simulation = Simulation::new(scenario, it.seed)
         .with_context(|| format!("scenario {}, seed {}", scenario.name, it.seed))?;
     let draws = simulation.header().robots.clone();
-    let lead = LEAD + LEAD_PER_AGENT * u32::try_from(draws.len()).unwrap_or(u32::MAX);
-    let clock = Arc::new(OffsetClock::starting_in(lead));
+    let names: Vec<String> = draws.iter().map(|draw| draw.name.clone()).collect();
+    let clock = Arc::new(SystemClock::new());
     let config = zenoh_config(&["tcp/127.0.0.1:0".parse()?], &[], Side::Listens);
-    let network = ZenohNetwork::open(&config, Arc::<OffsetClock>::clone(&clock))?;
+    let network = ZenohNetwork::open(&config, Arc::<SystemClock>::clone(&clock))?;
     let locators = network.locators();
     let locator = locators.first().context("expected the network to listen")?;
-    std::fs::create_dir_all(&it.folder)
-        .with_context(|| format!("cannot make {}", it.folder.display()))?;
-    let mut children = Vec::new();
-    for (robot_idx, draw) in draws.iter().enumerate() {
-        let launch = launch_of(it, (robot_idx, draw), locator, clock.origin())?;
-        children.push(SwarmChild::new(&it.folder, &draw.name, &launch)?);
+    let (deeds, done) = channel();
+    let killable: Killable = names.iter().map(|_| AtomicBool::new(false)).collect();
+    let node = node_of(simulation)?;
+    let mut wiring = Wiring::connect(&network, &subscriptions_of(&node)?, &node.publications())?;
+    let mut witness = Witness::new(node, done, Arc::clone(&killable));
+    if let Some(seed) = it.chaos {
+        witness = witness.with_silences(silences(seed, names.len()));
     }
+    let keeper = Keeper::start(Keeping {
+        children: children(it, &draws, locator)?,
+        chaos: it.chaos,
+        whole: it.shutdown.clone(),
+        deeds,
+        killable,
+        secs: (scenario.duration_secs as u64, witness.secs()),
+    })?;
+    let mut muster = Muster::new(names.iter().cloned(), clock.as_ref(), MUSTER_MAX);
+    run_node(&mut muster, &mut wiring, clock.as_ref(), &it.shutdown);
+    if !muster.missing().is_empty() {
+        keeper.join()?;
+        bail!(
+            "expected every robot's agent to be heard within {MUSTER_MAX:?}, not heard: {}",
+            muster.missing().join(", ")
+        );
+    }
+    let lived = live(&mut witness, keeper, (&mut wiring, clock.as_ref()), it)?;
+    report_of(it, (&draws, &names), &witness, lived)
+}
+
+/// The world, by the machine's clock.
+fn node_of(simulation: Simulation) -> anyhow::Result<SimulationNode> {
     let mut config = SimulationNodeConfig::new(fleet()?, EPOCH);
-    SIMULATED_CLOCK.clone_into(&mut config.clock);
-    let mut world = LiveWorld::new(SimulationNode::new(simulation, config)?);
-    let (subscriptions, publications) = (world.node().subscriptions(), world.node().publications());
-    let mut wiring = Wiring::connect(&network, &subscriptions, &publications)?;
-    let keeper = Keeper::start(children, it.chaos, &it.shutdown)?;
-    let ran = run_node(&mut world, &mut wiring, clock.as_ref(), &it.shutdown);
+    config.clock = SystemClock::domain().context("expected a machine that names its clock")?;
+    Ok(SimulationNode::new(simulation, config)?)
+}
+
+/// What the world listens to, and how its agents are.
+fn subscriptions_of(node: &SimulationNode) -> anyhow::Result<Vec<(KeyPattern, Qos)>> {
+    let health = KeyPattern::parse(&format!("oni/{FLEET}/*/{}/**", Health::NAME))?;
+    let qos = Qos::of(QosClass::of_message_type(Health::NAME)).with_depth(HEALTH_DEPTH);
+    let mut subscriptions = node.subscriptions();
+    subscriptions.push((health, qos));
+    Ok(subscriptions)
+}
+
+/// What is left of a run.
+struct Lived {
+    ran: NodeRun,
+    punctuality: Punctuality,
+    commands: Vec<CommandRow>,
+    counted_differently: Vec<String>,
+    kept: Kept,
+}
+
+/// Runs the world to its end, and then the agents to theirs.
+fn live(
+    witness: &mut Witness,
+    keeper: Keeper,
+    (wiring, clock): (&mut Wiring<'_>, &SystemClock),
+    it: &ProcessPlan<'_>,
+) -> anyhow::Result<Lived> {
+    let mut world = RealTime::new(witness, LATE_MAX);
+    let ran = run_node(&mut world, wiring, clock, &it.shutdown);
+    let punctuality = world.punctuality();
     tracing::info!("the world ended: {ran:?}");
-    let kept = keeper.end()?;
-    let story = RunStory::of(world.node().simulation(), it.minds.name());
+    witness.finish();
+    let commands = commands_of(witness);
+    let counted_differently = counted_differently(&commands, witness);
+    let mut last_words = LastWords {
+        witness,
+        all_have_ended: keeper.ask_to_end(),
+        quiet_at: clock.now(),
+    };
+    run_node(&mut last_words, wiring, clock, &Shutdown::new());
+    Ok(Lived {
+        ran,
+        punctuality,
+        commands,
+        counted_differently,
+        kept: keeper.join()?,
+    })
+}
+
+fn report_of(
+    it: &ProcessPlan<'_>,
+    (draws, names): (&[RobotDraw], &[String]),
+    witness: &Witness,
+    lived: Lived,
+) -> anyhow::Result<ProcessReport> {
+    let Lived {
+        ran,
+        punctuality,
+        commands,
+        counted_differently,
+        kept,
+    } = lived;
+    let verdict = Verdict::of(&Evidence {
+        names,
+        witness,
+        kept: &kept,
+        punctuality,
+        late_max: LATE_MAX,
+        lifespan: lifespan(it, draws)?,
+        counted_differently,
+        has_finished: ran.end == RunEnd::Finished,
+    });
+    let story = RunStory::of(witness.node().simulation(), it.minds.name());
     let mut outcome = SeedOutcome::of(&story.header, &story.metrics);
-    outcome.real_time_factor = story.metrics.secs / clock.now().secs().max(1e-9);
+    outcome.real_time_factor = 1.0;
     Ok(ProcessReport {
         outcome,
-        commands: commands_of(&world, &draws),
+        verdict,
+        commands,
+        watched: (0..names.len())
+            .map(|idx| witness.watched(idx).clone())
+            .collect(),
         n_kills: kept.n_kills,
+        n_silences: witness.n_silences(),
         n_died: kept.n_died,
         n_starts: kept.n_starts,
-        n_unsent: world.n_dropped() + ran.late,
-        n_strange: world.node().n_strange(),
+        n_unsent: witness.node().n_unsent() + ran.shed + ran.late,
+        n_strange: witness.node().n_strange(),
+        punctuality,
         agents: kept.agents,
         story,
     })
 }
 
-fn commands_of(world: &LiveWorld, draws: &[RobotDraw]) -> Vec<CommandRow> {
+/// The agents of all robots, with their launch files.
+fn children(
+    it: &ProcessPlan<'_>,
+    draws: &[RobotDraw],
+    locator: &str,
+) -> anyhow::Result<Vec<SwarmChild>> {
+    std::fs::create_dir_all(&it.folder)
+        .with_context(|| format!("cannot make {}", it.folder.display()))?;
+    let child = |robot: (usize, &RobotDraw)| {
+        SwarmChild::new(&it.folder, &robot.1.name, &launch_of(it, robot, locator)?)
+    };
+    draws.iter().enumerate().map(child).collect()
+}
+
+/// How long commands live at most.
+fn lifespan(it: &ProcessPlan<'_>, draws: &[RobotDraw]) -> anyhow::Result<Duration> {
+    let mut secs: f64 = 0.0;
+    for draw in draws {
+        secs = secs.max(it.plan.driving_of(&draw.kind)?.command_lifespan_secs);
+    }
+    Ok(Duration::from_secs_f64(secs))
+}
+
+/// Robots of whose commands more or fewer came than were taken or refused.
+fn counted_differently(commands: &[CommandRow], witness: &Witness) -> Vec<String> {
+    let rows = commands.iter().enumerate();
+    let differ = rows.filter_map(|(robot_idx, row)| {
+        let judged = row.taken + row.older + row.expired + row.malformed + row.other_clock;
+        let came = witness.watched(robot_idx).n_commands;
+        let name = &row.robot;
+        (judged != came).then(|| format!("{name}: {came} commands came, {judged} were judged"))
+    });
+    differ.collect()
+}
+
+fn commands_of(witness: &Witness) -> Vec<CommandRow> {
+    let draws = witness.node().simulation().header().robots.iter();
     let row = |(robot_idx, draw): (usize, &RobotDraw)| {
-        let counts = world.node().command_counts(robot_idx);
+        let counts = witness.node().command_counts(robot_idx);
         CommandRow {
             robot: draw.name.clone(),
             taken: counts.taken,
@@ -188,7 +357,7 @@ fn commands_of(world: &LiveWorld, draws: &[RobotDraw]) -> Vec<CommandRow> {
             steps_stopped: counts.steps_stopped,
         }
     };
-    draws.iter().enumerate().map(row).collect()
+    draws.enumerate().map(row).collect()
 }
 
 /// The launch file of one robot's agent.
@@ -196,7 +365,6 @@ fn launch_of(
     it: &ProcessPlan<'_>,
     (robot_idx, draw): (usize, &RobotDraw),
     locator: &str,
-    origin: Stamp,
 ) -> anyhow::Result<String> {
     let mut driving = it.plan.driving_of(&draw.kind)?;
     let plan_secs_max = driving.plan_secs_max.get_or_insert(PLAN_SECS_MAX);
@@ -225,111 +393,8 @@ fn launch_of(
     // TOML's integers have a sign; all 64 bits of a seed are as good as 63.
     let seed = (agent_seed(it.seed, robot_idx) >> 1) as i64;
     put("seed", seed.into());
-    put("clock_origin_nanos", origin.nanos().into());
     put("driving", Value::try_from::<DrivingConfig>(driving)?);
     Ok(toml::to_string(&launch)?)
-}
-
-/// What the keeper has done.
-#[derive(Default)]
-struct Kept {
-    n_kills: u64,
-    n_died: u64,
-    n_starts: u64,
-    agents: Vec<Option<AgentReport>>,
-}
-
-/// Starts the agents, kills them by plan, and starts again who is dead, on a thread of its own.
-struct Keeper {
-    stop: Shutdown,
-    thread: std::thread::JoinHandle<anyhow::Result<Kept>>,
-}
-
-impl Keeper {
-    fn start(
-        children: Vec<SwarmChild>,
-        chaos: Option<u64>,
-        shutdown: &Shutdown,
-    ) -> anyhow::Result<Self> {
-        let stop = Shutdown::new();
-        let (stops, whole) = (stop.clone(), shutdown.clone());
-        let keep = move || {
-            let kept = keep(children, chaos, &stops);
-            if kept.is_err() {
-                // Without agents the world need not go on.
-                whole.request();
-            }
-            kept
-        };
-        let thread = spawn_named("swarm-keeper", keep)?;
-        Ok(Self { stop, thread })
-    }
-
-    fn end(self) -> anyhow::Result<Kept> {
-        self.stop.request();
-        match self.thread.join() {
-            Ok(kept) => kept,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
-}
-
-fn keep(
-    mut children: Vec<SwarmChild>,
-    chaos: Option<u64>,
-    stop: &Shutdown,
-) -> anyhow::Result<Kept> {
-    let clock = SystemClock::new();
-    let mut kept = Kept::default();
-    for child in &mut children {
-        child.start()?;
-        kept.n_starts += 1;
-    }
-    let n_agents = children.len();
-    let mut kills = chaos
-        .into_iter()
-        .flat_map(|seed| Chaos::new(seed, n_agents));
-    let mut next = kills.next();
-    let mut next_at = clock.now() + LEAD + next.map_or(Duration::ZERO, |kill: Kill| kill.after);
-    let mut back_at: Vec<Option<Stamp>> = vec![None; n_agents];
-    while !stop.wait(LOOK_EVERY) {
-        let now = clock.now();
-        if let Some(kill) = next.filter(|_| now >= next_at) {
-            let child = &mut children[kill.agent_idx];
-            if child.is_started() {
-                child.kill();
-                kept.n_kills += 1;
-                back_at[kill.agent_idx] = Some(now + kill.away);
-            }
-            next = kills.next();
-            next_at = now + next.map_or(Duration::ZERO, |kill| kill.after);
-        }
-        for (child, back_at) in children.iter_mut().zip(&mut back_at) {
-            if child.has_died() {
-                kept.n_died += 1;
-                anyhow::ensure!(
-                    kept.n_died <= RESTARTS_MAX,
-                    "expected agents to live: {RESTARTS_MAX} have ended by themselves"
-                );
-                *back_at = Some(now);
-            }
-            if back_at.is_some_and(|at| now >= at) {
-                *back_at = None;
-                child.start()?;
-                kept.n_starts += 1;
-            }
-        }
-    }
-    // All are asked first, so that they end at the same time.
-    let asked: Vec<_> = children.iter_mut().map(SwarmChild::ask_to_end).collect();
-    let reports = children.iter().zip(asked).map(|(child, process)| {
-        let report = child.last_word(process?);
-        report
-            .inspect_err(|error| tracing::warn!("an agent's report is missing: {error:#}"))
-            .ok()
-    });
-    kept.agents = reports.collect();
-    Ok(kept)
 }
 
 /// Where the files of agents go.

@@ -16,6 +16,8 @@ use crate::commands::agent::{HorizonSecs, UntrainedModel, viewer_words};
 
 /// More runs than anybody waits for.
 const SEEDS_MAX: u64 = 1_000_000;
+/// The longest run: a day.
+const SECS_MAX: f64 = 86_400.0;
 
 /// What a swarm is told (keys with `_` for `-`).
 #[derive(Debug, Clone, Default, Args, Deserialize)]
@@ -58,12 +60,48 @@ pub struct SwarmSettings {
     /// The simulator and each agent as a process of its own, over Zenoh and in real time.
     #[arg(long)]
     pub processes: bool,
-    /// With --processes: kill and restart agents at random, by this seed.
+    /// With --processes: kill and restart agents and silence sensors at random, by this seed.
     #[arg(long, value_name = "SEED")]
     pub chaos: Option<u64>,
+    /// With --processes: run for so long, robots going to and fro (default: once, the scenario's
+    /// time).
+    #[arg(long, value_name = "SECS")]
+    pub secs: Option<RunSecs>,
     /// How agents drive, in a launch file: what is not written there fits the scenario's robots.
     #[arg(skip)]
     pub driving: Option<DrivingConfig>,
+}
+
+/// How long a run lasts: 1 second to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct RunSecs(f64);
+
+impl RunSecs {
+    /// Seconds.
+    pub fn secs(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for RunSecs {
+    type Error = String;
+    fn try_from(secs: f64) -> Result<Self, String> {
+        if (1.0..=SECS_MAX).contains(&secs) {
+            Ok(Self(secs))
+        } else {
+            Err(format!("expected 1 to {SECS_MAX} seconds, got {secs}"))
+        }
+    }
+}
+
+impl FromStr for RunSecs {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let secs = text.parse::<f64>();
+        secs.map_err(|error| format!("expected seconds, got {text:?}: {error}"))
+            .and_then(Self::try_from)
+    }
 }
 
 /// Seeds from one to before another.
@@ -135,6 +173,7 @@ impl SwarmSettings {
             out: self.out.or(otherwise.out),
             processes: self.processes || otherwise.processes,
             chaos: self.chaos.or(otherwise.chaos),
+            secs: self.secs.or(otherwise.secs),
             driving: self.driving.or(otherwise.driving),
         }
     }
@@ -160,6 +199,15 @@ mod tests {
         ] {
             assert!(bad.parse::<SeedRange>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_run_lasts_a_second_to_a_day() {
+        assert_eq!("600".parse::<RunSecs>().map(RunSecs::secs), Ok(600.0));
+        for bad in ["0", "-1", "NaN", "86401", "inf", "long"] {
+            assert!(bad.parse::<RunSecs>().is_err(), "{bad:?}");
+        }
+        assert!(toml::from_str::<SwarmSettings>("secs = 0.5").is_err());
     }
 
     #[test]

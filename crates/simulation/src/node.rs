@@ -173,6 +173,14 @@ impl SimulationNode {
         self.slots[robot_idx].counts
     }
 
+    /// The twist that a robot was told to drive in the newest step: zero without a valid command.
+    ///
+    /// # Panics
+    /// When there is no such robot.
+    pub fn target(&self, robot_idx: usize) -> Twist2 {
+        self.targets[robot_idx]
+    }
+
     /// Messages that came and were for no robot, or were no commands.
     pub fn n_strange(&self) -> u64 {
         self.n_strange

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 mod check;
 mod mission;
+mod patrol;
 mod read;
 mod robot;
 mod sensors;

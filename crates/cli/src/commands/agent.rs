@@ -11,7 +11,7 @@ use sedge_runtime::{
     AgentConfig, AgentNode, AgentReport, DrivingConfig, Lossless, OnEnd, Shutdown, SystemClock,
     Wiring, new_epoch, run_node, spawn_named,
 };
-use sedge_spacetime::{AgentName, Clock, Stamp};
+use sedge_spacetime::{AgentName, Clock};
 use sedge_transport_zenoh::ZenohNetwork;
 use sedge_viewer::{QueueFull, Viewer, ViewerConfig, ViewerTarget};
 use sedge_world_model_burn::DeviceKind;
@@ -21,8 +21,6 @@ use super::write_json;
 use crate::chosen_model::ChosenModel;
 use crate::endpoint::{Side, zenoh_config};
 use crate::interrupt::shutdown_of_process;
-use crate::offset_clock::OffsetClock;
-use crate::scripted_run::SIMULATED_CLOCK;
 use crate::viewer_observer::ViewerObserver;
 use crate::{Endpoint, UsageError, read_launch_file};
 
@@ -108,9 +106,6 @@ pub struct AgentSettings {
     /// Seed of the planner of an agent that drives (default 0).
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
-    /// Time 0 of the clock that it shares with a simulator, in nanoseconds of the machine's clock.
-    #[arg(long, hide = true, value_name = "NANOS", allow_negative_numbers = true)]
-    pub clock_origin_nanos: Option<i64>,
     /// How it drives, in a launch file; without, it only watches and predicts.
     #[arg(skip)]
     pub driving: Option<DrivingConfig>,
@@ -214,7 +209,6 @@ impl AgentSettings {
             until_stdin_ends: self.until_stdin_ends || otherwise.until_stdin_ends,
             lossless: self.lossless || otherwise.lossless,
             seed: self.seed.or(otherwise.seed),
-            clock_origin_nanos: self.clock_origin_nanos.or(otherwise.clock_origin_nanos),
             driving: self.driving.or(otherwise.driving),
         }
     }
@@ -254,13 +248,9 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
     if settings.until_stdin_ends {
         end_with_stdin(shutdown.clone())?;
     }
-    let machine = SystemClock::new();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let chosen = ChosenModel::of(settings)?;
-    let config = agent_config(settings, &chosen, &machine)?;
-    let clock: Arc<dyn Clock> = match settings.clock_origin_nanos {
-        Some(nanos) => Arc::new(OffsetClock::new(Stamp::from_nanos(nanos))),
-        None => Arc::new(machine),
-    };
+    let config = agent_config(settings, &chosen, clock.as_ref())?;
     let robot = config.robot.clone();
     let epoch = config.epoch;
     let baselines = chosen.baselines();
@@ -326,10 +316,7 @@ fn agent_config(
             .map(|secs| secs.duration())
             .collect();
     }
-    config.clock_domain = match settings.clock_origin_nanos {
-        Some(_) => Some(SIMULATED_CLOCK.to_owned()),
-        None => SystemClock::domain(),
-    };
+    config.clock_domain = SystemClock::domain();
     config.model_hash = chosen.hash;
     config.scanner_latency_secs = chosen.motion.latency_secs;
     config.on_end = if settings.until_end {

@@ -24,7 +24,8 @@ use crate::swarm_outcome::seed_table;
 use crate::swarm_processes::{ProcessPlan, agents_folder, run_processes};
 use crate::swarm_run::{SwarmPlan, SwarmRun, Who};
 use crate::{
-    Progress, ProgressStyle, SeedOutcome, SwarmSettings, SwarmSummary, UsageError, read_launch_file,
+    ExitWith, Progress, ProgressStyle, SeedOutcome, SwarmSettings, SwarmSummary, UsageError,
+    read_launch_file,
 };
 
 /// The file with everything that a run counts.
@@ -40,10 +41,12 @@ Examples:
   sedge swarm launch/swarm.toml --run runs/a --rerun file a.rrd
   sedge swarm sims/doorway/scenario.toml --model constant-velocity --seeds 0..100
   sedge swarm sims/doorway/scenario.toml --driver orca --seeds 0..100
-  sedge swarm launch/swarm.toml --processes --chaos 1
+  sedge swarm launch/swarm.toml --processes --chaos 1 --secs 600
 
 In one process the run is in lockstep: the same seed gives the same messages, bit for bit, on any
 number of threads; the hash says whether it did. Of many seeds, one a thread is run at a time.
+As processes the run is in real time, and ends with a verdict on what the swarm promises; where a
+promise was broken, the exit code is 1.
 Paths in a launch file are seen from where the command is given.")]
 pub struct SwarmArgs {
     /// A launch file, or a scenario (named scenario.toml).
@@ -81,10 +84,17 @@ pub fn run(args: &SwarmArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     plan.check()?;
     let target = viewer_target(&settings.rerun)?;
     let shutdown = shutdown_of_process();
-    ensure!(
-        settings.processes || settings.chaos.is_none(),
-        UsageError("expected --processes with --chaos, got --chaos alone".into())
-    );
+    for (is_there, name) in [
+        (settings.chaos.is_some(), "--chaos"),
+        (settings.secs.is_some(), "--secs"),
+    ] {
+        ensure!(
+            settings.processes || !is_there,
+            UsageError(format!(
+                "expected --processes with {name}, got {name} alone"
+            ))
+        );
+    }
     if settings.processes {
         return run_as_processes(args, &settings, (&plan, &target), out);
     }
@@ -134,8 +144,12 @@ fn run_as_processes(
     );
     let seed = settings.seed;
     let seed = seed.ok_or_else(|| usage("expected one --seed for --processes, got none"))?;
+    let patrol = settings.secs.map(|secs| SwarmPlan {
+        scenario: plan.scenario.patrolling(secs.secs()),
+        ..plan.clone()
+    });
     let report = run_processes(&ProcessPlan {
-        plan,
+        plan: patrol.as_ref().unwrap_or(plan),
         minds,
         seed,
         chaos: settings.chaos,
@@ -147,14 +161,19 @@ fn run_as_processes(
         write_json_file(folder, RUN_FILE, &report.story)?;
     }
     if args.json {
-        return write_json(&report, out);
+        write_json(&report, out)?;
+    } else {
+        let outcomes = std::slice::from_ref(&report.outcome);
+        writeln!(out, "{}", seed_table(outcomes).text())?;
+        write!(out, "{}", report.text())?;
     }
-    write!(
-        out,
-        "{}",
-        seed_table(std::slice::from_ref(&report.outcome)).text()
-    )?;
-    Ok(write!(out, "\n{}", report.text())?)
+    let broken = report.verdict.broken();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    tracing::error!("promises were broken: {}", broken.join("; "));
+    out.flush()?;
+    Err(ExitWith(1).into())
 }
 
 /// What is typed and written together, and what is written of driving.

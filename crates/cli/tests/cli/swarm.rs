@@ -269,6 +269,72 @@ fn the_same_seed_gives_the_same_swarm_on_any_number_of_threads() {
     }
 }
 
+/// The verdict on robots that go to and fro as processes, while agents are killed and sensors fall
+/// silent, and the exit code. What is promised in milliseconds, a busy machine may break.
+fn chaos(folder: &Path, driving: &str) -> (Value, Option<i32>) {
+    let more = "model = 'constant-velocity'\nprocesses = true\nchaos = 3\nsecs = 14";
+    let scenario = write_scenario(folder, YARD);
+    let launch = write_launch(folder, &scenario, more);
+    let text = std::fs::read_to_string(&launch).unwrap() + driving;
+    std::fs::write(&launch, text).unwrap();
+    let (launch, out) = (launch.to_str().unwrap(), folder.join("out"));
+    let output = sedge(&["swarm", launch, "--out", out.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("counters equal the truth"), "{text}{stderr}");
+    let report = std::fs::read(out.join("report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    println!("{text}");
+    (report, output.status.code())
+}
+
+fn promise<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let promises = report["verdict"]["promises"].as_array().unwrap();
+    let mut named = promises.iter().filter(|it| it["promise"] == name);
+    named.next().unwrap_or_else(|| panic!("{promises:#?}"))
+}
+
+#[test]
+fn processes_that_are_killed_come_back_and_what_they_promise_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, code) = chaos(folder.path(), "");
+    let promises = report["verdict"]["promises"].as_array().unwrap();
+    let is_broken = promises.iter().any(|it| it["n_broken"] != 0);
+    assert_eq!(code, Some(i32::from(is_broken)), "{promises:#?}");
+    for name in [
+        "no command is executed after its deadline",
+        "a base without commands stops itself",
+        "who is killed comes back and drives",
+        "counters equal the truth",
+    ] {
+        let promise = promise(&report, name);
+        assert_eq!(promise["n_broken"], 0, "{promise:#}");
+        assert!(promise["n_tried"].as_u64() > Some(0), "{promise:#}");
+    }
+    let count = |key: &str| report[key].as_u64().unwrap();
+    assert!(count("n_kills") >= 1, "{report:#}");
+    assert_eq!(count("n_starts"), 2 + count("n_kills"));
+    assert_eq!(count("n_died"), 0);
+    assert!(
+        report["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(Value::is_object)
+    );
+}
+
+#[test]
+fn agents_that_need_no_evidence_break_their_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let careless = "[driving.safety]\nscan_age_secs_max = 9.0\nodometry_age_secs_max = 9.0\n\
+                    plan_age_secs_max = 9.0\n";
+    let (report, code) = chaos(folder.path(), careless);
+    let stops = promise(&report, "an agent without evidence stops its robot");
+    assert!(stops["n_broken"].as_u64() > Some(0), "{stops:#}");
+    assert_eq!(code, Some(1));
+}
+
 #[test]
 fn many_seeds_make_a_table_with_intervals() {
     let folder = tempfile::tempdir().unwrap();
@@ -354,6 +420,10 @@ fn what_makes_no_sense_is_refused_with_file_line_and_reason() {
     check(&["swarm", path, "--driver", "orca"], "--seed");
     check(&["swarm", path, "--seed", "1"], "--driver orca");
     check(&["swarm", path, "--seeds", "3..3"], "A below B");
+    for alone in ["--chaos", "--secs"] {
+        let alone = ["swarm", path, "--driver", "orca", "--seed", "1", alone, "9"];
+        check(&alone, "expected --processes");
+    }
     check(
         &["swarm", path, "--driver", "orca", "--model", "geometric"],
         "cannot be used with",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sedge_latency::Stage;
 use sedge_spacetime::Stamp;
 use sedge_transport::Outbox;
-use sedge_world_model::{ActionSequence, Belief, LidarScan, Observation, Prediction};
+use sedge_world_model::{ActionSequence, Belief, LidarScan, Observation, Prediction, SensorEvent};
 
 use super::AgentNode;
 use super::afterwards::Answered;
@@ -67,7 +67,8 @@ impl AgentNode {
     }
 
     /// Takes a scan in and puts what it leads to: first the command, if it drives, and then the
-    /// prediction under that command.
+    /// prediction under that command. Whoever drives and lags answers no scan that a newer one has
+    /// overtaken: each answer would come later than the one before.
     fn answer(&mut self, now: Stamp, released: Released, scan: LidarScan, outbox: &mut Outbox) {
         let arrived = released.arrived;
         let stamp = arrived.event.stamp;
@@ -77,6 +78,23 @@ impl AgentNode {
         };
         self.counters.add("scans");
         self.newest_scan = stamp;
+        if self.is_overtaken(&arrived.event) {
+            self.counters.add("scans-overtaken");
+            for (stage, span) in &spans {
+                self.record(stage, *span);
+            }
+            self.answered = Some(Answered {
+                stamp,
+                scan,
+                belief,
+                predictions: Vec::new(),
+                actions: ActionSequence::default(),
+                plan: PlanSource::Assumed,
+                decision: None,
+                spans,
+            });
+            return;
+        }
         let decision = self.drive_on_scan(now, (&arrived, &scan, &belief), outbox);
         if let Some(decision) = &decision {
             spans.extend(decision.spans.iter().cloned());
@@ -114,6 +132,11 @@ impl AgentNode {
             decision,
             spans,
         });
+    }
+
+    fn is_overtaken(&self, event: &SensorEvent) -> bool {
+        let newest = self.intake.newest_of_kind(event);
+        self.controller.is_some() && newest.is_some_and(|newest| newest > event.stamp)
     }
 
     /// Takes a scan into the belief; none where the model refuses it or believes nothing yet.

@@ -51,6 +51,26 @@ fn counters(agent: &Bound<AgentNode>, names: &[&str]) -> Vec<u64> {
 }
 
 #[test]
+fn who_drives_and_lags_answers_only_the_newest_scan() {
+    let check = |is_driving: bool, expected: [u64; 3]| {
+        let bench = Bench::new();
+        let mut agent = agent(&bench);
+        if is_driving {
+            let driving = crate::DrivingConfig::default();
+            agent.node = agent.node.with_driving(driving, 1).unwrap();
+        }
+        let items = Robot::new(1).drive(0, 4);
+        bench.clock.advance_to(Stamp::ZERO + items[11].due);
+        agent.feed(&bench.clock, &items);
+        let n_predictions = agent.sent_of("model.prediction").len() as u64;
+        let [n_scans, n_overtaken] = ["scans", "scans-overtaken"].map(|it| counter(&agent, it));
+        assert_eq!([n_scans, n_overtaken, n_predictions], expected);
+    };
+    check(false, [4, 0, 4]);
+    check(true, [4, 3, 1]);
+}
+
+#[test]
 fn predictions_are_graded_when_their_future_arrives() {
     let bench = Bench::new();
     let mut agent = agent(&bench);
