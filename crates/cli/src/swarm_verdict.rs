@@ -25,7 +25,8 @@ const NAMED_MAX: usize = 16;
 /// One promise, and how it was kept.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Promise {
-    pub(crate) promise: &'static str,
+    /// What was promised.
+    pub(crate) name: &'static str,
     /// How it was measured.
     pub(crate) how: &'static str,
     pub(crate) n_tried: u64,
@@ -127,7 +128,7 @@ impl Verdict {
     /// Promises that were broken.
     pub(crate) fn broken(&self) -> Vec<&'static str> {
         let broken = self.promises.iter().filter(|it| it.n_broken > 0);
-        broken.map(|it| it.promise).collect()
+        broken.map(|it| it.name).collect()
     }
 
     /// For people.
@@ -135,7 +136,7 @@ impl Verdict {
         let mut table = Table::new(["promise", "tried", "broken", "worst", "limit", "verdict"]);
         for it in &self.promises {
             table.push([
-                it.promise.to_owned(),
+                it.name.to_owned(),
                 it.n_tried.to_string(),
                 it.n_broken.to_string(),
                 it.worst.clone(),
@@ -143,14 +144,13 @@ impl Verdict {
                 it.verdict().to_owned(),
             ]);
         }
-        let mut text = table.text() + "\n";
+        let mut lines = vec![table.text(), "\n".to_owned()];
         for it in &self.promises {
-            text += &format!("{}: {}\n", it.promise, it.how);
-            for broken in &it.broken_by {
-                text += &format!("  broken by {broken}\n");
-            }
+            lines.push(format!("{}: {}\n", it.name, it.how));
+            let broken = it.broken_by.iter();
+            lines.extend(broken.map(|broken| format!("  broken by {broken}\n")));
         }
-        text
+        lines.concat()
     }
 }
 
@@ -186,7 +186,7 @@ impl Evidence<'_> {
             ..
         } = self.punctuality;
         Promise {
-            promise: "the world keeps up with the clock",
+            name: "the world keeps up with the clock",
             how: "how late its ticks were on the machine's clock; where it lags, times by its own \
                   clock, as most below are, are those of a slower world",
             n_tried: n_ticks,
@@ -199,7 +199,7 @@ impl Evidence<'_> {
 
     fn no_command_late(&self) -> Promise {
         Promise {
-            promise: "no command is executed after its deadline",
+            name: "no command is executed after its deadline",
             how: "in each step in which a base was driven, a command had come whose header's \
                   deadline and lifespan were not over on the world's clock",
             n_tried: self.sum(|it| it.n_steps_driven),
@@ -214,7 +214,7 @@ impl Evidence<'_> {
         let delays = self.delays(|it| &it.stop_millis);
         let n_unstopped = self.sum(|it| it.n_unstopped);
         Promise {
-            promise: "an agent without evidence stops its robot",
+            name: "an agent without evidence stops its robot",
             how: "scans, odometry or all sensors of moving robots fall silent; from the first \
                   message that did not come to the arrival of the command to stop that held \
                   until messages came again",
@@ -229,7 +229,7 @@ impl Evidence<'_> {
     fn bases_stop(&self) -> Promise {
         let delays = self.delays(|it| &it.lapse_millis);
         Promise {
-            promise: "a base without commands stops itself",
+            name: "a base without commands stops itself",
             how: "agents of moving robots are killed; from the end of the last command's lifespan \
                   to the step in which the base was told to stop",
             n_tried: delays.n(),
@@ -244,7 +244,7 @@ impl Evidence<'_> {
         let delays = self.delays(|it| &it.kill_to_stop_millis);
         let limit = self.lifespan + NOTICED;
         Promise {
-            promise: "a kill ends a motion",
+            name: "a kill ends a motion",
             how: "the same kills; from the kill to that step, a command's lifespan at most",
             n_tried: delays.n(),
             n_broken: delays.n_above(limit),
@@ -261,7 +261,7 @@ impl Evidence<'_> {
         let n_missing = expected.abs_diff(n_starts) + n_starts.abs_diff(delays.n());
         let missing = |it: &Watched| it.n_starts.abs_diff(it.join_millis.n());
         Promise {
-            promise: "who is killed comes back and drives",
+            name: "who is killed comes back and drives",
             how: "agents at first and after each kill are started, and each of these starts has \
                   sent a command that reached the world; worst is from start to first command",
             n_tried: expected,
@@ -291,7 +291,7 @@ impl Evidence<'_> {
             u64::from(!self.has_finished),
         );
         Promise {
-            promise: "nobody hangs",
+            name: "nobody hangs",
             how: "the world comes to its end, each agent that has joined and lives is heard again \
                   and again, none ends by itself, and all end with a report when they are asked to",
             n_tried: self.kept.n_starts + 1,
@@ -313,7 +313,7 @@ impl Evidence<'_> {
         let n_unseen: u64 = counters.iter().map(CounterRow::n_unseen).sum();
         let differ = &self.counted_differently;
         Promise {
-            promise: "counters equal the truth",
+            name: "counters equal the truth",
             how: "for each stream between the world and each agent that lived to the end, what \
                   the sender sent = what the reader counted as received and as lost (unseen: lost \
                   after the last it heard), and it missed all that was withheld; for each robot, \
@@ -416,7 +416,7 @@ mod tests {
     #[test]
     fn a_promise_that_nothing_put_to_the_test_is_not_kept() {
         let promise = |n_tried, n_broken| Promise {
-            promise: "p",
+            name: "p",
             how: "h",
             n_tried,
             n_broken,

@@ -102,6 +102,13 @@ pub(super) struct WatchedStep {
     pub(super) twist: Twist2,
 }
 
+impl WatchedStep {
+    fn stands(&self) -> bool {
+        self.twist.vx_mps.hypot(self.twist.vy_mps) < STANDS_MPS
+            && self.twist.yaw_rate_radps.abs() < STANDS_RADPS
+    }
+}
+
 /// Sensors that are silent.
 #[derive(Debug, Clone, Copy)]
 struct OpenSilence {
@@ -311,13 +318,11 @@ impl RobotWatch {
             self.watched.n_steps_overdue += u64::from(!is_due);
         }
         self.is_moving = step.target != Twist2::default();
-        let stands = step.twist.vx_mps.hypot(step.twist.vy_mps) < STANDS_MPS
-            && step.twist.yaw_rate_radps.abs() < STANDS_RADPS;
-        self.watch_kill(step, stands);
-        self.watch_silence(step.at, stands);
+        self.watch_kill(step);
+        self.watch_silence(step);
     }
 
-    fn watch_kill(&mut self, step: &WatchedStep, stands: bool) {
+    fn watch_kill(&mut self, step: &WatchedStep) {
         let Some(kill) = &mut self.kill else { return };
         if !step.is_driven && !kill.is_stopped {
             kill.is_stopped = true;
@@ -329,7 +334,7 @@ impl RobotWatch {
                 self.watched.kill_to_stop_millis.add(since_kill);
             }
         }
-        if kill.is_stopped && stands {
+        if kill.is_stopped && step.stands() {
             if kill.was_moving {
                 let since_kill = step.at.saturating_since(kill.at);
                 self.watched.kill_to_stand_millis.add(since_kill);
@@ -338,12 +343,13 @@ impl RobotWatch {
         }
     }
 
-    fn watch_silence(&mut self, now: Stamp, stands: bool) {
+    fn watch_silence(&mut self, step: &WatchedStep) {
+        let now = step.at;
         let Some(silence) = &mut self.silence else {
             return;
         };
         if let Some(lost) = silence.lost
-            && stands
+            && step.stands()
             && silence.was_moving
             && silence.back.is_none()
             && !silence.has_stood

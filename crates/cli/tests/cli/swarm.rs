@@ -290,7 +290,7 @@ fn chaos(folder: &Path, driving: &str) -> (Value, Option<i32>) {
 
 fn promise<'r>(report: &'r Value, name: &str) -> &'r Value {
     let promises = report["verdict"]["promises"].as_array().unwrap();
-    let mut named = promises.iter().filter(|it| it["promise"] == name);
+    let mut named = promises.iter().filter(|it| it["name"] == name);
     named.next().unwrap_or_else(|| panic!("{promises:#?}"))
 }
 
