@@ -8,7 +8,7 @@ use clap::Args;
 use sedge_datasets::Split;
 use sedge_world_model::{
     Candidate, Episode, GeometricModel, Horizons, MetricRow, MotionModel, MotionNoise, Protocol,
-    RegisteredScans, evaluate_baselines, evaluate_candidates, evaluate_model,
+    ProtocolError, RegisteredScans, evaluate_baselines, evaluate_candidates, evaluate_model,
 };
 use sedge_world_model_burn::{BurnWorldModel, DeviceKind, HorizonRange, read_story};
 
@@ -147,12 +147,18 @@ pub fn evaluate_drives(args: &EvalArgs, drives: &CollectedDrives) -> anyhow::Res
     let mut shown = Progress::begin("grading", ProgressStyle::detect(), 0, n_drives as u64);
     let mut baselines = Vec::new();
     let mut of_runs = vec![(Vec::new(), 0); args.run.len()];
-    let mut n_done = 0;
+    let (mut n_done, mut n_too_short) = (0, 0);
     drives.visit(args.split, args.drives, &mut |episode| {
+        n_done += 1;
+        shown.set(n_done, |rate_hz| format!("drives, {rate_hz:.2}/s"));
         let protocol = Protocol {
             from: args.from.unwrap_or(FROM_OF_DRIVE),
             horizons: horizons(args, &episode),
         };
+        if let Err(ProtocolError::NoStarts { .. }) = protocol.starts(&episode) {
+            n_too_short += 1;
+            return Ok(());
+        }
         let graded = Graded {
             episode: &episode,
             protocol: &protocol,
@@ -163,11 +169,16 @@ pub fn evaluate_drives(args: &EvalArgs, drives: &CollectedDrives) -> anyhow::Res
             rows.extend(more);
             *seed = its_seed;
         }
-        n_done += 1;
-        shown.set(n_done, |rate_hz| format!("drives, {rate_hz:.2}/s"));
         Ok(())
     })?;
     shown.end_in_place();
+    ensure!(
+        n_too_short < n_done,
+        "expected drives with 20 s before a start and 5.25 s after it, all {n_done} are shorter"
+    );
+    if n_too_short > 0 {
+        tracing::warn!("{n_too_short} of {n_done} drives are too short to be graded");
+    }
     let of_runs = args
         .run
         .iter()
