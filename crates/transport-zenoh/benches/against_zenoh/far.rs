@@ -14,12 +14,15 @@ pub(crate) const ROLE: &str = "far-process";
 pub(crate) struct FarProcess {
     child: Child,
     _stdin: ChildStdin,
+    pub(crate) link: Link,
+    /// Those that are asked for, which the link carries.
+    pub(crate) payloads: Vec<Payload>,
     pub(crate) raw: RawStack,
     pub(crate) sedge: SedgeStack,
 }
 
 impl FarProcess {
-    pub(crate) fn start(link: Link) -> Self {
+    pub(crate) fn start(link: Link, payloads: Vec<Payload>) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([ROLE, link.name()])
             .stdin(Stdio::piped())
@@ -37,6 +40,8 @@ impl FarProcess {
         Self {
             _stdin: child.stdin.take().unwrap(),
             child,
+            link,
+            payloads,
             raw: RawStack::dial(link, &raw),
             sedge: SedgeStack::dial(link, &sedge),
         }

@@ -6,6 +6,7 @@
 //! ```text
 //! cargo bench -p sedge-transport-zenoh --bench against_zenoh
 //! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --round-trips 1000
+//! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --link TCP --payload "64 B"
 //! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --write BENCHMARKS.md
 //! ```
 #![expect(
@@ -25,10 +26,11 @@ mod throughput;
 use std::fmt::Write as _;
 
 use far::FarProcess;
-use loads::Link;
+use loads::{Link, PAYLOADS, Payload};
 
 const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 100 and \
-    10 Hz), --rounds N (10), --only round-trip|throughput, --write FILE";
+    10 Hz), --rounds N (10), --only round-trip|throughput, --link NAME (both), --payload NAME \
+    (all), --write FILE";
 
 /// What is asked for on the command line.
 struct Settings {
@@ -40,6 +42,10 @@ struct Settings {
     n_rounds: usize,
     /// One of the two parts, or both.
     only: Option<String>,
+    /// One of the two links, or both.
+    links: Vec<Link>,
+    /// One of the payloads, or all.
+    payloads: Vec<Payload>,
     /// Where the tables go, besides the screen.
     write: Option<String>,
 }
@@ -51,6 +57,8 @@ impl Settings {
             n_slow_round_trips: 10_000,
             n_rounds: 10,
             only: None,
+            links: Link::ALL.to_vec(),
+            payloads: PAYLOADS.to_vec(),
             write: None,
         };
         while let Some(name) = arguments.next() {
@@ -70,6 +78,8 @@ impl Settings {
                 "--slow-round-trips" => settings.n_slow_round_trips = number(value()?)?.max(10),
                 "--rounds" => settings.n_rounds = number(value()?)?.max(1),
                 "--only" => settings.only = Some(value()?),
+                "--link" => keep(&mut settings.links, &value()?, Link::name)?,
+                "--payload" => keep(&mut settings.payloads, &value()?, |payload| payload.name)?,
                 "--write" => settings.write = Some(value()?),
                 _ => return Err(format!("unknown option {name:?}; {USAGE}")),
             }
@@ -80,6 +90,20 @@ impl Settings {
     fn wants(&self, part: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == part)
     }
+}
+
+/// Keeps the one of this name.
+fn keep<T: Copy>(
+    all: &mut Vec<T>,
+    name: &str,
+    name_of: fn(T) -> &'static str,
+) -> Result<(), String> {
+    let known: Vec<_> = all.iter().map(|one| name_of(*one)).collect();
+    all.retain(|one| name_of(*one) == name);
+    if all.is_empty() {
+        return Err(format!("expected one of {known:?}, got {name:?}"));
+    }
+    Ok(())
 }
 
 fn main() {
@@ -100,15 +124,19 @@ fn main() {
          `cargo bench -p sedge-transport-zenoh --bench against_zenoh`.\n\n",
     );
     writeln!(report, "{}", machine::describe()).unwrap();
-    for link in Link::ALL {
-        let far = FarProcess::start(link);
+    for link in settings.links.iter().copied() {
+        let carried = |payload: &Payload| link.carries(*payload);
+        let payloads: Vec<_> = settings.payloads.iter().copied().filter(carried).collect();
+        if payloads.is_empty() {
+            continue;
+        }
+        let far = FarProcess::start(link, payloads);
         if settings.wants("round-trip") {
             let n = settings.n_round_trips;
-            let round_trips = round_trip::measure(&far, link, [n, settings.n_slow_round_trips]);
-            report.push_str(&round_trips);
+            report.push_str(&round_trip::measure(&far, [n, settings.n_slow_round_trips]));
         }
         if settings.wants("throughput") {
-            report.push_str(&throughput::measure(&far, link, settings.n_rounds));
+            report.push_str(&throughput::measure(&far, settings.n_rounds));
         }
     }
     writeln!(report, "{}", machine::load()).unwrap();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::far::FarProcess;
-use crate::loads::{End, Link, PAYLOADS, Payload, Purpose, Stack as _, Way, wait_until_heard};
+use crate::loads::{End, Payload, Purpose, Stack as _, Way, wait_until_heard};
 use crate::machine::{now, sleep, sleep_until};
 use crate::raw::{RawCallbackEnd, SETTLE};
 use crate::table::{Latencies, ratio};
@@ -115,19 +115,17 @@ const TABLE_HEAD: &str = "\
     |---|---|---|---|---|---|---|---|---|---|---|\n";
 
 /// The table of round trips.
-pub(crate) fn measure(far: &FarProcess, link: Link, [n, n_slow]: [usize; 2]) -> String {
+pub(crate) fn measure(far: &FarProcess, [n, n_slow]: [usize; 2]) -> String {
     let mut report = format!(
         "## Round trip over {}\n\nOne message there, one back, in microseconds; n = {n} per row \
          ({n_slow} at 100 and 10 Hz), nothing trimmed. Raw Zenoh sends the payload alone and reads \
          it on a thread of its own, as ours does; ours also encodes and decodes a header both \
          ways. Both write their payload once. Ratios are to the raw row above; `copied` is how \
          many payloads so far had to be copied by their reader.\n\n{TABLE_HEAD}",
-        link.name()
+        far.link.name()
     );
-    let carried = PAYLOADS
-        .into_iter()
-        .filter(|payload| link.carries(*payload));
-    let mut every: Vec<Lanes> = carried.map(|payload| Lanes::open(far, payload)).collect();
+    let payloads = far.payloads.iter();
+    let mut every: Vec<Lanes> = payloads.map(|payload| Lanes::open(far, *payload)).collect();
     sleep(SETTLE);
     for lanes in &mut every {
         lanes.saturated(N_WARM_UP);

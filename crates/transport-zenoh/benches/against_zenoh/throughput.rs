@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::far::FarProcess;
-use crate::loads::{End, Link, PAYLOADS, Payload, Purpose, Stack, Way, wait_until_heard};
+use crate::loads::{End, Payload, Purpose, Stack, Way, wait_until_heard};
 use crate::machine::now;
 use crate::sedge::header_bytes;
 use crate::table::{median, spread};
@@ -23,7 +23,7 @@ fn round(end: &mut dyn End, payload: Payload) -> f64 {
 }
 
 /// The table of throughput.
-pub(crate) fn measure(far: &FarProcess, link: Link, n_rounds: usize) -> String {
+pub(crate) fn measure(far: &FarProcess, n_rounds: usize) -> String {
     let mut report = format!(
         "## Throughput over {}\n\nMessages a second, each received and read, none lost (a \
          blocking class, batched); median and range of {n_rounds} rounds, the stacks in turn. The \
@@ -31,12 +31,9 @@ pub(crate) fn measure(far: &FarProcess, link: Link, n_rounds: usize) -> String {
          medians, ours to each raw one.\n\n\
          | payload | messages a round | raw | raw, with an attachment | ours | to raw \
          | to raw with an attachment |\n|---|---|---|---|---|---|---|\n",
-        link.name()
+        far.link.name()
     );
-    for payload in PAYLOADS
-        .into_iter()
-        .filter(|payload| link.carries(*payload))
-    {
+    for payload in far.payloads.iter().copied() {
         eprintln!("throughput: {}", payload.name);
         let attaching = far.raw.attaching(header_bytes(payload));
         let stacks = [&far.raw as &dyn Stack, &attaching, &far.sedge];
