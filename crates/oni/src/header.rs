@@ -9,6 +9,9 @@ use crate::limits::{HEADER_BYTES_MAX, NAME_BYTES_MAX};
 use crate::{ProtobufError, TensorEntry, TensorError};
 
 mod codec;
+mod spare;
+
+pub(crate) use spare::HeaderBox;
 
 /// Who sent a message, and which of its messages it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -54,6 +54,7 @@ mod range_bearing;
 mod schema;
 mod schema_diff;
 mod schema_document;
+mod slab;
 mod stop;
 mod tensor;
 mod text;
@@ -92,6 +93,7 @@ pub use schema::{
 };
 pub use schema_diff::{Effect, SchemaDifference, schema_differences};
 pub use schema_document::SchemaDocument;
+pub use slab::MessageSlab;
 pub use stop::{Severity, Stop};
 pub use tensor::{Dtype, Element, Shape, TensorEntry, TensorError, TensorName, TensorView};
 pub use typed::{InvalidMessage, TypedMessage};

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::encoding::unpack;
+use crate::header::HeaderBox;
 use crate::limits::{PAYLOAD_BYTES_MAX, TENSORS_MAX};
 use crate::payload::{Payload, PayloadBytes, Together};
+use crate::slab::InSlab;
 use crate::tensor::{byte_length, check_layout, cut};
 use crate::{
     AlignedBytes, Element, Encoding, Envelope, Header, HeaderError, PayloadBuffer, PayloadOrigin,
@@ -15,8 +17,7 @@ use crate::{
 /// reading it cannot fail. What its numbers mean is checked by [`crate::TypedMessage`].
 #[derive(Debug, Clone)]
 pub struct Message<'a> {
-    /// In a box, as messages are moved more often than they are made.
-    header: Box<Header>,
+    header: HeaderBox,
     payload: Payload<'a>,
     /// How each tensor will be packed: empty, or one for each row of the table.
     packing: Vec<Encoding>,
@@ -97,7 +98,7 @@ impl<'a> Message<'a> {
         if self.packing.iter().any(|packing| *packing != Encoding::Raw) {
             return self.encode_packed();
         }
-        let header = self.header.encode()?;
+        let header = self.header.encode_shared()?;
         Ok(EncodedMessage::of_parts(header, self.payload.to_shared()))
     }
 
@@ -118,7 +119,7 @@ impl<'a> Message<'a> {
             }
         }
         let payload = Arc::new(PayloadBytes::Owned(payload));
-        Ok(EncodedMessage::of_parts(header.encode()?, payload))
+        Ok(EncodedMessage::of_parts(header.encode_shared()?, payload))
     }
 
     /// The header. Its tensors are those of the raw payload, whatever they were packed as.
@@ -257,7 +258,7 @@ impl MessageBuilder {
     /// The message.
     pub fn build(self) -> Message<'static> {
         Message {
-            header: self.header,
+            header: HeaderBox::new(self.header),
             payload: Payload::owned(self.payload, PayloadOrigin::Built),
             packing: Vec::new(),
         }
@@ -280,21 +281,18 @@ pub struct EncodedMessage(Parts);
 #[derive(Clone)]
 enum Parts {
     /// Each in memory of its own.
-    Apart(Arc<Apart>),
+    Apart(Arc<[u8]>, Arc<PayloadBytes>),
     /// Both in one piece, as small messages are copied out of a network's buffer.
     Together(Together),
-}
-
-struct Apart {
-    header: Vec<u8>,
-    payload: Arc<PayloadBytes>,
+    /// Among others, as they are copied where many come.
+    InSlab(InSlab),
 }
 
 impl EncodedMessage {
-    /// From the two parts, unchecked: a transport need not know what it carries. A `Vec<u8>` is
-    /// kept as it is, a borrowed header is copied.
+    /// From the two parts, unchecked: a transport need not know what it carries. The header is
+    /// copied.
     pub fn new(header: impl Into<Vec<u8>>, payload: AlignedBytes) -> Self {
-        Self::of_parts(header.into(), Arc::new(PayloadBytes::Owned(payload)))
+        Self::of_parts(header.into().into(), Arc::new(PayloadBytes::Owned(payload)))
     }
 
     /// A copy of the two parts, unchecked, in one piece of memory: what costs least where they are
@@ -303,20 +301,28 @@ impl EncodedMessage {
         Self(Parts::Together(Together::copy_of(header, payload)))
     }
 
-    /// From a header and a payload that stays where it is, unchecked. Nothing is copied here.
-    pub fn from_buffer(header: impl Into<Vec<u8>>, payload: Box<dyn PayloadBuffer>) -> Self {
-        Self::of_parts(header.into(), Arc::new(PayloadBytes::of_buffer(payload)))
+    pub(crate) fn in_slab(message: InSlab) -> Self {
+        Self(Parts::InSlab(message))
     }
 
-    fn of_parts(header: Vec<u8>, payload: Arc<PayloadBytes>) -> Self {
-        Self(Parts::Apart(Arc::new(Apart { header, payload })))
+    /// From a header and a payload that stays where it is, unchecked. Nothing is copied here.
+    pub fn from_buffer(header: impl Into<Vec<u8>>, payload: Box<dyn PayloadBuffer>) -> Self {
+        Self::of_parts(
+            header.into().into(),
+            Arc::new(PayloadBytes::of_buffer(payload)),
+        )
+    }
+
+    fn of_parts(header: Arc<[u8]>, payload: Arc<PayloadBytes>) -> Self {
+        Self(Parts::Apart(header, payload))
     }
 
     /// The header's bytes.
     pub fn header(&self) -> &[u8] {
         match &self.0 {
-            Parts::Apart(parts) => &parts.header,
+            Parts::Apart(header, _) => header,
             Parts::Together(parts) => parts.header(),
+            Parts::InSlab(parts) => parts.header(),
         }
     }
 
@@ -324,8 +330,9 @@ impl EncodedMessage {
     /// aligned or not in one run; all clones share the copy.
     pub fn payload(&self) -> &[u8] {
         match &self.0 {
-            Parts::Apart(parts) => parts.payload.as_slice(),
+            Parts::Apart(_, payload) => payload.as_slice(),
             Parts::Together(parts) => parts.payload(),
+            Parts::InSlab(parts) => parts.payload(),
         }
     }
 
@@ -333,24 +340,25 @@ impl EncodedMessage {
     /// or when they are first read).
     pub fn origin(&self) -> PayloadOrigin {
         match &self.0 {
-            Parts::Apart(parts) => parts.payload.origin(),
-            Parts::Together(_) => PayloadOrigin::Built,
+            Parts::Apart(_, payload) => payload.origin(),
+            Parts::Together(_) | Parts::InSlab(_) => PayloadOrigin::Built,
         }
     }
 
     /// The buffer that the payload came in, if it came in one.
     pub fn buffer(&self) -> Option<&dyn PayloadBuffer> {
         match &self.0 {
-            Parts::Apart(parts) => parts.payload.buffer(),
-            Parts::Together(_) => None,
+            Parts::Apart(_, payload) => payload.buffer(),
+            Parts::Together(_) | Parts::InSlab(_) => None,
         }
     }
 
     /// Copies nothing, unlike [`EncodedMessage::payload`].
     fn payload_bytes(&self) -> usize {
         match &self.0 {
-            Parts::Apart(parts) => parts.payload.len_bytes(),
+            Parts::Apart(_, payload) => payload.len_bytes(),
             Parts::Together(parts) => parts.payload().len(),
+            Parts::InSlab(parts) => parts.payload_bytes(),
         }
     }
 
@@ -376,8 +384,11 @@ impl EncodedMessage {
 
     fn is_same_memory(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Parts::Apart(ours), Parts::Apart(theirs)) => Arc::ptr_eq(ours, theirs),
+            (Parts::Apart(header, payload), Parts::Apart(other_header, other_payload)) => {
+                Arc::ptr_eq(header, other_header) && Arc::ptr_eq(payload, other_payload)
+            }
             (Parts::Together(ours), Parts::Together(theirs)) => ours.is_same_memory(theirs),
+            (Parts::InSlab(ours), Parts::InSlab(theirs)) => ours.is_same_memory(theirs),
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 //! A lossless reader's ring, and what it has no room for yet.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -8,8 +8,12 @@ use sedge_oni::Key;
 use sedge_transport::{DropPlace, DropReason, Qos, Received, SharedDrops, Subscriber, Wake};
 
 use crate::flow::Wish;
-use crate::payload;
+use crate::parcel::Parcel;
 use crate::session::Shared;
+
+mod chunk;
+
+use chunk::{Arriving, Chunk, LastKey, Line};
 
 /// With so many messages or bytes behind the ring, publishers are asked to stop ..
 const STOP_MESSAGES: usize = 1024;
@@ -19,6 +23,10 @@ const GO_QUARTERS: usize = 3;
 /// What comes all the same, until they have heard it, has this much room; it covers what may be
 /// in their queues, in a router's and in the sockets between.
 const BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Chunks that were read and wait to be filled again, 2 MiB: asking for as much memory anew takes
+/// longer than filling it.
+const SPARES_MAX: usize = 64;
+
 /// Whether a message's publisher can be asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -33,11 +41,13 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 #[derive(Default)]
 struct State {
-    /// The oldest messages, as many as the stream is deep.
-    ring: VecDeque<Received>,
-    behind: VecDeque<Received>,
+    /// The oldest messages, no more than the stream is deep.
+    ring: Line,
+    behind: Line,
     /// Of the messages behind the ring.
     n_bytes: usize,
+    last_key: Option<LastKey>,
+    spare: Vec<Chunk>,
     /// Whose publishers were asked to stop.
     stopped: BTreeSet<Key>,
     is_closed: bool,
@@ -51,6 +61,13 @@ impl State {
     fn is_low(&self) -> bool {
         self.behind.len() <= STOP_MESSAGES / 4 * GO_QUARTERS
             && self.n_bytes <= STOP_BYTES / 4 * GO_QUARTERS
+    }
+
+    /// Takes note of the key of what came; of none where it is none.
+    fn turn_to(&mut self, text: &str) {
+        if !self.last_key.as_ref().is_some_and(|last| last.is(text)) {
+            self.last_key = LastKey::parse(text);
+        }
     }
 }
 
@@ -88,59 +105,87 @@ impl Backlog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a message from a receiving thread; never waits for the reader.
-    pub(crate) fn push(&self, received: Received, source: Source) {
-        let mut state = self.lock();
+    /// Takes a message from a receiving thread; never waits for the reader. `false` where its key
+    /// is none.
+    pub(crate) fn push(&self, parcel: &Parcel<'_>, source: Source) -> bool {
+        let apart = (!parcel.is_small()).then(|| parcel.message());
+        let n_bytes = held_bytes(parcel);
+        let mut guard = self.lock();
+        let state = &mut *guard;
         if state.is_closed {
-            return;
+            return true;
         }
+        state.turn_to(parcel.key);
+        let Some(key) = &state.last_key else {
+            return false;
+        };
+        // What is behind goes first.
+        let is_behind = state.behind.len() > 0 || state.ring.len() >= self.depth;
+        let is_full = match source {
+            Source::Live => state.is_high(),
+            Source::Lossless => state.n_bytes.saturating_add(n_bytes) > BYTES_MAX,
+        };
+        if is_behind && is_full {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.drops
+                .count(key.key(), DropPlace::Queue, DropReason::Full);
+            return true;
+        }
+        let arriving = Arriving {
+            parcel,
+            key,
+            apart,
+            n_bytes,
+            depth: self.depth,
+        };
         let mut has_wishes = false;
-        if state.ring.len() < self.depth {
-            state.ring.push_back(received);
-        } else {
-            let n_bytes = held_bytes(&received);
-            let is_full = match source {
-                Source::Live => state.is_high(),
-                Source::Lossless => state.n_bytes.saturating_add(n_bytes) > BYTES_MAX,
-            };
-            if is_full {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                self.drops
-                    .count(&received.key, DropPlace::Queue, DropReason::Full);
-                return;
-            }
+        if is_behind {
+            state.behind.push(&arriving, &mut state.spare);
             state.n_bytes += n_bytes;
             let is_high = source == Source::Lossless && state.is_high();
-            if is_high && !state.stopped.contains(&received.key) {
-                state.stopped.insert(received.key.clone());
+            if is_high && !state.stopped.contains(key.key()) {
+                state.stopped.insert(key.key().clone());
                 has_wishes = true;
             }
-            state.behind.push_back(received);
+        } else {
+            state.ring.push(&arriving, &mut state.spare);
         }
-        drop(state);
+        drop(guard);
         if has_wishes {
             self.tell_publishers();
         }
         // The reader is woken when no lock is held: it may read at once.
         (self.wake)();
+        true
     }
 
     /// Exchanges an empty ring for the one that fills: a lock for each message would cost more than
-    /// the message.
-    fn take_ring(&self, empty: &mut VecDeque<Received>) {
-        let mut state = self.lock();
+    /// the message. Chunks that were read are filled again.
+    fn take_ring(&self, empty: &mut Line, spent: &mut Vec<Chunk>) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        for chunk in spent.drain(..) {
+            if state.spare.len() < SPARES_MAX {
+                state.spare.extend(chunk.emptied());
+            }
+        }
         std::mem::swap(&mut state.ring, empty);
-        while state.ring.len() < self.depth
-            && let Some(oldest) = state.behind.pop_front()
+        let has_room = |ring: &Line, chunk: &Chunk| {
+            let n_messages = ring.len() + chunk.len();
+            ring.len() == 0 || n_messages <= self.depth
+        };
+        while let Some(oldest) = state.behind.first()
+            && has_room(&state.ring, oldest)
+            && let Some(oldest) = state.behind.pop_chunk()
         {
-            state.n_bytes = state.n_bytes.saturating_sub(held_bytes(&oldest));
-            state.ring.push_back(oldest);
+            state.n_bytes = state.n_bytes.saturating_sub(oldest.n_bytes);
+            state.ring.push_chunk(oldest);
         }
         let has_wishes = !state.stopped.is_empty() && state.is_low();
         if has_wishes {
             state.stopped.clear();
         }
-        drop(state);
+        drop(guard);
         if has_wishes {
             self.tell_publishers();
         }
@@ -186,39 +231,42 @@ impl Backlog {
         ];
         state.stopped.clear();
         drop(state);
-        for received in unread.iter().flatten() {
-            self.count_unread(received);
+        for key in unread.iter().flat_map(Line::unread) {
+            self.count_unread(key);
         }
         self.tell_publishers();
     }
 
-    fn count_unread(&self, received: &Received) {
-        self.drops
-            .count(&received.key, DropPlace::Queue, DropReason::Closed);
+    fn count_unread(&self, key: &Key) {
+        self.drops.count(key, DropPlace::Queue, DropReason::Closed);
     }
 }
 
 /// The reader's end: the ring that it took last, and the backlog.
 pub(crate) struct BacklogReader {
     backlog: Arc<Backlog>,
-    taken: VecDeque<Received>,
+    taken: Line,
+    /// What it has read, to be filled again.
+    spent: Vec<Chunk>,
 }
 
 impl BacklogReader {
     pub(crate) fn new(backlog: &Arc<Backlog>) -> Self {
         Self {
             backlog: Arc::clone(backlog),
-            taken: VecDeque::new(),
+            taken: Line::default(),
+            spent: Vec::new(),
         }
     }
 }
 
 impl Subscriber for BacklogReader {
     fn try_next(&mut self) -> Option<Received> {
-        if self.taken.is_empty() {
-            self.backlog.take_ring(&mut self.taken);
+        if let Some(next) = self.taken.next(&mut self.spent) {
+            return Some(next);
         }
-        self.taken.pop_front()
+        self.backlog.take_ring(&mut self.taken, &mut self.spent);
+        self.taken.next(&mut self.spent)
     }
 
     fn waiting(&self) -> usize {
@@ -233,19 +281,20 @@ impl Subscriber for BacklogReader {
 impl Drop for BacklogReader {
     fn drop(&mut self) {
         self.backlog.close();
-        for received in &self.taken {
-            self.backlog.count_unread(received);
+        for key in self.taken.unread() {
+            self.backlog.count_unread(key);
         }
     }
 }
 
 /// What a message holds of this process's memory. Shared memory is its sender's, and bounded there:
 /// so small on the link, more of it would come before a stop is heard than there may be here.
-fn held_bytes(received: &Received) -> usize {
-    let message = &received.message;
-    match message.buffer() {
-        Some(buffer) if payload::is_shared(buffer) => message.header().len(),
-        Some(_) => message.len_bytes() + BUFFER_BYTES,
-        None => message.len_bytes(),
+fn held_bytes(parcel: &Parcel<'_>) -> usize {
+    if parcel.is_shared {
+        parcel.header.len()
+    } else if parcel.is_small() {
+        parcel.n_bytes
+    } else {
+        parcel.n_bytes + BUFFER_BYTES
     }
 }

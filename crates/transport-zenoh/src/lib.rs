@@ -4,8 +4,10 @@
 //! again for ever with bounded back-off. A message's header travels as the sample's attachment, its
 //! payload as the sample's payload: in a packet, or large ones through shared memory.
 //!
-//! - What comes is checked for its size and goes straight into its reader's ring. A payload stays
-//!   in Zenoh's buffer; it is read there, or copied once by its reader.
+//! - What comes is checked for its size and goes straight into its reader's ring. A large payload
+//!   stays in Zenoh's buffer; it is read there, or copied once by its reader. Messages of less than
+//!   8 KiB are copied where they come in; for lossless readers many into one piece of 32 KiB, which
+//!   lives for as long as one of them is kept.
 //! - What classes that drop put is handed to Zenoh by the caller, which returns at once. What may
 //!   wait for a link waits in a bounded queue with a thread of its own. The two never share a
 //!   priority of Zenoh's, whose queues are locked by whoever waits in them.
@@ -44,6 +46,7 @@ mod history;
 mod lanes;
 mod late;
 mod network;
+mod parcel;
 mod payload;
 mod peers;
 mod publisher;

@@ -5,10 +5,11 @@ use std::any::Any;
 use sedge_oni::{EncodedMessage, PayloadBuffer};
 use zenoh::bytes::ZBytes;
 
-/// Payloads below this are copied where they come in or go out: they lie in a receive buffer of
-/// 64 KiB, which a waiting message would keep for itself, and the copy costs less than a
-/// microsecond.
+/// Messages below this are copied where they come in: they lie in a receive buffer of 64 KiB,
+/// which a waiting message would keep for itself, and the copy costs less than a microsecond.
 pub(crate) const COPY_BYTES_MAX: usize = 8 * 1024;
+/// Payloads below this are copied where they go out, too: that takes less than sharing them.
+const COPY_OUT_BYTES_MAX: usize = 256;
 
 /// A payload in a buffer of Zenoh's: what came over a link, or shared memory.
 pub(crate) struct ZenohPayload(pub(crate) ZBytes);
@@ -34,12 +35,6 @@ impl PayloadBuffer for ZenohPayload {
     }
 }
 
-/// Whether a payload lies in shared memory.
-pub(crate) fn is_shared(buffer: &dyn PayloadBuffer) -> bool {
-    let ours = (buffer as &dyn Any).downcast_ref::<ZenohPayload>();
-    ours.is_some_and(|ours| ours.0.as_shm().is_some())
-}
-
 /// The message that came in these buffers. A large payload stays in its own.
 pub(crate) fn received(header: &ZBytes, payload: &ZBytes) -> EncodedMessage {
     let header = header.to_bytes();
@@ -58,7 +53,7 @@ pub(crate) fn outgoing(message: &EncodedMessage) -> ZBytes {
         return ours.0.clone();
     }
     let payload = message.payload();
-    if payload.len() < COPY_BYTES_MAX {
+    if payload.len() < COPY_OUT_BYTES_MAX {
         return ZBytes::from(payload);
     }
     ZBytes::from(bytes::Bytes::from_owner(Owner(message.clone())))

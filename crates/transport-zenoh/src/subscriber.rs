@@ -3,16 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sedge_oni::limits::{HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use sedge_oni::{EncodedMessage, Key, KeyPattern};
+use sedge_oni::{Key, KeyPattern};
 use sedge_transport::{Delivery, Qos, Received, RingWriter, Subscriber, Wake};
 use zenoh::Wait as _;
 use zenoh::qos::CongestionControl;
-use zenoh::sample::{Sample, SampleKind};
+use zenoh::sample::Sample;
 
 use crate::backlog::{Backlog, BacklogReader, Source};
 use crate::late::{LateJoiner, Watching};
-use crate::payload;
+use crate::parcel::Parcel;
 use crate::session::{Declared, Shared};
 
 /// What a receiving thread needs.
@@ -21,7 +20,7 @@ pub(crate) struct Intake {
     drops: sedge_transport::SharedDrops,
     refused: Arc<AtomicU64>,
     target: Target,
-    /// The key that came last; most come again.
+    /// Of what came last for a ring; most come again.
     last_key: Mutex<Option<Key>>,
 }
 
@@ -37,34 +36,27 @@ impl Intake {
     /// Runs on Zenoh's receiving thread, or on that of a publisher of the same session.
     fn receive(&self, sample: &Sample) {
         let arrival = self.clock.now();
-        let Some((key, message)) = self.message(sample) else {
+        let parcel = Parcel::of(sample, arrival);
+        let is_message = parcel.is_some_and(|parcel| match &self.target {
+            Target::Live(ring) => self.offer(ring, &parcel),
+            Target::Lossless(backlog) => backlog.push(&parcel, source(sample)),
+        });
+        if !is_message {
             crate::session::refuse(&self.refused, &self.drops, sample.key_expr().as_str());
-            return;
-        };
-        let received = Received {
-            key,
-            message,
-            arrival,
-        };
-        match &self.target {
-            // What the ring drops for it, the ring counts; a closed one has no reader.
-            Target::Live(ring) => {
-                ring.offer(received);
-            }
-            Target::Lossless(backlog) => backlog.push(received, source(sample)),
         }
     }
 
-    /// The message in a sample; sizes are checked before anything is copied.
-    fn message(&self, sample: &Sample) -> Option<(Key, EncodedMessage)> {
-        let header = sample.attachment()?;
-        let payload = sample.payload();
-        let is_put = sample.kind() == SampleKind::Put;
-        if !is_put || header.len() > HEADER_BYTES_MAX || payload.len() > PAYLOAD_BYTES_MAX {
-            return None;
-        }
-        let key = self.key(sample.key_expr().as_str())?;
-        Some((key, payload::received(header, payload)))
+    /// What a ring drops for it, the ring counts; a closed one has no reader.
+    fn offer(&self, ring: &RingWriter, parcel: &Parcel<'_>) -> bool {
+        let Some(key) = self.key(parcel.key) else {
+            return false;
+        };
+        ring.offer(Received {
+            key,
+            message: parcel.message(),
+            arrival: parcel.arrival,
+        });
+        true
     }
 
     fn key(&self, text: &str) -> Option<Key> {

@@ -1,10 +1,13 @@
 //! The header as protobuf, both ways, with its rules.
 
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sedge_spacetime::{AgentName, FrameName, Stamp};
 
-use super::{Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Source, TraceContext};
+use super::spare::HeaderBox;
+use super::{Envelope, Header, HeaderError, LedgerEntry, TraceContext};
 use crate::limits::{HEADER_BYTES_MAX, LEDGER_ENTRIES_MAX, NAME_BYTES_MAX, TENSORS_MAX};
 use crate::tensor::{RowError, cut};
 use crate::wire::{self, Fields, Key, bytes, fixed64, varint};
@@ -21,6 +24,28 @@ impl Header {
     /// # Errors
     /// [`HeaderError`] where a field breaks a rule that a decoder would refuse it for.
     pub fn encode(&self) -> Result<Vec<u8>, HeaderError> {
+        let mut out = Vec::with_capacity(TYPICAL_BYTES);
+        self.encode_to(&mut out)?;
+        Ok(out)
+    }
+
+    /// The header as protobuf, for whoever shares it.
+    pub(crate) fn encode_shared(&self) -> Result<Arc<[u8]>, HeaderError> {
+        thread_local! {
+            static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let shared = WRITTEN.try_with(|written| {
+            let out = &mut *written.borrow_mut();
+            out.clear();
+            self.encode_to(out)?;
+            Ok(Arc::from(out.as_slice()))
+        });
+        // A thread that ends has no such place any more.
+        shared.unwrap_or_else(|_| self.encode().map(Arc::from))
+    }
+
+    /// Behind what is there, which is nothing.
+    fn encode_to(&self, out: &mut Vec<u8>) -> Result<(), HeaderError> {
         self.check()?;
         let Envelope {
             source, capture, ..
@@ -29,40 +54,39 @@ impl Header {
         let error = nanos("capture_error_nanos", capture.error)?;
         let deadline = nanos("deadline_nanos", envelope.deadline.unwrap_or_default())?;
         let lifespan = nanos("lifespan_nanos", envelope.lifespan.unwrap_or_default())?;
-        let mut out = Vec::with_capacity(TYPICAL_BYTES);
-        wire::put_bytes(&mut out, 1, self.schema.name.as_bytes());
-        wire::put_varint(&mut out, 2, self.schema.major.into());
-        wire::put_varint(&mut out, 3, self.schema.minor.into());
-        wire::put_bytes(&mut out, 4, &self.schema.hash);
-        wire::put_bytes(&mut out, 5, source.agent.as_str().as_bytes());
-        wire::put_varint(&mut out, 6, source.epoch);
-        wire::put_varint(&mut out, 7, source.sequence);
-        wire::put_fixed64(&mut out, 8, capture.stamp.nanos().to_le_bytes());
-        wire::put_bytes(&mut out, 9, capture.clock.as_bytes());
-        wire::put_varint(&mut out, 10, error);
+        wire::put_bytes(out, 1, self.schema.name.as_bytes());
+        wire::put_varint(out, 2, self.schema.major.into());
+        wire::put_varint(out, 3, self.schema.minor.into());
+        wire::put_bytes(out, 4, &self.schema.hash);
+        wire::put_bytes(out, 5, source.agent.as_str().as_bytes());
+        wire::put_varint(out, 6, source.epoch);
+        wire::put_varint(out, 7, source.sequence);
+        wire::put_fixed64(out, 8, capture.stamp.nanos().to_le_bytes());
+        wire::put_bytes(out, 9, capture.clock.as_bytes());
+        wire::put_varint(out, 10, error);
         if let Some(frame) = &envelope.frame {
-            wire::put_bytes(&mut out, 11, frame.as_str().as_bytes());
+            wire::put_bytes(out, 11, frame.as_str().as_bytes());
         }
         if let Some(trace) = &envelope.trace {
-            wire::put_bytes(&mut out, 12, &trace.trace_id);
-            wire::put_bytes(&mut out, 13, &trace.span_id);
+            wire::put_bytes(out, 12, &trace.trace_id);
+            wire::put_bytes(out, 13, &trace.span_id);
         }
-        wire::put_varint(&mut out, 14, deadline);
-        wire::put_varint(&mut out, 15, lifespan);
+        wire::put_varint(out, 14, deadline);
+        wire::put_varint(out, 15, lifespan);
         if let Some(hash) = &envelope.model_hash {
-            wire::put_bytes(&mut out, 16, hash);
+            wire::put_bytes(out, 16, hash);
         }
         for entry in &envelope.ledger {
-            wire::put_message(&mut out, 17, |out| {
+            wire::put_message(out, 17, |out| {
                 wire::put_bytes(out, 1, entry.stage.as_bytes());
                 wire::put_varint(out, 2, entry.nanos);
             });
         }
         for tensor in &self.tensors {
-            wire::put_message(&mut out, 18, |out| tensor.put(out));
+            wire::put_message(out, 18, |out| tensor.put(out));
         }
         match out.len() {
-            0..=HEADER_BYTES_MAX => Ok(out),
+            0..=HEADER_BYTES_MAX => Ok(()),
             got => Err(HeaderError::TooLong { got }),
         }
     }
@@ -72,21 +96,26 @@ impl Header {
     /// # Errors
     /// [`HeaderError`] for anything that is no header within the limits.
     pub fn decode(encoded: &[u8]) -> Result<Self, HeaderError> {
-        Self::decode_boxed(encoded).map(|header| *header)
+        Self::decode_boxed(encoded).map(HeaderBox::into_header)
     }
 
     /// In a box from the start: a header is large to be moved.
-    pub(crate) fn decode_boxed(encoded: &[u8]) -> Result<Box<Self>, HeaderError> {
+    pub(crate) fn decode_boxed(encoded: &[u8]) -> Result<HeaderBox, HeaderError> {
         if encoded.len() > HEADER_BYTES_MAX {
             let got = encoded.len();
             return Err(HeaderError::TooLong { got });
         }
-        let mut parts = Parts::default();
+        let mut header = HeaderBox::spare();
+        let mut parts = Parts {
+            ledger: emptied(&mut header.envelope.ledger),
+            tensors: emptied(&mut header.tensors),
+            ..Parts::default()
+        };
         let mut fields = Fields::new(encoded);
         while !fields.is_empty() {
             parts.take(&mut fields)?;
         }
-        let header = parts.into_header()?;
+        parts.write_to(&mut header)?;
         header.check()?;
         Ok(header)
     }
@@ -223,57 +252,67 @@ impl<'b> Parts<'b> {
         Ok(())
     }
 
-    fn into_header(self) -> Result<Box<Header>, HeaderError> {
+    /// Over another header, whose memory serves again.
+    fn write_to(self, header: &mut Header) -> Result<(), HeaderError> {
         check_count("ledger", self.n_ledger, LEDGER_ENTRIES_MAX)?;
         check_count("tensors", self.n_tensors, TENSORS_MAX)?;
-        let frame = match self.frame_id {
-            "" => None,
-            frame => Some(FrameName::new(short(frame))?),
-        };
-        let trace = match (self.trace_id, self.span_id) {
+        let envelope = &mut header.envelope;
+        match (self.frame_id, &envelope.frame) {
+            ("", _) => envelope.frame = None,
+            (same, Some(frame)) if frame.as_str() == same => {}
+            (other, _) => envelope.frame = Some(FrameName::new(short(other))?),
+        }
+        envelope.trace = match (self.trace_id, self.span_id) {
             ([], []) => None,
             (trace_id, span_id) => Some(TraceContext {
                 trace_id: exactly("trace_id", "0 or 16 like span_id's 0 or 8", trace_id)?,
                 span_id: exactly("span_id", "0 or 8 like trace_id's 0 or 16", span_id)?,
             }),
         };
-        let model_hash = match self.model_hash {
+        envelope.model_hash = match self.model_hash {
             [] => None,
             hash => Some(exactly("model_hash", "0 or 32", hash)?),
         };
         let some_time = |nanos: u64| (nanos > 0).then(|| Duration::from_nanos(nanos));
-        let source = Source {
-            agent: AgentName::new(short(self.agent))?,
-            epoch: self.epoch,
-            sequence: self.sequence,
-        };
-        let schema = SchemaId {
-            hash: exactly("schema_hash", "16", self.schema_hash)?,
-            name: short(self.schema_name),
-            major: self.schema_major,
-            minor: self.schema_minor,
-        };
+        envelope.deadline = some_time(self.deadline_nanos);
+        envelope.lifespan = some_time(self.lifespan_nanos);
+        let source = &mut envelope.source;
+        if source.agent.as_str() != self.agent {
+            source.agent = AgentName::new(short(self.agent))?;
+        }
+        source.epoch = self.epoch;
+        source.sequence = self.sequence;
+        let schema = &mut header.schema;
+        schema.hash = exactly("schema_hash", "16", self.schema_hash)?;
         if let Some(error) = self.refused_tensor {
             return Err(error.into());
         }
-        Ok(Box::new(Header {
-            schema,
-            envelope: Envelope {
-                source,
-                capture: Capture {
-                    stamp: Stamp::from_nanos(self.capture_nanos),
-                    clock: short(self.clock_id),
-                    error: Duration::from_nanos(self.capture_error_nanos),
-                },
-                frame,
-                trace,
-                deadline: some_time(self.deadline_nanos),
-                lifespan: some_time(self.lifespan_nanos),
-                model_hash,
-                ledger: self.ledger,
-            },
-            tensors: self.tensors,
-        }))
+        write_short(self.schema_name, &mut schema.name);
+        schema.major = self.schema_major;
+        schema.minor = self.schema_minor;
+        envelope.capture.stamp = Stamp::from_nanos(self.capture_nanos);
+        envelope.capture.error = Duration::from_nanos(self.capture_error_nanos);
+        write_short(self.clock_id, &mut envelope.capture.clock);
+        envelope.ledger = self.ledger;
+        header.tensors = self.tensors;
+        Ok(())
+    }
+}
+
+/// A list without its rows, for other rows.
+fn emptied<T>(rows: &mut Vec<T>) -> Vec<T> {
+    let mut rows = std::mem::take(rows);
+    rows.clear();
+    rows
+}
+
+/// A text to be checked, in the memory of another one, cut where it is too long anyway.
+fn write_short(text: &str, target: &mut String) {
+    target.clear();
+    if text.len() <= NAME_BYTES_MAX {
+        target.push_str(text);
+    } else {
+        target.push_str(&cut(text));
     }
 }
 

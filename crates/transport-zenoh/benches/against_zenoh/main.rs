@@ -6,8 +6,9 @@
 //! ```text
 //! cargo bench -p sedge-transport-zenoh --bench against_zenoh
 //! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --round-trips 1000
-//! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --link TCP --payload "64 B"
+//! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --payload "64 B"
 //! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --write BENCHMARKS.md
+//! cargo bench -p sedge-transport-zenoh --bench against_zenoh -- --link TCP --update BENCHMARKS.md
 //! ```
 #![expect(
     clippy::unwrap_used,
@@ -22,6 +23,7 @@ mod round_trip;
 mod sedge;
 mod table;
 mod throughput;
+mod update;
 
 use std::fmt::Write as _;
 
@@ -30,7 +32,7 @@ use loads::{Link, PAYLOADS, Payload};
 
 const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 100 and \
     10 Hz), --rounds N (10), --only round-trip|throughput, --link NAME (both), --payload NAME \
-    (all), --write FILE";
+    (all), --write FILE, --update FILE (only the rows that were measured)";
 
 /// What is asked for on the command line.
 struct Settings {
@@ -48,6 +50,8 @@ struct Settings {
     payloads: Vec<Payload>,
     /// Where the tables go, besides the screen.
     write: Option<String>,
+    /// In which file the rows that are measured take the places of older ones.
+    update: Option<String>,
 }
 
 impl Settings {
@@ -60,6 +64,7 @@ impl Settings {
             links: Link::ALL.to_vec(),
             payloads: PAYLOADS.to_vec(),
             write: None,
+            update: None,
         };
         while let Some(name) = arguments.next() {
             let mut value = || {
@@ -81,6 +86,7 @@ impl Settings {
                 "--link" => keep(&mut settings.links, &value()?, Link::name)?,
                 "--payload" => keep(&mut settings.payloads, &value()?, |payload| payload.name)?,
                 "--write" => settings.write = Some(value()?),
+                "--update" => settings.update = Some(value()?),
                 _ => return Err(format!("unknown option {name:?}; {USAGE}")),
             }
         }
@@ -119,11 +125,10 @@ fn main() {
             std::process::exit(2);
         }
     };
-    let mut report = String::from(
-        "# ONI over Zenoh beside raw Zenoh\n\nMade by \
-         `cargo bench -p sedge-transport-zenoh --bench against_zenoh`.\n\n",
-    );
-    writeln!(report, "{}", machine::describe()).unwrap();
+    let command = command();
+    let mut report = format!("# ONI over Zenoh beside raw Zenoh\n\nMade by `{command}`.\n\n");
+    let machine = machine::describe();
+    writeln!(report, "{machine}").unwrap();
     for link in settings.links.iter().copied() {
         let carried = |payload: &Payload| link.carries(*payload);
         let payloads: Vec<_> = settings.payloads.iter().copied().filter(carried).collect();
@@ -141,8 +146,42 @@ fn main() {
     }
     writeln!(report, "{}", machine::load()).unwrap();
     println!("{report}");
+    if let Some(path) = settings.update {
+        let old = std::fs::read_to_string(&path).unwrap();
+        let (machine, after) = (machine.trim_end().replace('\n', " "), machine::load());
+        let which = settings.payloads.iter().map(|payload| payload.name);
+        let which = which.collect::<Vec<_>>().join(", ");
+        let note = format!("Rows of {which} made later by `{command}`. {machine} After: {after}");
+        std::fs::write(&path, update::updated(&old, &report, &note)).unwrap();
+        eprintln!("updated {path}");
+    }
     if let Some(path) = settings.write {
         std::fs::write(&path, report).unwrap();
         eprintln!("wrote {path}");
     }
+}
+
+/// How this was started, but for where the tables go.
+fn command() -> String {
+    let mut command = "cargo bench -p sedge-transport-zenoh --bench against_zenoh".to_string();
+    let mut arguments = std::env::args().skip(1);
+    let mut n_options = 0;
+    while let Some(name) = arguments.next() {
+        if name == "--bench" {
+            continue;
+        }
+        let value = arguments.next().unwrap_or_default();
+        if name == "--write" || name == "--update" {
+            continue;
+        }
+        let separator = if n_options == 0 { " --" } else { "" };
+        let value = if value.contains(' ') {
+            format!("{value:?}")
+        } else {
+            value
+        };
+        write!(command, "{separator} {name} {value}").unwrap();
+        n_options += 1;
+    }
+    command
 }
