@@ -16,8 +16,11 @@ const SPARES_MAX: usize = 4;
 const ROWS_MAX: usize = 16;
 const NAME_ROOM_MAX: usize = 2 * NAME_BYTES_MAX;
 
+/// Handed out as it is: moving a header out of its box and into another takes as long as making one.
+type Spare = Box<Header>;
+
 thread_local! {
-    static SPARES: RefCell<Vec<Box<Header>>> = const { RefCell::new(Vec::new()) };
+    static SPARES: RefCell<Vec<Spare>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A header in a box, as messages are moved more often than they are made. The box and the memory
