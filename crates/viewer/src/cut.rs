@@ -50,23 +50,50 @@ pub(crate) fn cut(
             without_panels(&message, &mut write, &failed)
         })?;
     }
-    each_message(recording, &mut |message| match &message {
-        LogMsg::ArrowMsg(store, batch) if store.is_recording() => {
-            let chunk = Chunk::from_arrow_msg(batch).map_err(|e| unreadable(recording, &e))?;
-            let from = at
-                .nanos()
-                .saturating_sub(history_nanos(chunk.entity_path()));
-            for part in between(&chunk, from, at.nanos()) {
-                let batch = part.to_arrow_msg().map_err(|e| failed(&e))?;
-                write(&LogMsg::ArrowMsg(store.clone(), batch))?;
+    // The viewer may draw before everything is loaded: what a picture is of comes first.
+    for part in [Part::World, Part::Rest] {
+        each_message(recording, &mut |message| match &message {
+            LogMsg::ArrowMsg(store, batch) if store.is_recording() => {
+                let chunk = Chunk::from_arrow_msg(batch).map_err(|e| unreadable(recording, &e))?;
+                if Part::of(chunk.entity_path()) != part {
+                    return Ok(());
+                }
+                let from = at
+                    .nanos()
+                    .saturating_sub(history_nanos(chunk.entity_path()));
+                for rows in between(&chunk, from, at.nanos()) {
+                    let batch = rows.to_arrow_msg().map_err(|e| failed(&e))?;
+                    write(&LogMsg::ArrowMsg(store.clone(), batch))?;
+                }
+                Ok(())
             }
-            Ok(())
-        }
-        _ if message.store_id().is_recording() => write(&message),
-        _ if blueprint.is_some() => Ok(()),
-        _ => without_panels(&message, &mut write, &failed),
-    })?;
+            _ if part == Part::Rest => Ok(()),
+            _ if message.store_id().is_recording() => write(&message),
+            _ if blueprint.is_some() => Ok(()),
+            _ => without_panels(&message, &mut write, &failed),
+        })?;
+    }
     encoder.finish().map_err(|e| failed(&e))
+}
+
+/// What of a recording is written when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Where everybody is.
+    World,
+    /// Series, texts and all else.
+    Rest,
+}
+
+impl Part {
+    fn of(entity: &EntityPath) -> Self {
+        let first = entity.as_slice().first();
+        if first.is_some_and(|part| part.unescaped_str() == "world") {
+            Self::World
+        } else {
+            Self::Rest
+        }
+    }
 }
 
 fn unreadable(recording: &Path, error: &dyn ToString) -> ViewerError {

@@ -16,7 +16,7 @@ const SPARES_MAX: usize = 4;
 const ROWS_MAX: usize = 16;
 const NAME_ROOM_MAX: usize = 2 * NAME_BYTES_MAX;
 
-/// Handed out as it is: moving a header out of its box and into another takes as long as making one.
+/// Handed out as it is: moving a header into another box takes as long as making one.
 type Spare = Box<Header>;
 
 thread_local! {
