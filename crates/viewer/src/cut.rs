@@ -13,7 +13,7 @@ use rerun::external::re_log_encoding::{Decoder, Encoder, EncodingOptions};
 use rerun::external::re_log_types::{LogMsg, StoreId, TimePoint};
 use rerun::external::re_sdk_types::blueprint::archetypes::PanelBlueprint;
 use rerun::log::{Chunk, ChunkId};
-use rerun::{AsComponents, EntityPath};
+use rerun::{AsComponents, EntityPath, EntityPathPart};
 use sedge_spacetime::Stamp;
 
 use crate::{ViewerError, blueprint_writer, path, swarm};
@@ -51,49 +51,35 @@ pub(crate) fn cut(
         })?;
     }
     // The viewer may draw before everything is loaded: what a picture is of comes first.
-    for part in [Part::World, Part::Rest] {
-        each_message(recording, &mut |message| match &message {
-            LogMsg::ArrowMsg(store, batch) if store.is_recording() => {
-                let chunk = Chunk::from_arrow_msg(batch).map_err(|e| unreadable(recording, &e))?;
-                if Part::of(chunk.entity_path()) != part {
-                    return Ok(());
+    let mut later = Vec::new();
+    each_message(recording, &mut |message| match &message {
+        LogMsg::ArrowMsg(store, batch) if store.is_recording() => {
+            let chunk = Chunk::from_arrow_msg(batch).map_err(|e| unreadable(recording, &e))?;
+            let entity = chunk.entity_path();
+            let from = at.nanos().saturating_sub(history_nanos(entity));
+            for rows in between(&chunk, from, at.nanos()) {
+                let batch = rows.to_arrow_msg().map_err(|e| failed(&e))?;
+                let part = LogMsg::ArrowMsg(store.clone(), batch);
+                if is_under(entity, "world") {
+                    write(&part)?;
+                } else {
+                    later.push(part);
                 }
-                let from = at
-                    .nanos()
-                    .saturating_sub(history_nanos(chunk.entity_path()));
-                for rows in between(&chunk, from, at.nanos()) {
-                    let batch = rows.to_arrow_msg().map_err(|e| failed(&e))?;
-                    write(&LogMsg::ArrowMsg(store.clone(), batch))?;
-                }
-                Ok(())
             }
-            _ if part == Part::Rest => Ok(()),
-            _ if message.store_id().is_recording() => write(&message),
-            _ if blueprint.is_some() => Ok(()),
-            _ => without_panels(&message, &mut write, &failed),
-        })?;
-    }
+            Ok(())
+        }
+        _ if message.store_id().is_recording() => write(&message),
+        _ if blueprint.is_some() => Ok(()),
+        _ => without_panels(&message, &mut write, &failed),
+    })?;
+    later.iter().try_for_each(&mut write)?;
     encoder.finish().map_err(|e| failed(&e))
 }
 
-/// What of a recording is written when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// Where everybody is.
-    World,
-    /// Series, texts and all else.
-    Rest,
-}
-
-impl Part {
-    fn of(entity: &EntityPath) -> Self {
-        let first = entity.as_slice().first();
-        if first.is_some_and(|part| part.unescaped_str() == "world") {
-            Self::World
-        } else {
-            Self::Rest
-        }
-    }
+/// Whether an entity lies below this first part of its path.
+fn is_under(entity: &EntityPath, name: &str) -> bool {
+    let first = entity.as_slice().first();
+    first.is_some_and(|part| part.unescaped_str() == name)
 }
 
 fn unreadable(recording: &Path, error: &dyn ToString) -> ViewerError {
@@ -121,13 +107,11 @@ fn each_message(
 /// The viewer takes its picture after some frames, loaded or not: what a picture of a swarm does
 /// not show is left out, so that a busy machine has loaded the rest by then.
 fn history_nanos(entity: &EntityPath) -> i64 {
-    let parts = entity.as_slice();
-    let is = |idx: usize, name: &str| parts.get(idx).is_some_and(|p| p.unescaped_str() == name);
-    let is_newest =
-        parts.len() >= 2 && is(0, "world") && swarm::shows_newest(parts[1].unescaped_str());
-    if is_newest || is(0, "followed") {
+    let shows_newest = |part: &EntityPathPart| swarm::shows_newest(part.unescaped_str());
+    let is_newest = is_under(entity, "world") && entity.as_slice().get(1).is_some_and(shows_newest);
+    if is_newest || is_under(entity, "followed") {
         NEWEST_NANOS
-    } else if is(0, "latency") || is(0, "error") {
+    } else if is_under(entity, "latency") || is_under(entity, "error") {
         SERIES_NANOS
     } else {
         i64::MAX
