@@ -17,11 +17,29 @@ pub(super) struct Answered {
     pub(super) stamp: Stamp,
     pub(super) scan: LidarScan,
     pub(super) belief: Belief,
+    pub(super) response: Response,
+    pub(super) spans: Vec<(Stage, Duration)>,
+}
+
+/// What a scan has led to.
+#[derive(Debug)]
+pub(super) struct Response {
     pub(super) predictions: Vec<Prediction>,
     pub(super) actions: ActionSequence,
     pub(super) plan: PlanSource,
     pub(super) decision: Option<Decision>,
-    pub(super) spans: Vec<(Stage, Duration)>,
+}
+
+impl Response {
+    /// Nothing.
+    pub(super) fn none() -> Self {
+        Self {
+            predictions: Vec::new(),
+            actions: ActionSequence::default(),
+            plan: PlanSource::Assumed,
+            decision: None,
+        }
+    }
 }
 
 impl AgentNode {
@@ -31,12 +49,15 @@ impl AgentNode {
             stamp,
             scan,
             belief,
+            response,
+            spans,
+        } = answered;
+        let Response {
             predictions,
             actions,
             plan,
             decision,
-            spans,
-        } = answered;
+        } = response;
         self.observer.on_scan(&SeenScan {
             stamp,
             scan: &scan,

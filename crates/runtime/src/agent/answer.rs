@@ -8,7 +8,7 @@ use sedge_transport::Outbox;
 use sedge_world_model::{ActionSequence, Belief, LidarScan, Observation, Prediction, SensorEvent};
 
 use super::AgentNode;
-use super::afterwards::Answered;
+use super::afterwards::{Answered, Response};
 use crate::intake::{ArrivedEvent, Released};
 use crate::{PlanSource, Severity};
 
@@ -78,24 +78,33 @@ impl AgentNode {
         };
         self.counters.add("scans");
         self.newest_scan = stamp;
-        if self.is_overtaken(&arrived.event) {
+        let response = if self.is_overtaken(&arrived.event) {
             self.counters.add("scans-overtaken");
-            for (stage, span) in &spans {
-                self.record(stage, *span);
-            }
-            self.answered = Some(Answered {
-                stamp,
-                scan,
-                belief,
-                predictions: Vec::new(),
-                actions: ActionSequence::default(),
-                plan: PlanSource::Assumed,
-                decision: None,
-                spans,
-            });
-            return;
+            Response::none()
+        } else {
+            self.respond(now, (&arrived, &scan, &belief), &mut spans, outbox)
+        };
+        for (stage, span) in &spans {
+            self.record(stage, *span);
         }
-        let decision = self.drive_on_scan(now, (&arrived, &scan, &belief), outbox);
+        self.answered = Some(Answered {
+            stamp,
+            scan,
+            belief,
+            response,
+            spans,
+        });
+    }
+
+    /// Puts what a scan leads to.
+    fn respond(
+        &mut self,
+        now: Stamp,
+        (arrived, scan, belief): (&ArrivedEvent, &LidarScan, &Belief),
+        spans: &mut Vec<(Stage, Duration)>,
+        outbox: &mut Outbox,
+    ) -> Response {
+        let decision = self.drive_on_scan(now, (arrived, scan, belief), outbox);
         if let Some(decision) = &decision {
             spans.extend(decision.spans.iter().cloned());
             let sent = self.watch().saturating_since(arrived.timed);
@@ -104,7 +113,7 @@ impl AgentNode {
         let chosen = decision.as_ref().and_then(|it| it.intended.as_ref());
         let (actions, plan) = match chosen {
             Some(actions) => (self.plans.chosen(now, actions), PlanSource::Commanded),
-            None => self.plans.actions(stamp),
+            None => self.plans.actions(arrived.event.stamp),
         };
         let began = self.watch();
         let predictions = self.imagine(&actions);
@@ -115,23 +124,16 @@ impl AgentNode {
                 PlanSource::Commanded => "predictions-commanded",
                 PlanSource::Assumed => "predictions-assumed",
             });
-            self.say_predictions((&arrived, &scan), &predictions, &mut spans, outbox);
+            self.say_predictions((arrived, scan), &predictions, spans, outbox);
         }
-        let put = self.speaker.believe(&arrived, &belief, outbox);
+        let put = self.speaker.believe(arrived, belief, outbox);
         self.spoke(put);
-        for (stage, span) in &spans {
-            self.record(stage, *span);
-        }
-        self.answered = Some(Answered {
-            stamp,
-            scan,
-            belief,
+        Response {
             predictions,
             actions,
             plan,
             decision,
-            spans,
-        });
+        }
     }
 
     fn is_overtaken(&self, event: &SensorEvent) -> bool {
