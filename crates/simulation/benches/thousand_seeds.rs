@@ -6,10 +6,15 @@
 //! of 2 m in which robots of mixed masses (8 kg, and up to ten times that at 5 m/s or a hundred
 //! times at 3 m/s) drive into each other, a careless walker and the walls, for 1.2 s.
 
+#[path = "../tests/pens/pens.rs"]
+mod pens;
+
 use std::path::Path;
 
 use sedge_simulation::{RobotMetrics, Scenario, Simulation};
 use sedge_spacetime::Twist2;
+
+use pens::{pen, wild};
 
 const N_SEEDS: u64 = 1_000;
 const SIMS: [&str; 7] = [
@@ -70,7 +75,9 @@ fn check(name: &str, scenario: &Scenario, n_steps: u64) {
         .fold(0.0, f64::max);
     for seed in 0..N_SEEDS {
         let mut simulation = Simulation::new(scenario, seed).expect("there is room");
-        let speed_mps = 2.0 * scenario.kinds.values().map(speed).fold(0.0, f64::max);
+        let fastest = scenario.kinds.values();
+        let fastest = fastest.map(|kind| kind.drive.limits().max_speed_mps);
+        let speed_mps = 2.0 * fastest.fold(0.0, f64::max);
         for step in 0..n_steps {
             let wild = |robot| wild(seed, step / HOLD_STEPS, robot, speed_mps);
             let targets: Vec<Twist2> = (0..simulation.robots().len() as u64).map(wild).collect();
@@ -95,91 +102,4 @@ fn check(name: &str, scenario: &Scenario, n_steps: u64) {
             .sum::<u32>();
     }
     println!("{name:>36} {n_contacts:>10} {:>12.2}", deepest_m * 1e3);
-}
-
-fn speed(kind: &sedge_simulation::RobotKind) -> f64 {
-    match kind.drive {
-        sedge_simulation::Drive::Differential(limits)
-        | sedge_simulation::Drive::Holonomic(limits) => limits.max_speed_mps,
-    }
-}
-
-fn wild(seed: u64, turn: u64, robot: u64, speed_mps: f64) -> Twist2 {
-    let mut bits = (seed << 20) ^ (turn << 8) ^ robot;
-    let mut number = || {
-        bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    };
-    Twist2 {
-        vx_mps: speed_mps * number(),
-        vy_mps: speed_mps * number(),
-        yaw_rate_radps: 4.0 * number(),
-    }
-}
-
-fn pen(speed_mps: f64, heavy_kg: u32) -> String {
-    let acceleration_mps2 = if speed_mps < 2.0 { 10.0 } else { 50.0 };
-    let walker_mps = speed_mps.min(3.0);
-    format!(
-        r#"
-        name = "pen"
-        duration_secs = 3.0
-        [randomisation]
-        friction_share = 0.5
-        mass_share = 0.3
-        motor_gain_share = 0.3
-        walker_speed_share = 0.3
-        spawn_jitter_m = 0.05
-        [kinds.heavy]
-        mass_kg = {heavy_kg}.0
-        height_m = 0.4
-        body.cylinder.radius_m = 0.2
-        [kinds.heavy.drive.differential]
-        max_speed_mps = {speed_mps:.1}
-        max_acceleration_mps2 = {acceleration_mps2:.1}
-        [kinds.light]
-        mass_kg = 8.0
-        height_m = 0.4
-        body.box = {{ length_m = 0.4, width_m = 0.3 }}
-        [kinds.light.drive.holonomic]
-        max_speed_mps = {speed_mps:.1}
-        max_acceleration_mps2 = {acceleration_mps2:.1}
-        [[walls]]
-        center_m = [0.0, 1.05]
-        size_m = [2.2, 0.1]
-        [[walls]]
-        center_m = [0.0, -1.05]
-        size_m = [2.2, 0.1]
-        [[walls]]
-        center_m = [1.05, 0.0]
-        size_m = [0.1, 2.2]
-        [[walls]]
-        center_m = [-1.05, 0.0]
-        size_m = [0.1, 2.2]
-        [[walls]]
-        center_m = [0.0, 0.0]
-        size_m = [0.2, 0.2]
-        yaw_rad = 0.5
-        [[groups]]
-        kind = "heavy"
-        count = 2
-        spawn = {{ min_m = [-1.0, -1.0], max_m = [1.0, 1.0] }}
-        [[groups]]
-        kind = "light"
-        count = 2
-        spawn = {{ min_m = [-1.0, -1.0], max_m = [1.0, 1.0] }}
-        [[crowds]]
-        count = 1
-        spawn = {{ min_m = [-1.0, -1.0], max_m = [1.0, 1.0] }}
-        speeds_mps = [{walker_mps:.1}, {walker_mps:.1}]
-        regard = 0.0
-        [[crowds.route]]
-        min_m = [-0.7, -0.7]
-        max_m = [-0.5, 0.7]
-        [[crowds.route]]
-        min_m = [0.5, -0.7]
-        max_m = [0.7, 0.7]
-        "#
-    )
 }

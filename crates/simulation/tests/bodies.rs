@@ -1,80 +1,25 @@
 //! Bodies: how they drive, what stops them, and what is counted.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "pens/pens.rs"]
+mod pens;
+
 use sedge_simulation::{
     Contact, ContactReading, Measurement, RobotMetrics, RunMetrics, STEP_SECS, Scenario,
     Simulation, WALKER_RADIUS_M,
 };
 use sedge_spacetime::Twist2;
 
-/// A pen of 2 m by 2 m with a post, crowded with robots of all kinds and walkers who do not care.
-const PEN: &str = r#"
-name = "pen"
-duration_secs = 3.0
-[randomisation]
-friction_share = 0.5
-mass_share = 0.3
-motor_gain_share = 0.3
-walker_speed_share = 0.3
-spawn_jitter_m = 0.05
-[kinds.heavy]
-mass_kg = 30.0
-height_m = 0.4
-body.cylinder.radius_m = 0.2
-drive.differential = { max_speed_mps = 1.5, max_acceleration_mps2 = 10.0 }
-[kinds.light]
-mass_kg = 8.0
-height_m = 0.4
-body.box = { length_m = 0.4, width_m = 0.3 }
-drive.holonomic = { max_speed_mps = 1.5, max_acceleration_mps2 = 10.0 }
-[[walls]]
-center_m = [0.0, 1.05]
-size_m = [2.2, 0.1]
-[[walls]]
-center_m = [0.0, -1.05]
-size_m = [2.2, 0.1]
-[[walls]]
-center_m = [1.05, 0.0]
-size_m = [0.1, 2.2]
-[[walls]]
-center_m = [-1.05, 0.0]
-size_m = [0.1, 2.2]
-[[walls]]
-center_m = [0.0, 0.0]
-size_m = [0.2, 0.2]
-yaw_rad = 0.5
-[[groups]]
-kind = "heavy"
-count = 2
-spawn = { min_m = [-1.0, -1.0], max_m = [1.0, 1.0] }
-[[groups]]
-kind = "light"
-count = 2
-spawn = { min_m = [-1.0, -1.0], max_m = [1.0, 1.0] }
-[[crowds]]
-count = 1
-spawn = { min_m = [-1.0, -1.0], max_m = [1.0, 1.0] }
-route = [{ min_m = [-0.7, -0.7], max_m = [-0.5, 0.7] }, { min_m = [0.5, -0.7], max_m = [0.7, 0.7] }]
-speeds_mps = [1.5, 1.5]
-regard = 0.0
-"#;
+use pens::{pen, wild};
 
 #[test]
 fn a_thousand_crowded_pens_stay_whole() {
-    stay_whole(PEN, 1_000, 5_000);
+    stay_whole(&pen(1.5, 30), 1_000, 5_000);
 }
 
 #[test]
 fn heavy_and_fast_ones_do_not_press_light_ones_into_walls() {
-    let pen = PEN
-        .replace("mass_kg = 30.0", "mass_kg = 800.0")
-        .replace("max_speed_mps = 1.5", "max_speed_mps = 5.0")
-        .replace(
-            "max_acceleration_mps2 = 10.0",
-            "max_acceleration_mps2 = 50.0",
-        )
-        .replace("speeds_mps = [1.5, 1.5]", "speeds_mps = [3.0, 3.0]");
-    stay_whole(&pen, 200, 1_500);
+    stay_whole(&pen(5.0, 800), 200, 1_500);
 }
 
 fn stay_whole(pen: &str, n_seeds: u64, n_contacts_min: u32) {
@@ -85,7 +30,9 @@ fn stay_whole(pen: &str, n_seeds: u64, n_contacts_min: u32) {
         let mut simulation = Simulation::new(&scenario, seed).unwrap();
         for step in 0..120_u64 {
             // Everybody drives at full speed and changes its mind four times a second.
-            let targets: Vec<Twist2> = (0..4).map(|robot| wild(seed, step / 25, robot)).collect();
+            let targets: Vec<Twist2> = (0..4)
+                .map(|robot| wild(seed, step / 25, robot, 3.0))
+                .collect();
             simulation.step(&targets);
             for body in simulation.robots().iter().chain(simulation.walkers()) {
                 assert!(
@@ -111,20 +58,6 @@ fn stay_whole(pen: &str, n_seeds: u64, n_contacts_min: u32) {
         deepest_m < 0.01,
         "{deepest_m} m deep in {n_contacts} contacts"
     );
-}
-
-fn wild(seed: u64, turn: u64, robot: u64) -> Twist2 {
-    let mut bits = (seed << 20) ^ (turn << 8) ^ robot;
-    let mut number = || {
-        bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    };
-    Twist2 {
-        vx_mps: 3.0 * number(),
-        vy_mps: 3.0 * number(),
-        yaw_rate_radps: 4.0 * number(),
-    }
 }
 
 /// One robot facing a wall 1 m ahead of its hull.
