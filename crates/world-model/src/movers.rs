@@ -158,18 +158,15 @@ impl MoverTracker {
             .seen
             .newly_taken(stamp, points.in_map().iter().copied());
         let confirmed = self.tracks.iter().filter(|track| track.is_confirmed());
-        let places: Vec<(Vector2<f64>, f64)> = confirmed
+        let predicted: Vec<Track> = confirmed
             .map(|track| {
                 let mut track = track.clone();
                 track.predict(elapsed_secs);
-                (track.position(), track.radius_m() + SKIRT_M)
+                track
             })
             .collect();
         for (moves, point) in moves.iter_mut().zip(points.in_map()) {
-            let is_near = |(place, reach_m): &(Vector2<f64>, f64)| {
-                point.is_some_and(|point| (point - place).norm() <= *reach_m)
-            };
-            *moves = *moves || places.iter().any(is_near);
+            *moves = *moves || predicted.iter().any(|track| is_on(track, *point));
         }
         moves
     }
@@ -264,14 +261,10 @@ impl MoverTracker {
     /// Beams on movers' clusters, and on whatever else is where a mover is.
     fn label(&self, arrival: &Arrival) -> Vec<bool> {
         let confirmed: Vec<&Track> = self.tracks.iter().filter(|it| it.is_confirmed()).collect();
-        let on_mover = |point: &Option<Vector2<f64>>| {
-            point.is_some_and(|point| {
-                confirmed
-                    .iter()
-                    .any(|track| (point - track.position()).norm() <= track.radius_m() + SKIRT_M)
-            })
-        };
-        let mut hit: Vec<bool> = arrival.points.in_map().iter().map(on_mover).collect();
+        let points = arrival.points.in_map().iter();
+        let mut hit: Vec<bool> = points
+            .map(|point| confirmed.iter().any(|track| is_on(track, *point)))
+            .collect();
         for (cluster, owner) in arrival.clusters.iter().zip(&arrival.owners) {
             if confirmed.iter().any(|track| Some(track.id()) == *owner) {
                 hit[cluster.beams.clone()].fill(true);
@@ -279,6 +272,12 @@ impl MoverTracker {
         }
         hit
     }
+}
+
+/// Whether a point is where a track is.
+fn is_on(track: &Track, point: Option<Vector2<f64>>) -> bool {
+    let reach_m = track.radius_m() + SKIRT_M;
+    point.is_some_and(|point| (point - track.position()).norm() <= reach_m)
 }
 
 #[cfg(test)]
