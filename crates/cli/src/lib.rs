@@ -37,6 +37,7 @@ mod progress;
 mod run_folder;
 mod scenario_file;
 mod scripted_run;
+mod seconds;
 mod seed_crew;
 mod shipped_weights;
 mod swarm_child;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::ScriptedDriver;
 use crate::commands::agent::{HorizonSecs, UntrainedModel, viewer_words};
+use crate::seconds::parse_secs;
 
 /// More runs than anybody waits for.
 const SEEDS_MAX: u64 = 1_000_000;
@@ -98,9 +99,7 @@ impl TryFrom<f64> for RunSecs {
 impl FromStr for RunSecs {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let secs = text.parse::<f64>();
-        secs.map_err(|error| format!("expected seconds, got {text:?}: {error}"))
-            .and_then(Self::try_from)
+        parse_secs(text)
     }
 }
 

@@ -21,6 +21,7 @@ use super::write_json;
 use crate::chosen_model::ChosenModel;
 use crate::endpoint::{Side, zenoh_config};
 use crate::interrupt::shutdown_of_process;
+use crate::seconds::parse_secs;
 use crate::viewer_observer::ViewerObserver;
 use crate::{Endpoint, UsageError, read_launch_file};
 
@@ -158,9 +159,7 @@ impl TryFrom<f64> for HorizonSecs {
 impl std::str::FromStr for HorizonSecs {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let secs = text.parse::<f64>();
-        secs.map_err(|error| format!("expected seconds, got {text:?}: {error}"))
-            .and_then(Self::try_from)
+        parse_secs(text)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use sedge_viewer::{ScreenshotConfig, ScreenshotOutcome, ViewerTarget};
+use sedge_viewer::{ScreenshotOutcome, ViewerTarget};
 use serde::Deserialize;
 
 use super::agent::viewer_target;
@@ -140,9 +140,4 @@ pub(super) fn say_picture(
         }
     }
     Ok(())
-}
-
-/// How the demo's pictures are taken.
-pub(super) fn picture_config() -> ScreenshotConfig {
-    ScreenshotConfig::default()
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use sedge_runtime::{AgentReport, PlayState, Shutdown};
-use sedge_viewer::{ViewerTarget, screenshot};
+use sedge_viewer::{ScreenshotConfig, ViewerTarget, screenshot};
 use sedge_world_model_burn::{DeviceKind, Preset, TrainConfig};
 
 use super::agent::HorizonSecs;
 use super::dataset::DatasetName;
-use super::demo::{DemoPlace, picture_config, say_picture};
+use super::demo::{DemoPlace, say_picture};
 use super::play::{Plan, PlaySettings, Share, Speed, Stage};
 use super::train::fit_to_log;
 use crate::agent_process::{AgentOrder, AgentProcess};
@@ -242,7 +242,7 @@ impl Demo {
         };
         writeln!(out, "recording: {}", recording.display())?;
         let picture = self.out.join("demo.png");
-        let outcome = screenshot(recording, &picture, &picture_config())?;
+        let outcome = screenshot(recording, &picture, &ScreenshotConfig::default())?;
         say_picture(&outcome, &picture, out)
     }
 }

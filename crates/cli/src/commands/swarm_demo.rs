@@ -9,12 +9,12 @@ use sedge_runtime::PredictionTable;
 use sedge_runtime::swarm::SwarmReport;
 use sedge_simulation::Scenario;
 use sedge_spacetime::Stamp;
-use sedge_viewer::{ViewerTarget, screenshot_at};
+use sedge_viewer::{ScreenshotConfig, ViewerTarget, screenshot_at};
 use sedge_world_model_burn::DeviceKind;
 use toml::Table;
 
 use super::collect::n_threads;
-use super::demo::{DemoPlace, picture_config, say_picture};
+use super::demo::{DemoPlace, say_picture};
 use super::swarm::{Report, report_of, write_report};
 use crate::cockpit::Cockpit;
 use crate::interrupt::shutdown_of_process;
@@ -129,6 +129,6 @@ fn take_picture(
 ) -> anyhow::Result<()> {
     let picture = folder.join("demo.png");
     let at = Stamp::ZERO + Duration::from_secs_f64(PICTURE_SHARE * secs);
-    let outcome = screenshot_at(recording, at, &picture, &picture_config())?;
+    let outcome = screenshot_at(recording, at, &picture, &ScreenshotConfig::default())?;
     say_picture(&outcome, &picture, out)
 }
