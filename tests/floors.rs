@@ -27,18 +27,19 @@ const fn room(name: &'static str, floor: u8, stands_on: &'static [&'static str])
 }
 
 /// The house. A new row is a decision: `ARCHITECTURE.md`, section "Decisions".
-pub const HOUSE: [Room; 15] = [
+pub const HOUSE: [Room; 16] = [
     room("spacetime", 0, &[]),
     room("oni", 1, &["spacetime"]),
     room("transport", 2, &["oni"]),
     room("latency", 2, &["spacetime"]),
     room("world-model", 2, &["spacetime"]),
+    room("world-model-trained", 2, &["world-model"]),
     room("planning", 2, &["world-model", "latency"]),
     room("recording", 2, &["oni", "transport"]),
     room("datasets", 3, &["world-model", "oni"]),
     room("transport-zenoh", 3, &["transport"]),
-    room("world-model-burn", 3, &["world-model"]),
-    room("world-model-onboard", 3, &["world-model"]),
+    room("world-model-burn", 3, &["world-model-trained"]),
+    room("world-model-onboard", 3, &["world-model-trained"]),
     room("simulation", 3, &["transport"]),
     room("viewer", 3, &["transport", "world-model"]),
     room(

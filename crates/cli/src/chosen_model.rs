@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use sedge_runtime::{ModelError, ModelFactory, named_model_hash};
 use sedge_world_model::{GeometricModel, MotionModel, MotionNoise, WorldModel};
-use sedge_world_model_burn::{BurnWorldModel, CheckpointStory, DeviceKind, read_story};
+use sedge_world_model_trained::{CheckpointStory, read_story};
 
 use crate::UsageError;
 use crate::commands::agent::{AgentSettings, UntrainedModel};
+use crate::engine::Engine;
 use crate::first_scan_model::FirstScanModel;
 
 /// The model that the settings ask for.
@@ -26,7 +27,7 @@ pub(crate) struct ChosenModel {
 impl ChosenModel {
     pub(crate) fn of(settings: &AgentSettings) -> anyhow::Result<Self> {
         match (&settings.run, settings.model) {
-            (Some(run), None) => Self::trained(run, settings.device.unwrap_or(DeviceKind::Flex)),
+            (Some(run), None) => Self::trained(run, settings),
             (None, Some(kind)) => Self::untrained(kind, settings),
             (Some(_), Some(_)) => bail!(UsageError("expected a run or a model, got both".into())),
             (None, None) => bail!(UsageError(
@@ -37,13 +38,12 @@ impl ChosenModel {
         }
     }
 
-    fn trained(run: &Path, device: DeviceKind) -> anyhow::Result<Self> {
-        device.open()?;
+    fn trained(run: &Path, settings: &AgentSettings) -> anyhow::Result<Self> {
         let story = read_story(run)?;
+        let engine = Engine::choose(settings.engine, settings.device, run)?;
         let run = run.to_owned();
-        let load = move || -> Result<Box<dyn WorldModel>, ModelError> {
-            Ok(Box::new(BurnWorldModel::load(&run, device)?))
-        };
+        let load =
+            move || -> Result<Box<dyn WorldModel>, ModelError> { Ok(Box::new(engine.load(&run)?)) };
         Ok(Self {
             hash: hash_bytes(&story.model_hash)?,
             motion: story.motion_model,

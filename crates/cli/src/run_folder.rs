@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use sedge_world_model::MotionModel;
-use sedge_world_model_burn::{DeviceKind, TrainConfig, UpdateReport};
+use sedge_world_model_burn::{DeviceKind, UpdateReport};
+use sedge_world_model_trained::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 /// The file that says what a run is.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use sedge_world_model_burn::MODEL_FILE;
+use sedge_world_model_trained::MODEL_FILE;
 
 use crate::run_folder::START_FILE;
 

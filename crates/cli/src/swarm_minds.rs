@@ -6,11 +6,12 @@ use anyhow::ensure;
 use sedge_runtime::{ModelError, ModelFactory, named_model_hash};
 use sedge_simulation::{LidarConfig, RobotKind};
 use sedge_world_model::{MotionModel, ScanGeometry, WorldModel};
-use sedge_world_model_burn::{BurnWorldModel, CheckpointStory, DeviceKind, read_story};
+use sedge_world_model_trained::{CheckpointStory, read_story};
 
 use crate::UsageError;
 use crate::chosen_model::hash_bytes;
 use crate::commands::agent::UntrainedModel;
+use crate::engine::Engine;
 use crate::first_scan_model::untrained;
 use crate::scenario_file::hex;
 
@@ -19,17 +20,16 @@ use crate::scenario_file::hex;
 pub(crate) enum Minds {
     Trained {
         run: PathBuf,
-        device: DeviceKind,
+        engine: Engine,
         story: Box<CheckpointStory>,
     },
     Untrained(UntrainedModel),
 }
 
 impl Minds {
-    pub(crate) fn trained(run: PathBuf, device: DeviceKind) -> anyhow::Result<Self> {
-        device.open()?;
+    pub(crate) fn trained(run: PathBuf, engine: Engine) -> anyhow::Result<Self> {
         let story = Box::new(read_story(&run)?);
-        Ok(Self::Trained { run, device, story })
+        Ok(Self::Trained { run, engine, story })
     }
 
     /// What it is called in tables.
@@ -89,9 +89,9 @@ impl Minds {
     /// Makes models for a scanner.
     pub(crate) fn factory(&self, geometry: ScanGeometry) -> ModelFactory {
         match self.clone() {
-            Self::Trained { run, device, .. } => {
+            Self::Trained { run, engine, .. } => {
                 Box::new(move || -> Result<Box<dyn WorldModel>, ModelError> {
-                    Ok(Box::new(BurnWorldModel::load(&run, device)?))
+                    Ok(Box::new(engine.load(&run)?))
                 })
             }
             Self::Untrained(model) => {

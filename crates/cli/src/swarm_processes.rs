@@ -376,9 +376,12 @@ fn launch_of(
     put("fleet", FLEET.into());
     put("robot", draw.name.clone().into());
     match it.minds {
-        Minds::Trained { run, device, .. } => {
+        Minds::Trained { run, engine, .. } => {
             put("run", run.canonicalize()?.display().to_string().into());
-            put("device", device.to_string().into());
+            put("engine", engine.as_str().into());
+            if let Some(device) = engine.device() {
+                put("device", device.to_string().into());
+            }
         }
         Minds::Untrained(model) => {
             put("model", model.as_str().into());

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::ScriptedDriver;
 use crate::commands::agent::{HorizonSecs, UntrainedModel, viewer_words};
+use crate::engine::EngineChoice;
 use crate::seconds::parse_secs;
 
 /// More runs than anybody waits for.
@@ -36,7 +37,11 @@ pub struct SwarmSettings {
     /// No agents: a script that knows the truth drives all robots, as a yardstick.
     #[arg(long, value_enum)]
     pub driver: Option<ScriptedDriver>,
-    /// Where networks run (default flex); see `sedge devices`.
+    /// What computes the network: onboard (default; our own, for CPUs), burn, or auto, which
+    /// measures both when it starts.
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineChoice>,
+    /// Where burn runs: flex (CPU), vulkan, cuda; see `sedge devices`. Implies the engine burn.
     #[arg(long)]
     pub device: Option<DeviceKind>,
     /// The run's seed.
@@ -163,6 +168,7 @@ impl SwarmSettings {
             run,
             model,
             driver,
+            engine: self.engine.or(otherwise.engine),
             device: self.device.or(otherwise.device),
             seed,
             seeds,

@@ -7,10 +7,8 @@ use anyhow::{Context as _, bail, ensure};
 use sedge_datasets::Split;
 use sedge_runtime::Shutdown;
 use sedge_world_model::{MotionFit, MotionModel, MotionNoise, RegisteredScans};
-use sedge_world_model_burn::{
-    DeviceKind, GatheredDrives, MODEL_FILE, TRAINER_FILE, TrainConfig, Trainer, TrainingData,
-    UpdateReport,
-};
+use sedge_world_model_burn::{DeviceKind, GatheredDrives, Trainer, TrainingData, UpdateReport};
+use sedge_world_model_trained::{MODEL_FILE, TRAINER_FILE, TrainConfig};
 
 use crate::run_folder::{RunFile, RunStatus, START_FILE, StepsFile};
 use crate::{CollectedDrives, OpenedLog, Progress, ProgressStyle, UsageError};

@@ -5,13 +5,14 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use sedge_spacetime::Pose2;
 use sedge_world_model::{CandidateSet, RANGE_MAX_M, RANGE_MIN_M};
+use sedge_world_model_trained::structure::{
+    COMPONENTS, DECODER_CHANNELS, ENCODER_BEAMS, ENCODER_CHANNELS, IMAGINE_STEPS, IMU_INPUTS,
+    MOTION_INPUTS, N_OTHERS, OTHER_INPUTS,
+};
+use sedge_world_model_trained::{DecoderRows, FutureView, Hidden, TrainConfig, motion_row};
 
-use crate::TrainConfig;
-use crate::company_rows::{Hidden, IMU_INPUTS, N_OTHERS, OTHER_INPUTS};
-use crate::decoder::{COMPONENTS, DecoderInput};
-use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS, OthersInput, SensedInput};
-use crate::features::{DECODER_CHANNELS, DecoderRows, FutureView, motion_row};
-use crate::network::IMAGINE_STEPS;
+use crate::decoder::DecoderInput;
+use crate::encoder::{OthersInput, SensedInput};
 use crate::training_set::{Pair, TrainingSet};
 
 /// Whether a stretch is seen as it was or in a mirror (left and right swapped).

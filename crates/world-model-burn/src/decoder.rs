@@ -3,46 +3,18 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, relu};
-use sedge_world_model::{Candidate, RANGE_MAX_M};
+use sedge_world_model::RANGE_MAX_M;
+use sedge_world_model_trained::NetworkConfig;
+use sedge_world_model_trained::structure::{
+    DECODER_CHANNELS, DILATIONS, FREE_CENTRE_M, FREE_LOG_REACH, HEAD_CHANNELS, N_COMPONENTS,
+    SCALE_MAX_M, SCALE_MIN_M, SCALE_START_M, SHIFT_MAX, WIDE_KERNEL,
+};
 
-use crate::NetworkConfig;
-use crate::features::DECODER_CHANNELS;
 use crate::layers::{BeamConv, BeamConvShape, Dense, Init, ResidualConv};
 
-/// The geometric candidates that are components of the mixture; one free component comes after.
-pub(crate) const COMPONENTS: [Candidate; 12] = [
-    Candidate::Last,
-    Candidate::LastNearFill,
-    Candidate::Map1Latest,
-    Candidate::Map1Med3,
-    Candidate::Map5Med3,
-    Candidate::Map20Latest,
-    Candidate::Map20Med3,
-    Candidate::Map5Min,
-    Candidate::Map20Min,
-    Candidate::StillMed3,
-    Candidate::MoversWide,
-    Candidate::Neighbours,
-];
-/// Components of the mixture, the free one included.
-pub(crate) const N_COMPONENTS: usize = COMPONENTS.len() + 1;
-
-/// The farthest that a component moves from its candidate, as a share of the range.
-const SHIFT_MAX: f32 = 0.3;
-/// The free component lies within this factor (as a logarithm) of `FREE_CENTRE_M`.
-const FREE_LOG_REACH: f32 = 2.2;
-const FREE_CENTRE_M: f32 = 2.2;
-/// Scanners quantise to a centimetre; a finer scale would only chase that.
-const SCALE_MIN_M: f32 = 0.006;
-const SCALE_MAX_M: f32 = 8.0;
-/// Where scales start: a candidate's usual error, and no idea for the free component.
-const SCALE_START_M: f32 = 0.06;
 /// Share of every beam's distribution that is uniform over all ranges: bounds the loss of a beam
 /// that nobody could have expected.
 pub(crate) const UNIFORM_SHARE: f32 = 0.01;
-/// Dilations of the residual convolutions: a receptive field of 95 beams.
-const DILATIONS: [usize; 6] = [1, 2, 4, 8, 16, 16];
-
 /// Parameters of the mixture, per beam.
 #[derive(Debug, Clone)]
 pub(crate) struct MixtureTensors {
@@ -90,7 +62,10 @@ impl LidarDecoder {
     pub(crate) fn new(config: &NetworkConfig, init: &mut Init<'_>) -> Self {
         let channels = config.trunk_channels;
         Self {
-            input: BeamConv::new(pointwise(DECODER_CHANNELS, channels, 5, 2.0), init),
+            input: BeamConv::new(
+                pointwise(DECODER_CHANNELS, channels, WIDE_KERNEL, 2.0),
+                init,
+            ),
             // Nearly zero: the latent starts with no say and must earn it.
             modulation: Dense::new(config.feature(), 2 * channels, 1e-3, init),
             trunk: DILATIONS
@@ -98,7 +73,7 @@ impl LidarDecoder {
                 .map(|&d| ResidualConv::new(channels, d, init))
                 .collect(),
             // Small, so that every component starts on its candidate.
-            head: BeamConv::new(pointwise(channels, 3 * N_COMPONENTS + 1, 1, 1e-2), init),
+            head: BeamConv::new(pointwise(channels, HEAD_CHANNELS, 1, 1e-2), init),
             channels,
         }
     }

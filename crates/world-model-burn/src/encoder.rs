@@ -4,20 +4,12 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, softmax};
 
-use crate::company_rows::{IMU_INPUTS, OTHER_INPUTS};
+use sedge_world_model_trained::structure::{
+    ENCODED, ENCODER_CONVS, IMU_INPUTS, KEY, MOTION_INPUTS, OTHER_INPUTS, WIDE_KERNEL,
+};
+
 use crate::layers::{BeamConv, BeamConvShape, Dense, Init, RmsDense};
 
-/// Beams that a scan is resampled to before it is encoded.
-pub(crate) const ENCODER_BEAMS: usize = 360;
-/// Channels of an encoded scan: log range, hit, valid.
-pub(crate) const ENCODER_CHANNELS: usize = 3;
-/// Numbers of the movement since the scan before: x, y, yaw (scaled) and log time step.
-pub(crate) const MOTION_INPUTS: usize = 4;
-
-const CONV_CHANNELS: [(usize, usize, usize); 4] =
-    [(3, 16, 2), (16, 32, 2), (32, 48, 2), (48, 64, 3)];
-/// Width of the keys by which others are looked up.
-const KEY: usize = 16;
 /// Added to the score of a slot without anybody.
 const NOBODY: f32 = -1e4;
 
@@ -65,18 +57,18 @@ impl Encoder {
         let conv = |&(n_in, n_out, stride): &(usize, usize, usize)| BeamConvShape {
             n_in,
             n_out,
-            kernel: 5,
+            kernel: WIDE_KERNEL,
             stride,
             dilation: 1,
             gain: 2.0,
         };
-        let convs = CONV_CHANNELS
+        let convs = ENCODER_CONVS
             .iter()
             .map(|shape| BeamConv::new(conv(shape), init))
             .collect();
         Self {
             convs,
-            lidar: RmsDense::new(64 * 15, hidden, init),
+            lidar: RmsDense::new(ENCODED, hidden, init),
             odometry: RmsDense::new(MOTION_INPUTS, hidden, init),
             imu: RmsDense::new(IMU_INPUTS, hidden, init),
             other: RmsDense::new(OTHER_INPUTS, hidden, init),
@@ -126,11 +118,11 @@ mod tests {
     use burn::tensor::{Device, TensorData};
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
+    use sedge_world_model_trained::structure::{ENCODER_BEAMS, ENCODER_CHANNELS, N_OTHERS};
 
     use super::*;
     use crate::DeviceKind;
     use crate::checkpoint::host_values;
-    use crate::company_rows::N_OTHERS;
 
     const HIDDEN: usize = 12;
 

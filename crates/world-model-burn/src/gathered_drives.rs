@@ -1,11 +1,10 @@
 //! Several drives to learn from, gathered one after the other: only what is learnt from stays.
 
 use sedge_world_model::ScanGeometry;
+use sedge_world_model_trained::{CheckpointStory, HorizonRange, TrainConfig};
 
-use crate::checkpoint::CheckpointStory;
 use crate::trainer::{TrainError, TrainingData, story};
 use crate::training_set::{PAIRS_MAX, PairSource, TrainingSet, TrainingSetError};
-use crate::{HorizonRange, TrainConfig};
 
 /// Drives of one data set, such as the robots' of many simulated runs, each learnt from whole.
 ///

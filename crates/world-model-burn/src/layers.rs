@@ -10,9 +10,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
-
-/// Guards the root mean square against division by zero (DreamerV3's value).
-const RMS_EPSILON: f32 = 1e-4;
+use sedge_world_model_trained::structure::RMS_EPSILON;
 
 /// A weight tensor, uniform in `+-sqrt(3 * gain / fan_in)`: variance `gain / fan_in`.
 pub(crate) fn drawn<const D: usize>(

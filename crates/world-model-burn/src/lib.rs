@@ -8,34 +8,25 @@
 //! It never knows a wire type or a log format, and never chooses a device by itself.
 
 mod batch;
+mod burn_engine;
 mod checkpoint;
-mod company_rows;
-mod config;
 mod decoder;
 mod device;
 mod encoder;
-mod features;
 mod gathered_drives;
 mod layers;
 mod losses;
-mod mixture;
 mod motion_head;
 mod network;
 mod optimizer;
 mod recurrent_core;
 mod trainer;
 mod training_set;
-mod world_model;
 
-pub use checkpoint::{
-    CHECKPOINT_VERSION, CheckpointError, CheckpointStory, MODEL_FILE, Normalisation, TRAINER_FILE,
-    read_story,
-};
-pub use config::{HorizonRange, NetworkConfig, Preset, TrainConfig, UnknownPreset};
+pub use burn_engine::{LoadError, load};
 pub use device::{DeviceError, DeviceKind};
 pub use gathered_drives::GatheredDrives;
 pub use losses::LossValues;
 pub use network::Network;
 pub use trainer::{TrainError, Trainer, TrainingData, UpdateReport};
 pub use training_set::TrainingSetError;
-pub use world_model::{BurnWorldModel, LoadError};

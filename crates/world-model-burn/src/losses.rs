@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_sigmoid;
+use sedge_world_model_trained::NetworkConfig;
+use sedge_world_model_trained::structure::ENCODER_BEAMS;
 
-use crate::NetworkConfig;
 use crate::batch::Batch;
 use crate::decoder::MixtureTensors;
-use crate::encoder::ENCODER_BEAMS;
 use crate::network::{COARSE_SECTORS, Network, StepInput};
 use crate::recurrent_core::Latent;
 

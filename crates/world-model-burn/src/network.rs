@@ -4,8 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
+use sedge_world_model_trained::NetworkConfig;
+use sedge_world_model_trained::structure::IMAGINE_STEPS;
 
-use crate::NetworkConfig;
 use crate::decoder::LidarDecoder;
 use crate::encoder::Encoder;
 use crate::layers::{Dense, Init};
@@ -14,8 +15,6 @@ use crate::recurrent_core::{Latent, RecurrentCore};
 
 /// Sectors of the coarse scan that the posterior must be able to draw.
 pub(crate) const COARSE_SECTORS: usize = 60;
-/// Steps of imagination to any horizon: the time step adapts, the number of steps does not.
-pub(crate) const IMAGINE_STEPS: usize = 4;
 
 /// Encoder, recurrent latent, decoder and heads.
 #[derive(Module, Debug)]

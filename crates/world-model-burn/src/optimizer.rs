@@ -4,8 +4,8 @@
 use burn::module::{Module as _, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use sedge_world_model_trained::TrainConfig;
 
-use crate::TrainConfig;
 use crate::network::Network;
 
 const BETA_FIRST: f32 = 0.9;

@@ -3,13 +3,11 @@
 use burn::module::Module;
 use burn::tensor::activation::{log_softmax, sigmoid, silu, softmax};
 use burn::tensor::{Device, Tensor};
+use sedge_world_model_trained::NetworkConfig;
+use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 
-use crate::NetworkConfig;
-use crate::encoder::MOTION_INPUTS;
 use crate::layers::{BlockDense, Dense, Init, RmsDense, rms_norm};
 
-/// The time step at which the update gate is used as it is, in seconds: a usual scan period.
-pub(crate) const STEP_REFERENCE_SECS: f32 = 0.25;
 /// Share of every class probability that is uniform, so that no class ever dies (DreamerV3).
 const UNIMIX: f32 = 0.01;
 

@@ -7,18 +7,18 @@ use burn::tensor::Device;
 use sedge_world_model::{
     Episode, MotionModel, MotionNoise, ObserveError, RegisteredScans, ScanGeometry,
 };
+use sedge_world_model_trained::{
+    CHECKPOINT_VERSION, CheckpointError, CheckpointStory, TrainConfig, normalisation,
+};
 
 use crate::batch::{draw, shard_rng};
-use crate::checkpoint::{
-    CHECKPOINT_VERSION, CheckpointError, CheckpointStory, load_trainer, save_model, save_trainer,
-};
-use crate::features::normalisation;
+use crate::checkpoint::{load_trainer, save_model, save_trainer};
 use crate::gathered_drives::GatheredDrives;
 use crate::losses::{LossValues, losses};
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::training_set::{PAIRS_MAX, PairSource, TrainingSet, TrainingSetError};
-use crate::{DeviceError, DeviceKind, TrainConfig};
+use crate::{DeviceError, DeviceKind};
 
 /// Why training cannot start, go on or be saved.
 #[derive(Debug, thiserror::Error)]

@@ -5,11 +5,8 @@ use std::time::Duration;
 use sedge_spacetime::Pose2;
 use sedge_world_model::{CandidateSet, Episode, RegisteredScans, ScanGeometry};
 
-use crate::HorizonRange;
-use crate::company_rows::CompanyRow;
-use crate::encoder::MOTION_INPUTS;
-use crate::features::{encoder_scan, motion_row};
-use crate::motion_head::motion_error;
+use sedge_world_model_trained::structure::MOTION_INPUTS;
+use sedge_world_model_trained::{CompanyRow, HorizonRange, encoder_scan, motion_error, motion_row};
 
 /// Targets kept per start: memory for variety.
 const TARGETS_PER_START: usize = 4;

@@ -9,10 +9,8 @@ use sedge_world_model::{
     ActionSequence, Episode, MotionModel, MotionNoise, Observation, RegisteredScans, SensorEvent,
     WorldModel, conformance,
 };
-use sedge_world_model_burn::{
-    BurnWorldModel, DeviceKind, HorizonRange, LoadError, MODEL_FILE, Preset, TrainConfig, Trainer,
-    TrainingData,
-};
+use sedge_world_model_burn::{DeviceKind, LoadError, Trainer, TrainingData};
+use sedge_world_model_trained::{HorizonRange, MODEL_FILE, Preset, TrainConfig, TrainedModel};
 
 const N_BEAMS: usize = 90;
 
@@ -49,8 +47,8 @@ fn trained(episode: &Episode, dir: &Path) {
     trainer.save(dir).unwrap();
 }
 
-fn lived(dir: &Path, events: &[SensorEvent]) -> BurnWorldModel {
-    let mut model = BurnWorldModel::load(dir, DeviceKind::Flex).unwrap();
+fn lived(dir: &Path, events: &[SensorEvent]) -> TrainedModel {
+    let mut model = sedge_world_model_burn::load(dir, DeviceKind::Flex).unwrap();
     for event in events {
         model.observe(event).unwrap();
     }
@@ -95,7 +93,7 @@ fn company_reaches_the_latent_and_a_model_without_it_goes_on() {
         );
     }
     let make = || -> Box<dyn WorldModel> {
-        Box::new(BurnWorldModel::load(dir.path(), DeviceKind::Flex).unwrap())
+        Box::new(sedge_world_model_burn::load(dir.path(), DeviceKind::Flex).unwrap())
     };
     conformance::check_scanner(&|_| make(), episode.geometry);
 }
@@ -110,7 +108,7 @@ fn weights_of_the_structure_before_movers_are_refused_loudly() {
     let at = bytes.windows(text.len()).position(|it| it == text).unwrap();
     bytes[at + text.len() - 2] = b'1';
     std::fs::write(&path, bytes).unwrap();
-    match BurnWorldModel::load(dir.path(), DeviceKind::Flex) {
+    match sedge_world_model_burn::load(dir.path(), DeviceKind::Flex) {
         Err(LoadError::Checkpoint(error)) => {
             let text = error.to_string();
             assert!(

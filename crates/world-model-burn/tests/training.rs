@@ -12,8 +12,10 @@ use sedge_world_model::{
     ScanGeometry, SensorEvent, WorldModel, conformance,
 };
 use sedge_world_model_burn::{
-    BurnWorldModel, DeviceKind, GatheredDrives, HorizonRange, LoadError, MODEL_FILE, Preset,
-    TRAINER_FILE, TrainConfig, TrainError, Trainer, TrainingData, UpdateReport, read_story,
+    DeviceKind, GatheredDrives, LoadError, TrainError, Trainer, TrainingData, UpdateReport,
+};
+use sedge_world_model_trained::{
+    HorizonRange, MODEL_FILE, Preset, TRAINER_FILE, TrainConfig, read_story,
 };
 
 const N_BEAMS: usize = 60;
@@ -202,7 +204,7 @@ fn a_trained_model_passes_the_conformance_suite_and_predicts_the_room() {
     let story = read_story(dir.path()).unwrap();
     assert_eq!((story.model_hash, story.updates), (hash, 60));
     let load = || -> Box<dyn WorldModel> {
-        Box::new(BurnWorldModel::load(dir.path(), DeviceKind::Flex).unwrap())
+        Box::new(sedge_world_model_burn::load(dir.path(), DeviceKind::Flex).unwrap())
     };
     let events: Vec<SensorEvent> = drive.episode.events();
     conformance::check_scanner(&|_| load(), drive.episode.geometry);
@@ -234,7 +236,7 @@ fn damaged_checkpoints_are_refused_and_never_panic() {
     let good = std::fs::read(&path).unwrap();
     let refused = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        match BurnWorldModel::load(dir.path(), DeviceKind::Flex) {
+        match sedge_world_model_burn::load(dir.path(), DeviceKind::Flex) {
             Ok(_) => panic!("a damaged checkpoint was loaded"),
             Err(LoadError::Checkpoint(error)) => error.to_string(),
             Err(other) => panic!("{other}"),

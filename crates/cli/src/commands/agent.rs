@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::write_json;
 use crate::chosen_model::ChosenModel;
 use crate::endpoint::{Side, zenoh_config};
+use crate::engine::EngineChoice;
 use crate::interrupt::shutdown_of_process;
 use crate::seconds::parse_secs;
 use crate::viewer_observer::ViewerObserver;
@@ -69,7 +70,11 @@ pub struct AgentSettings {
     /// otherwise.
     #[arg(long, value_name = "PATH")]
     pub calibration: Option<PathBuf>,
-    /// Where the network runs (default flex); see `sedge devices`.
+    /// What computes the network: onboard (default; our own, for CPUs), burn, or auto, which
+    /// measures both when it starts.
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineChoice>,
+    /// Where burn runs: flex (CPU), vulkan, cuda; see `sedge devices`. Implies the engine burn.
     #[arg(long)]
     pub device: Option<DeviceKind>,
     /// The robot whose sensors it listens to and in whose name it speaks (default `crane`).
@@ -196,6 +201,7 @@ impl AgentSettings {
             run,
             model,
             calibration: self.calibration.or(otherwise.calibration),
+            engine: self.engine.or(otherwise.engine),
             device: self.device.or(otherwise.device),
             robot: self.robot.or(otherwise.robot),
             fleet: self.fleet.or(otherwise.fleet),

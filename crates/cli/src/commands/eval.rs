@@ -10,9 +10,11 @@ use sedge_world_model::{
     Candidate, Episode, GeometricModel, Horizons, MetricRow, MotionModel, MotionNoise, Protocol,
     ProtocolError, RegisteredScans, evaluate_baselines, evaluate_candidates, evaluate_model,
 };
-use sedge_world_model_burn::{BurnWorldModel, DeviceKind, HorizonRange, read_story};
+use sedge_world_model_burn::DeviceKind;
+use sedge_world_model_trained::{HorizonRange, read_story};
 
 use super::write_json;
+use crate::engine::{Engine, EngineChoice};
 use crate::eval_pool::pooled_over_drives;
 use crate::eval_rows::{EvalRow, markdown, pooled, text};
 use crate::log_file::fit_and_say;
@@ -60,9 +62,13 @@ pub struct EvalArgs {
     /// How many scans ahead to predict.
     #[arg(long, value_name = "SCANS", value_delimiter = ',')]
     pub steps: Vec<usize>,
-    /// Where networks run; see `sedge devices`.
-    #[arg(long, default_value_t = DeviceKind::Flex)]
-    pub device: DeviceKind,
+    /// What computes the network: onboard (default; our own, for CPUs), burn, or auto, which
+    /// measures both when it starts.
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineChoice>,
+    /// Where burn runs: flex (CPU), vulkan, cuda; see `sedge devices`. Implies the engine burn.
+    #[arg(long)]
+    pub device: Option<DeviceKind>,
     /// Print the rows as JSON.
     #[arg(long)]
     pub json: bool,
@@ -89,7 +95,6 @@ const FROM_OF_DRIVE: f64 = 0.1;
 /// # Errors
 /// When the log or a run cannot be used, or they do not fit each other.
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    args.device.open()?;
     let rows = match open_data_set(&args.log)? {
         DataSet::Log(log) => evaluate(args, &log)?,
         DataSet::Collected(drives) => evaluate_drives(args, &drives)?,
@@ -128,7 +133,7 @@ pub fn evaluate(args: &EvalArgs, log: &OpenedLog) -> anyhow::Result<Vec<EvalRow>
     let mut of_runs = Vec::new();
     for run in &args.run {
         tracing::info!("grading {}", run.display());
-        let (rows, seed) = graded.run(run, args.device)?;
+        let (rows, seed) = graded.run(args, run)?;
         of_runs.extend(rows.into_iter().map(|row| of_run(row, run, seed)));
     }
     Ok(in_order(baselines, of_runs))
@@ -165,7 +170,7 @@ pub fn evaluate_drives(args: &EvalArgs, drives: &CollectedDrives) -> anyhow::Res
         };
         baselines.extend(graded.baselines(&motion, &motion)?);
         for (run, (rows, seed)) in args.run.iter().zip(&mut of_runs) {
-            let (more, its_seed) = graded.run(run, args.device)?;
+            let (more, its_seed) = graded.run(args, run)?;
             rows.extend(more);
             *seed = its_seed;
         }
@@ -259,8 +264,10 @@ impl Graded<'_> {
     }
 
     /// Rows of a trained run, and its seed.
-    fn run(&self, run: &Path, device: DeviceKind) -> anyhow::Result<(Vec<MetricRow>, u64)> {
-        let mut model = BurnWorldModel::load(run, device)
+    fn run(&self, args: &EvalArgs, run: &Path) -> anyhow::Result<(Vec<MetricRow>, u64)> {
+        let engine = Engine::choose(args.engine, args.device, run)?;
+        let mut model = engine
+            .load(run)
             .with_context(|| format!("cannot load the model in {}", run.display()))?;
         let seed = model.story().config.seed;
         let rows = evaluate_model(&mut model, self.episode, self.protocol)?;

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use sedge_datasets::{COLLECTION_FILE, LogFormat, LogWarnings, Opened, open_any};
 use sedge_world_model::ScanGeometry;
-use sedge_world_model_burn::{CheckpointStory, read_story};
+use sedge_world_model_trained::{CheckpointStory, read_story};
 use serde::Serialize;
 
 use super::write_json;

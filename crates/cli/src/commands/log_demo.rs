@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use sedge_runtime::{AgentReport, PlayState, Shutdown};
 use sedge_viewer::{ScreenshotConfig, ViewerTarget, screenshot};
-use sedge_world_model_burn::{DeviceKind, Preset, TrainConfig};
+use sedge_world_model_burn::DeviceKind;
+use sedge_world_model_trained::{Preset, TrainConfig};
 
 use super::agent::HorizonSecs;
 use super::dataset::DatasetName;

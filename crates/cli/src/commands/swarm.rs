@@ -8,7 +8,6 @@ use clap::Args;
 use sedge_runtime::Shutdown;
 use sedge_runtime::swarm::SwarmReport;
 use sedge_viewer::ViewerTarget;
-use sedge_world_model_burn::DeviceKind;
 use serde::Serialize;
 use toml::Table;
 
@@ -16,6 +15,7 @@ use super::agent::viewer_target;
 use super::collect::n_threads;
 use super::write_json;
 use crate::cockpit::Cockpit;
+use crate::engine::Engine;
 use crate::interrupt::shutdown_of_process;
 use crate::scenario_file::{hex, read_scenario};
 use crate::seed_crew::SeedCrew;
@@ -205,9 +205,11 @@ fn plan_of(path: &Path, settings: &SwarmSettings, driving: Table) -> anyhow::Res
         ))
     })?;
     let (scenario, _) = read_scenario(scenario)?;
-    let device = settings.device.unwrap_or(DeviceKind::Flex);
     let who = match (&settings.run, settings.model, settings.driver) {
-        (Some(run), None, None) => Who::Agents(Minds::trained(run.clone(), device)?),
+        (Some(run), None, None) => {
+            let engine = Engine::choose(settings.engine, settings.device, run)?;
+            Who::Agents(Minds::trained(run.clone(), engine)?)
+        }
         (None, Some(model), None) => Who::Agents(Minds::Untrained(model)),
         (None, None, Some(driver)) => Who::Script(driver),
         (None, None, None) => {

@@ -10,13 +10,13 @@ use sedge_runtime::swarm::SwarmReport;
 use sedge_simulation::Scenario;
 use sedge_spacetime::Stamp;
 use sedge_viewer::{ScreenshotConfig, ViewerTarget, screenshot_at};
-use sedge_world_model_burn::DeviceKind;
 use toml::Table;
 
 use super::collect::n_threads;
 use super::demo::{DemoPlace, say_picture};
 use super::swarm::{Report, report_of, write_report};
 use crate::cockpit::Cockpit;
+use crate::engine::Engine;
 use crate::interrupt::shutdown_of_process;
 use crate::shipped_weights::unpack_shipped_weights;
 use crate::swarm_minds::Minds;
@@ -42,7 +42,7 @@ pub(super) fn run(place: &DemoPlace, out: &mut dyn Write) -> anyhow::Result<()> 
     }
     let weights = place.out.join("model");
     unpack_shipped_weights(&weights)?;
-    let minds = Minds::trained(weights, DeviceKind::Flex)?;
+    let minds = Minds::trained(weights, Engine::Onboard)?;
     let hash: String = minds.hash_text()?.chars().take(12).collect();
     writeln!(
         out,

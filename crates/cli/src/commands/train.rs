@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sedge_world_model_burn::{DeviceKind, HorizonRange, Preset, TrainConfig};
+use sedge_world_model_burn::DeviceKind;
+use sedge_world_model_trained::{HorizonRange, Preset, TrainConfig};
 use serde::Serialize;
 
 use super::write_json;

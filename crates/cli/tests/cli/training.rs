@@ -9,7 +9,8 @@ use sedge::{
 };
 use sedge_datasets::Split;
 use sedge_world_model::{MotionFit, fit_motion};
-use sedge_world_model_burn::{DeviceKind, MODEL_FILE, NetworkConfig, Preset, TrainConfig};
+use sedge_world_model_burn::DeviceKind;
+use sedge_world_model_trained::{MODEL_FILE, NetworkConfig, Preset, TrainConfig};
 
 use crate::write_corridor_log;
 
@@ -93,7 +94,8 @@ fn check_table(log: &OpenedLog, path: &Path, run: &Path) {
         drives: 1,
         horizons: vec![0.4, 1.0],
         steps: Vec::new(),
-        device: DeviceKind::Flex,
+        engine: None,
+        device: None,
         json: true,
         out: None,
     };

@@ -3,9 +3,9 @@
 //! Loops run over beams innermost and have no branches, so that they vectorise: the read-outs of
 //! three horizons must fit well inside a real-time budget.
 
-use sedge_world_model::{PREDICTION_MIN_M, RANGE_MAX_M};
+use sedge_world_model::{PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M};
 
-use crate::decoder::N_COMPONENTS;
+use crate::structure::N_COMPONENTS;
 
 /// Half the width of the window whose mass the mode maximises, in metres: what "right" means to
 /// the share of beams within 10 cm.
@@ -15,16 +15,48 @@ const MODE_WEIGHT_MIN: f32 = 1e-3;
 /// Bisection steps over all ranges: to within a millimetre.
 const BISECTIONS: usize = 14;
 
-/// The mixtures of one scan.
+/// The mixtures of one scan: what the lidar decoder says, made plain.
 ///
 /// # Shapes
-/// `[component][beam]`, flat.
+/// `[component, beam]`, flat; `hit_logit` is `[beam]`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ScanMixture<'a> {
-    pub(crate) n_beams: usize,
-    pub(crate) weight: &'a [f32],
-    pub(crate) centre_m: &'a [f32],
-    pub(crate) rate_per_m: &'a [f32],
+pub struct MixtureRows<'a> {
+    /// Beams of the scanner.
+    pub n_beams: usize,
+    /// Weights of the components; they sum to one.
+    pub weight: &'a [f32],
+    /// Where components lie, in metres.
+    pub centre_m: &'a [f32],
+    /// How sharp they are: one over the Laplace scale, per metre.
+    pub rate_per_m: &'a [f32],
+    /// Log odds of "the beam returns".
+    pub hit_logit: &'a [f32],
+}
+
+/// Every read-out of every beam.
+///
+/// It is inlined so that an engine can have it compiled for wider instructions.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "only what is inlined is compiled for the caller's instructions"
+)]
+pub fn read_out(mixture: MixtureRows<'_>) -> PredictedScan {
+    let clipped = |mut ranges: Vec<f32>| {
+        for range in &mut ranges {
+            *range = range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
+        }
+        ranges
+    };
+    let hit = |logit: &f32| 1.0 / (1.0 + (-logit).exp());
+    PredictedScan {
+        mean_m: clipped(mixture.mean_m()),
+        least_error_m: clipped(mixture.quantile_m(0.5)),
+        mode_m: clipped(mixture.mode_m()),
+        low_m: clipped(mixture.quantile_m(0.05)),
+        high_m: clipped(mixture.quantile_m(0.95)),
+        hit_probability: mixture.hit_logit.iter().map(hit).collect(),
+    }
 }
 
 /// `exp(-x)` for `x` from 0 up, to within 1e-5 of its value.
@@ -47,13 +79,13 @@ fn decay(x: f32) -> f32 {
     f32::from_bits(whole.wrapping_add(127) << 23) * fraction
 }
 
-impl ScanMixture<'_> {
+impl MixtureRows<'_> {
     fn row<'a>(&self, values: &'a [f32], component: usize) -> &'a [f32] {
         &values[component * self.n_beams..][..self.n_beams]
     }
 
     /// Expected ranges, in metres. `[beam]`
-    pub(crate) fn mean_m(&self) -> Vec<f32> {
+    fn mean_m(&self) -> Vec<f32> {
         let mut mean = vec![0.0; self.n_beams];
         for k in 0..N_COMPONENTS {
             let component = self
@@ -82,7 +114,7 @@ impl ScanMixture<'_> {
     }
 
     /// The ranges below which the given share of the probability lies, in metres. `[beam]`
-    pub(crate) fn quantile_m(&self, share: f32) -> Vec<f32> {
+    fn quantile_m(&self, share: f32) -> Vec<f32> {
         let mut low = vec![PREDICTION_MIN_M; self.n_beams];
         let mut high = vec![RANGE_MAX_M; self.n_beams];
         let (mut middle, mut reached) = (low.clone(), low.clone());
@@ -104,7 +136,7 @@ impl ScanMixture<'_> {
     }
 
     /// The component centres with the most probability within 10 cm of them, in metres. `[beam]`
-    pub(crate) fn mode_m(&self) -> Vec<f32> {
+    fn mode_m(&self) -> Vec<f32> {
         let mut best = vec![(0.0, f32::NEG_INFINITY); self.n_beams];
         let (mut edge, mut above, mut below) = (
             vec![0.0; self.n_beams],
@@ -135,16 +167,17 @@ mod tests {
     use super::*;
 
     /// A scan of one beam: `(weight, centre in metres)` per component, all equally sharp.
-    fn check(components: &[(f32, f32)], rate_per_m: f32, test: impl Fn(ScanMixture<'_>)) {
+    fn check(components: &[(f32, f32)], rate_per_m: f32, test: impl Fn(MixtureRows<'_>)) {
         let value = |k: usize| components.get(k).copied().unwrap_or((0.0, 1.0));
         let weight: Vec<f32> = (0..N_COMPONENTS).map(|k| value(k).0).collect();
         let centre_m: Vec<f32> = (0..N_COMPONENTS).map(|k| value(k).1).collect();
         let rate_per_m = &[rate_per_m; N_COMPONENTS];
-        test(ScanMixture {
+        test(MixtureRows {
             n_beams: 1,
             weight: &weight,
             centre_m: &centre_m,
             rate_per_m,
+            hit_logit: &[0.0],
         });
     }
 

@@ -2,13 +2,7 @@
 
 use sedge_world_model::{Company, ImuNow, Mover, Neighbour};
 
-/// At most so many movers and neighbours are looked at, the nearest first.
-pub(crate) const N_OTHERS: usize = 8;
-/// Numbers of each: place, heading, velocity, doubt, age, kind, announced way, size.
-pub(crate) const OTHER_INPUTS: usize = 16;
-/// Numbers of the inertial unit: yaw rate, acceleration forward and left, age, and one where it is
-/// there at all.
-pub(crate) const IMU_INPUTS: usize = 5;
+use crate::structure::{IMU_INPUTS, N_OTHERS, OTHER_INPUTS};
 
 /// One unit of distance to others, metres; of their speed, m/s; of doubt, metres; of age, seconds.
 pub(crate) const OTHER_SCALES: [f32; 4] = [4.0, 1.5, 0.5, 2.0];
@@ -30,24 +24,27 @@ const IMU_MIRROR: [f32; IMU_INPUTS] = [-1.0, 1.0, -1.0, 1.0, 1.0];
 
 /// What a model knows beside a scan and its movement.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CompanyRow {
+pub struct CompanyRow {
     /// `[IMU_INPUTS]`; zeros where it is missing.
-    pub(crate) imu: [f32; IMU_INPUTS],
+    pub imu: [f32; IMU_INPUTS],
     /// `[other, input]`, flat; zeros where there is nobody.
-    pub(crate) others: Vec<f32>,
+    pub others: Vec<f32>,
     /// One where there is somebody. `[other]`
-    pub(crate) valid: [f32; N_OTHERS],
+    pub valid: [f32; N_OTHERS],
 }
 
 /// Which parts of a row are hidden from a network that must learn to do without.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Hidden {
-    pub(crate) imu: bool,
-    pub(crate) others: [bool; N_OTHERS],
+pub struct Hidden {
+    /// The inertial unit.
+    pub imu: bool,
+    /// Slots of others.
+    pub others: [bool; N_OTHERS],
 }
 
 impl CompanyRow {
-    pub(crate) fn new(company: &Company, imu: Option<ImuNow>) -> Self {
+    /// The nearest first.
+    pub fn new(company: &Company, imu: Option<ImuNow>) -> Self {
         let is_neighbour = |mover: &&Mover| {
             company
                 .neighbours
@@ -83,12 +80,12 @@ impl CompanyRow {
     }
 
     /// Whether there is anybody.
-    pub(crate) fn has_others(&self) -> bool {
+    pub fn has_others(&self) -> bool {
         self.valid.iter().any(|&valid| valid > 0.0)
     }
 
     /// Left and right swapped.
-    pub(crate) fn mirrored(&self) -> Self {
+    pub fn mirrored(&self) -> Self {
         let mut row = self.clone();
         for (value, sign) in row.imu.iter_mut().zip(IMU_MIRROR) {
             *value *= sign;
@@ -102,7 +99,7 @@ impl CompanyRow {
     }
 
     /// Without what is hidden.
-    pub(crate) fn without(&self, hidden: Hidden) -> Self {
+    pub fn without(&self, hidden: Hidden) -> Self {
         let mut row = self.clone();
         if hidden.imu {
             row.imu = [0.0; IMU_INPUTS];

@@ -3,20 +3,16 @@
 use std::time::Duration;
 
 use sedge_spacetime::Pose2;
-use sedge_world_model::{Candidate, CandidateSet, LidarScan, MoverRows, N_CANDIDATES, RANGE_MAX_M};
+use sedge_world_model::{Candidate, CandidateSet, LidarScan, MoverRows, RANGE_MAX_M, ScanGeometry};
 
 use crate::checkpoint::Normalisation;
 use crate::company_rows::{IMU_SCALES, OTHER_SCALES};
-use crate::decoder::COMPONENTS;
-use crate::encoder::{ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS};
-use crate::motion_head::ERROR_SCALE;
-use crate::recurrent_core::STEP_REFERENCE_SECS;
+use crate::motion_correction::ERROR_SCALE;
+use crate::structure::{
+    COMPONENTS, DECODER_CHANNELS, ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS,
+    STEP_REFERENCE_SECS,
+};
 
-/// What a beam is told of a mover: how near it passes, range, speed, age, doubt.
-const MOVER_CHANNELS: usize = 5;
-/// Channels of the decoder's input: log range and hole of each candidate, spread, age, movers,
-/// motion (x, y, sin and cos of yaw), horizon, and the beam's direction (sin, cos).
-pub(crate) const DECODER_CHANNELS: usize = 2 * N_CANDIDATES + 2 + MOVER_CHANNELS + 4 + 1 + 2;
 /// One unit of a mover's speed, m/s; of its age, seconds; of its doubt, metres.
 const MOVER_SCALES: [f32; 3] = [1.5, 5.0, 0.5];
 /// No more than so many units of any of them.
@@ -30,7 +26,7 @@ const STEP_MOTION_SCALE: [f64; 3] = [0.1, 0.1, 0.1];
 const HORIZON_SCALE_SECS: f32 = 2.0;
 
 /// The constants above, for a checkpoint's story.
-pub(crate) fn normalisation() -> Normalisation {
+pub fn normalisation() -> Normalisation {
     Normalisation {
         log_range_bend_m: LOG_RANGE_BEND_M,
         range_max_m: RANGE_MAX_M,
@@ -54,7 +50,7 @@ fn log_range(range_m: f32) -> f32 {
 ///
 /// # Shapes
 /// `[channel, bin]`, flat.
-pub(crate) fn encoder_scan(scan: &LidarScan) -> Vec<f32> {
+pub fn encoder_scan(scan: &LidarScan) -> Vec<f32> {
     let n_beams = scan.ranges_m.len();
     let mut nearest = vec![f32::INFINITY; ENCODER_BEAMS];
     let mut row = vec![0.0; ENCODER_CHANNELS * ENCODER_BEAMS];
@@ -80,7 +76,7 @@ pub(crate) fn encoder_scan(scan: &LidarScan) -> Vec<f32> {
 }
 
 /// A movement that took `dt_secs`, as networks see it.
-pub(crate) fn motion_row(motion: Pose2, dt_secs: f64) -> [f32; MOTION_INPUTS] {
+pub fn motion_row(motion: Pose2, dt_secs: f64) -> [f32; MOTION_INPUTS] {
     let [x, y, yaw] = STEP_MOTION_SCALE;
     [
         (motion.x_m / x) as f32,
@@ -90,23 +86,32 @@ pub(crate) fn motion_row(motion: Pose2, dt_secs: f64) -> [f32; MOTION_INPUTS] {
     ]
 }
 
-/// The decoder's view of one future: `[channel, beam]` features and the components' candidates
-/// `[component - 1, beam]` in metres, both flat and appended to the given rows.
-pub(crate) struct DecoderRows {
-    pub(crate) features: Vec<f32>,
-    pub(crate) candidates_m: Vec<f32>,
+/// The decoder's view of futures, one after the other.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DecoderRows {
+    /// What each beam is told. `[future, DECODER_CHANNELS, beam]`
+    pub features: Vec<f32>,
+    /// The candidates of [`COMPONENTS`] in metres. `[future, N_COMPONENTS - 1, beam]`
+    pub candidates_m: Vec<f32>,
 }
 
 impl DecoderRows {
-    pub(crate) fn with_capacity(batch: usize, n_beams: usize) -> Self {
+    /// Without a future, and with room for so many.
+    pub fn with_capacity(batch: usize, n_beams: usize) -> Self {
         Self {
             features: Vec::with_capacity(batch * DECODER_CHANNELS * n_beams),
             candidates_m: Vec::with_capacity(batch * COMPONENTS.len() * n_beams),
         }
     }
 
+    /// Forgets all futures but keeps their memory.
+    pub(crate) fn clear(&mut self) {
+        self.features.clear();
+        self.candidates_m.clear();
+    }
+
     /// Appends one future.
-    pub(crate) fn push(&mut self, view: &FutureView<'_>) {
+    pub fn push(&mut self, view: &FutureView<'_>) {
         let set = view.candidates;
         let n_beams = set.n_beams;
         let rows = &mut self.features;
@@ -167,12 +172,16 @@ fn push_movers(rows: &mut Vec<f32>, movers: &MoverRows) {
 }
 
 /// One future to decode.
-pub(crate) struct FutureView<'a> {
-    pub(crate) candidates: &'a CandidateSet,
+#[derive(Debug, Clone, Copy)]
+pub struct FutureView<'a> {
+    /// What geometry expects there.
+    pub candidates: &'a CandidateSet,
     /// `now_from_then`
-    pub(crate) motion: Pose2,
-    pub(crate) horizon: Duration,
-    pub(crate) geometry: sedge_world_model::ScanGeometry,
+    pub motion: Pose2,
+    /// How far ahead.
+    pub horizon: Duration,
+    /// The scanner.
+    pub geometry: ScanGeometry,
 }
 
 impl FutureView<'_> {

@@ -1,0 +1,302 @@
+//! The two products that a network is made of, in vectors as wide as the machine has.
+//!
+//! Everything is written over rows of plain slices: no packing on the way, no threads and no memory
+//! of their own. Rows are padded to [`LANES`] numbers, so that vectors never need a mask.
+
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined is compiled for the instructions that were chosen"
+)]
+
+use rten_simd::ops::{BitOps as _, NumOps as _};
+use rten_simd::{Isa, SimdOp};
+
+/// The widest vector of `f32` that any instruction set has here; rows are padded to it.
+pub(crate) const LANES: usize = 16;
+/// Output channels that a convolution works on at once.
+pub(crate) const CHANNEL_BLOCK: usize = 8;
+/// Vectors along the beams that it works on at once.
+const BEAM_VECTORS: usize = 2;
+/// Beams are padded to this.
+pub(crate) const BEAM_BLOCK: usize = BEAM_VECTORS * LANES;
+/// Zeros before and after the beams of a row: as far as a convolution reaches.
+pub(crate) const MARGIN: usize = 16;
+
+/// `out += x W`, row by row.
+pub(crate) struct RowProduct<'a> {
+    pub(crate) n_rows: usize,
+    /// Rows of `n_in` numbers, each `x_stride` after the one before; they may overlap.
+    pub(crate) x: &'a [f32],
+    pub(crate) x_stride: usize,
+    pub(crate) n_in: usize,
+    /// `[n_in, width]`; `width` is a multiple of [`LANES`].
+    pub(crate) weight: &'a [f32],
+    /// `[n_rows, width]`
+    pub(crate) out: &'a mut [f32],
+}
+
+impl SimdOp for RowProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(mut self, isa: I) {
+        let width = self.weight.len() / self.n_in.max(1);
+        let lanes = isa.f32().len();
+        let mut row = 0;
+        while row < self.n_rows {
+            let mut column = 0;
+            if row + 4 <= self.n_rows {
+                while column + 4 * lanes <= width {
+                    self.tile::<I, 4, 4>(isa, (row, column, width));
+                    column += 4 * lanes;
+                }
+                while column < width {
+                    self.tile::<I, 4, 1>(isa, (row, column, width));
+                    column += lanes;
+                }
+                row += 4;
+            } else {
+                while column + 8 * lanes <= width {
+                    self.tile::<I, 1, 8>(isa, (row, column, width));
+                    column += 8 * lanes;
+                }
+                while column < width {
+                    self.tile::<I, 1, 1>(isa, (row, column, width));
+                    column += lanes;
+                }
+                row += 1;
+            }
+        }
+    }
+}
+
+impl RowProduct<'_> {
+    /// `R` rows by `C` vectors of the output, kept in registers.
+    #[inline(always)]
+    fn tile<I: Isa, const R: usize, const C: usize>(
+        &mut self,
+        isa: I,
+        (row, column, width): (usize, usize, usize),
+    ) {
+        let ops = isa.f32();
+        let lanes = ops.len();
+        let xs: [&[f32]; R] =
+            std::array::from_fn(|r| &self.x[(row + r) * self.x_stride..][..self.n_in]);
+        let mut sums: [[I::F32; C]; R] = std::array::from_fn(|r| {
+            ops.load_many::<C>(&self.out[(row + r) * width + column..][..C * lanes])
+        });
+        for (idx, weights) in self.weight.chunks_exact(width).enumerate() {
+            let weights = ops.load_many::<C>(&weights[column..][..C * lanes]);
+            for (sums, x) in sums.iter_mut().zip(xs) {
+                let x = ops.splat(x[idx]);
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum = ops.mul_add(x, weight, *sum);
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (c, sum) in sums.into_iter().enumerate() {
+                let at = (row + r) * width + column + c * lanes;
+                ops.store(sum, &mut self.out[at..][..lanes]);
+            }
+        }
+    }
+}
+
+/// What follows a convolution.
+#[derive(Clone, Copy)]
+pub(crate) enum After<'a> {
+    /// Nothing.
+    Linear,
+    /// `relu(gain * y + offset)`, by channel.
+    Modulated { gain: &'a [f32], offset: &'a [f32] },
+    /// `x + relu(y)`.
+    Residual,
+}
+
+/// A convolution along the beams of one scan that keeps their number.
+///
+/// Rows of `x` and `out` are [`beam_stride`] numbers long, with [`MARGIN`] zeros on both sides.
+pub(crate) struct BeamProduct<'a> {
+    pub(crate) n_beams: usize,
+    /// `[n_in]` rows.
+    pub(crate) x: &'a [f32],
+    pub(crate) n_in: usize,
+    /// `[channel block, n_in, kernel, CHANNEL_BLOCK]`
+    pub(crate) weight: &'a [f32],
+    pub(crate) kernel: usize,
+    pub(crate) dilation: usize,
+    /// By output channel, padded to [`CHANNEL_BLOCK`].
+    pub(crate) bias: &'a [f32],
+    pub(crate) after: After<'a>,
+    /// Rows of the output channels, padded to [`CHANNEL_BLOCK`].
+    pub(crate) out: &'a mut [f32],
+}
+
+/// Numbers of a row of beams with its margins.
+pub(crate) fn beam_stride(n_beams: usize) -> usize {
+    n_beams.next_multiple_of(BEAM_BLOCK) + 2 * MARGIN
+}
+
+impl SimdOp for BeamProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(mut self, isa: I) {
+        let block = BEAM_VECTORS * isa.f32().len();
+        for channel in (0..self.bias.len()).step_by(CHANNEL_BLOCK) {
+            for beam in (0..self.n_beams).step_by(block) {
+                self.tile(isa, channel, beam);
+            }
+        }
+        self.clear_ends();
+    }
+}
+
+impl BeamProduct<'_> {
+    /// One block of channels and beams, kept in registers.
+    #[inline(always)]
+    fn tile<I: Isa>(&mut self, isa: I, channel: usize, beam: usize) {
+        let ops = isa.f32();
+        let lanes = ops.len();
+        let stride = beam_stride(self.n_beams);
+        let taps = self.n_in * self.kernel * CHANNEL_BLOCK;
+        let weights = &self.weight[channel / CHANNEL_BLOCK * taps..][..taps];
+        let bias = &self.bias[channel..][..CHANNEL_BLOCK];
+        let mut sums: [[I::F32; BEAM_VECTORS]; CHANNEL_BLOCK] =
+            std::array::from_fn(|o| [ops.splat(bias[o]); BEAM_VECTORS]);
+        let first = MARGIN + beam - self.dilation * (self.kernel - 1) / 2;
+        let span = BEAM_VECTORS * lanes;
+        let rows = self.x.chunks_exact(stride);
+        for (row, weights) in rows.zip(weights.chunks_exact(self.kernel * CHANNEL_BLOCK)) {
+            for (k, weights) in weights.chunks_exact(CHANNEL_BLOCK).enumerate() {
+                let x = &row[first + k * self.dilation..][..span];
+                let x = ops.load_many::<BEAM_VECTORS>(x);
+                for (sums, weight) in sums.iter_mut().zip(weights) {
+                    let weight = ops.splat(*weight);
+                    for (sum, x) in sums.iter_mut().zip(x) {
+                        *sum = ops.mul_add(weight, x, *sum);
+                    }
+                }
+            }
+        }
+        for (o, sums) in sums.into_iter().enumerate() {
+            for (v, sum) in sums.into_iter().enumerate() {
+                let at = (channel + o) * stride + MARGIN + beam + v * lanes;
+                let value = match self.after {
+                    After::Linear => sum,
+                    After::Modulated { gain, offset } => {
+                        let (gain, offset) = (gain[channel + o], offset[channel + o]);
+                        let moved = ops.mul_add(sum, ops.splat(gain), ops.splat(offset));
+                        ops.max(moved, ops.zero())
+                    }
+                    After::Residual => {
+                        let x = ops.load(&self.x[at..][..lanes]);
+                        ops.add(x, ops.max(sum, ops.zero()))
+                    }
+                };
+                ops.store(value, &mut self.out[at..][..lanes]);
+            }
+        }
+    }
+
+    /// Beams that there are not are zero, as the next convolution expects.
+    fn clear_ends(&mut self) {
+        let stride = beam_stride(self.n_beams);
+        for row in self.out.chunks_exact_mut(stride) {
+            row[MARGIN + self.n_beams..].fill(0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that look random, the same each time.
+    fn numbers(n: usize, seed: usize) -> Vec<f32> {
+        let number = |k: usize| ((k * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0;
+        (0..n).map(number).collect()
+    }
+
+    #[test]
+    fn rows_times_weights_are_what_the_definition_says() {
+        for (n_rows, n_in, width) in [(1, 3, 16), (1, 37, 144), (5, 8, 80), (11, 64, 192)] {
+            let stride = n_in + 2;
+            let (x, weight) = (numbers(n_rows * stride, 1), numbers(n_in * width, 2));
+            let mut out = numbers(n_rows * width, 3);
+            let mut expected = out.clone();
+            for row in 0..n_rows {
+                for column in 0..width {
+                    let terms = (0..n_in).map(|k| x[row * stride + k] * weight[k * width + column]);
+                    expected[row * width + column] += terms.sum::<f32>();
+                }
+            }
+            RowProduct {
+                n_rows,
+                x: &x,
+                x_stride: stride,
+                n_in,
+                weight: &weight,
+                out: &mut out,
+            }
+            .dispatch();
+            for (got, expected) in out.iter().zip(&expected) {
+                assert!((got - expected).abs() < 1e-4, "{got} {expected}");
+            }
+        }
+    }
+
+    /// A convolution by its definition, zero beyond both ends.
+    fn convolved(x: &[f32], shape: (usize, usize, usize, usize), weight: &[f32]) -> Vec<f32> {
+        let (n_beams, n_in, kernel, dilation) = shape;
+        let at = |channel: usize, beam: usize, k: usize| {
+            let from = (beam + k * dilation).checked_sub(dilation * (kernel - 1) / 2)?;
+            (from < n_beams).then(|| x[channel * n_beams + from])
+        };
+        (0..CHANNEL_BLOCK * n_beams)
+            .map(|idx| {
+                let (o, beam) = (idx / n_beams, idx % n_beams);
+                (0..n_in * kernel)
+                    .map(|tap| {
+                        let value = at(tap / kernel, beam, tap % kernel).unwrap_or(0.0);
+                        weight[tap * CHANNEL_BLOCK + o] * value
+                    })
+                    .sum()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_convolution_is_what_the_definition_says_also_at_the_ends() {
+        for (n_beams, n_in, kernel, dilation) in [(361, 3, 5, 1), (32, 2, 3, 16), (7, 4, 3, 4)] {
+            let x = numbers(n_in * n_beams, 4);
+            let weight = numbers(n_in * kernel * CHANNEL_BLOCK, 5);
+            let expected = convolved(&x, (n_beams, n_in, kernel, dilation), &weight);
+            let stride = beam_stride(n_beams);
+            let mut padded = vec![0.0; n_in * stride];
+            for (row, x) in padded.chunks_exact_mut(stride).zip(x.chunks(n_beams)) {
+                row[MARGIN..][..n_beams].copy_from_slice(x);
+            }
+            let mut out = vec![0.0; CHANNEL_BLOCK * stride];
+            BeamProduct {
+                n_beams,
+                x: &padded,
+                n_in,
+                weight: &weight,
+                kernel,
+                dilation,
+                bias: &[0.25; CHANNEL_BLOCK],
+                after: After::Linear,
+                out: &mut out,
+            }
+            .dispatch();
+            for (row, expected) in out.chunks(stride).zip(expected.chunks(n_beams)) {
+                for (got, expected) in row[MARGIN..].iter().zip(expected) {
+                    assert!((got - expected - 0.25).abs() < 1e-4, "{got} {expected}");
+                }
+                assert!(row[MARGIN + n_beams..].iter().all(|&it| it == 0.0));
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The onboard engine and burn agree on the same checkpoint.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sedge_spacetime::Twist2;
+use sedge_world_model::{
+    Action, ActionSequence, Episode, MotionModel, MotionNoise, Observation, PredictedScan,
+    RegisteredScans, SensorEvent, WorldModel, conformance,
+};
+use sedge_world_model_burn::{DeviceKind, Trainer, TrainingData};
+use sedge_world_model_trained::{
+    CheckpointError, HorizonRange, MODEL_FILE, Preset, TrainConfig, TrainedModel,
+};
+
+/// As far as two orders of the same sums may differ.
+const LATENT_ERROR: f32 = 1e-4;
+/// The same, through the decoder, in metres; the free component is an exponential.
+const RANGE_ERROR_M: f32 = 2e-3;
+
+/// A short recipe, with a latent or without.
+fn recipe(network: impl Fn(&mut TrainConfig)) -> TrainConfig {
+    let mut config = Preset::Tiny.train(4);
+    (config.updates, config.warmup_updates) = (12, 2);
+    (config.stretches, config.stretch_scans, config.branches) = (2, 8, 2);
+    config.horizons = HorizonRange::Secs { min: 0.4, max: 1.1 };
+    network(&mut config);
+    config
+}
+
+fn trained(episode: &Episode, config: TrainConfig, dir: &Path) {
+    let motion_model = MotionModel::default();
+    let scans = RegisteredScans::new(episode, &motion_model).unwrap();
+    let data = TrainingData {
+        episode,
+        motion_model,
+        motion_noise: MotionNoise::ASSUMED,
+        scans: &scans,
+    };
+    let mut trainer = Trainer::new(&data, config, DeviceKind::Flex, &mut |_, _| ()).unwrap();
+    for _ in 0..6 {
+        trainer.update().unwrap();
+    }
+    trainer.save(dir).unwrap();
+}
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s")
+}
+
+/// Ahead in a bend, and standing still.
+fn plans() -> [ActionSequence; 2] {
+    let bend = Action {
+        duration: Duration::from_secs(3),
+        twist: Twist2 {
+            vx_mps: 0.6,
+            vy_mps: 0.0,
+            yaw_rate_radps: 0.4,
+        },
+    };
+    [
+        ActionSequence {
+            actions: vec![bend],
+        },
+        ActionSequence::default(),
+    ]
+}
+
+fn farthest<'a>(of: impl IntoIterator<Item = (&'a f32, &'a f32)>) -> f32 {
+    let off = of.into_iter().map(|(a, b)| (a - b).abs());
+    off.fold(0.0, f32::max)
+}
+
+fn compare_scans(onboard: &PredictedScan, burn: &PredictedScan) {
+    let rows: [fn(&PredictedScan) -> &[f32]; 4] = [
+        |scan| &scan.mean_m,
+        |scan| &scan.least_error_m,
+        |scan| &scan.low_m,
+        |scan| &scan.high_m,
+    ];
+    for row in rows {
+        assert!(farthest(row(onboard).iter().zip(row(burn))) < RANGE_ERROR_M);
+    }
+    let hits = onboard.hit_probability.iter().zip(&burn.hit_probability);
+    assert!(farthest(hits) < LATENT_ERROR);
+    // Where two places are equally probable, the last digit decides which is the most probable.
+    let modes = onboard.mode_m.iter().zip(&burn.mode_m);
+    let other = modes.filter(|(a, b)| (*a - *b).abs() > RANGE_ERROR_M);
+    assert!(other.count() * 50 <= burn.mode_m.len());
+}
+
+/// Feeds both the same events and compares what they believe and foresee at every scan. Returns how
+/// many scans there were.
+fn compare(dir: &Path, events: &[SensorEvent]) -> usize {
+    let mut onboard = sedge_world_model_onboard::load(dir).unwrap();
+    let mut burn = sedge_world_model_burn::load(dir, DeviceKind::Flex).unwrap();
+    assert_eq!(onboard.name(), burn.name());
+    let horizons = [0.3, 1.0, 2.0].map(Duration::from_secs_f64);
+    let mut n_scans = 0;
+    for event in events {
+        for model in [&mut onboard, &mut burn] {
+            model.observe(event).unwrap();
+        }
+        if !matches!(event.observation, Observation::Lidar(_)) {
+            continue;
+        }
+        n_scans += 1;
+        let latents = [&onboard, &burn].map(|model| model.belief().unwrap().latent);
+        let off = farthest(latents[0].iter().zip(&latents[1]));
+        assert!(off < LATENT_ERROR, "scan {n_scans}: latents {off} apart");
+        if n_scans % 10 != 0 {
+            continue;
+        }
+        let futures =
+            [&mut onboard, &mut burn].map(|model| model.imagine(&plans(), &horizons).unwrap());
+        let predictions = |k: usize| futures[k].iter().flat_map(|it| &it.predictions);
+        for (one, other) in predictions(0).zip(predictions(1)) {
+            compare_scans(&one.scan, &other.scan);
+            let apart = one.motion.between(other.motion);
+            assert!(apart.distance_m() < 1e-5 && apart.yaw_rad.abs() < 1e-5);
+            let covariances = one.covariance.matrix() - other.covariance.matrix();
+            assert!(covariances.amax() < 1e-6);
+        }
+    }
+    n_scans
+}
+
+#[test]
+fn the_shipped_weights_say_the_same_on_both_for_fifty_steps_and_more() {
+    let geometry = conformance::full_circle(360);
+    let events = conformance::crowded_drive(geometry, 8.0, (4, 6)).events();
+    assert!(compare(&shipped(), &events) >= 50);
+}
+
+#[test]
+fn so_do_odd_sizes_and_a_scanner_of_few_beams_with_and_without_latent() {
+    let episode = conformance::crowded_drive(conformance::half_circle(61), 14.0, (3, 2));
+    for latent in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = recipe(|config| {
+            let network = &mut config.network;
+            (network.deter, network.hidden, network.trunk_channels) = (20, 12, 6);
+            (network.groups, network.classes, network.blocks) = (3, 5, 2);
+            network.latent = latent;
+        });
+        trained(&episode, config, dir.path());
+        assert!(compare(dir.path(), &episode.events()) > 100);
+    }
+}
+
+#[test]
+fn it_keeps_the_contract_of_world_models() {
+    let episode = conformance::crowded_drive(conformance::full_circle(90), 14.0, (4, 6));
+    let dir = tempfile::tempdir().unwrap();
+    trained(&episode, recipe(|_| ()), dir.path());
+    let make = || -> Box<dyn WorldModel> {
+        Box::new(sedge_world_model_onboard::load(dir.path()).unwrap())
+    };
+    conformance::check_scanner(&|_| make(), episode.geometry);
+}
+
+/// What loading says of a changed model file.
+fn refused(change: impl Fn(&mut Vec<u8>)) -> CheckpointError {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = std::fs::read(shipped().join(MODEL_FILE)).unwrap();
+    change(&mut bytes);
+    std::fs::write(dir.path().join(MODEL_FILE), bytes).unwrap();
+    let loaded: Result<TrainedModel, _> = sedge_world_model_onboard::load(dir.path());
+    loaded.err().unwrap()
+}
+
+#[test]
+fn damaged_weights_are_refused() {
+    let flipped = refused(|bytes| *bytes.last_mut().unwrap() ^= 1);
+    assert!(
+        matches!(flipped, CheckpointError::OtherHash { .. }),
+        "{flipped}"
+    );
+    let cut = refused(|bytes| bytes.truncate(bytes.len() / 2));
+    assert!(matches!(cut, CheckpointError::Malformed { .. }), "{cut}");
+    let absent = sedge_world_model_onboard::load(Path::new("nowhere"));
+    assert!(matches!(absent.err(), Some(CheckpointError::Io { .. })));
+}
