@@ -1,7 +1,13 @@
 //! Read-outs of mixtures of Laplace distributions, a whole scan at a time, on the host.
 //!
-//! Loops run over beams innermost and have no branches, so that they vectorise: the read-outs of
-//! three horizons must fit well inside a real-time budget.
+//! Beams are taken in blocks whose loops have no branches, so that they vectorise and what they
+//! read stays near: the read-outs of three horizons must fit well inside a real-time budget. All of it is inlined into its caller, who
+//! may have it compiled for wider instructions.
+
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined is compiled for the caller's instructions"
+)]
 
 use sedge_world_model::{PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M};
 
@@ -14,6 +20,14 @@ const MODE_WINDOW_M: f32 = 0.1;
 const MODE_WEIGHT_MIN: f32 = 1e-3;
 /// Bisection steps over all ranges: to within a millimetre.
 const BISECTIONS: usize = 14;
+/// Powers of two below this are this: less says nothing about a share, and its product with a small
+/// weight would be a denormal number, which processors take a hundred times longer for.
+const POWER_MIN: f32 = -50.0;
+/// Beams of a block: the widest vector there is.
+const BLOCK: usize = 16;
+
+/// One number for each beam of a block.
+type Lanes = [f32; BLOCK];
 
 /// The mixtures of one scan: what the lidar decoder says, made plain.
 ///
@@ -33,37 +47,12 @@ pub struct MixtureRows<'a> {
     pub hit_logit: &'a [f32],
 }
 
-/// Every read-out of every beam.
-///
-/// It is inlined so that an engine can have it compiled for wider instructions.
+/// `exp(-x)` for `x` from 0 up, to within 1e-5 of its value, or `2^POWER_MIN` where that is more.
 #[inline(always)]
-#[expect(
-    clippy::inline_always,
-    reason = "only what is inlined is compiled for the caller's instructions"
-)]
-pub fn read_out(mixture: MixtureRows<'_>) -> PredictedScan {
-    let clipped = |mut ranges: Vec<f32>| {
-        for range in &mut ranges {
-            *range = range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
-        }
-        ranges
-    };
-    let hit = |logit: &f32| 1.0 / (1.0 + (-logit).exp());
-    PredictedScan {
-        mean_m: clipped(mixture.mean_m()),
-        least_error_m: clipped(mixture.quantile_m(0.5)),
-        mode_m: clipped(mixture.mode_m()),
-        low_m: clipped(mixture.quantile_m(0.05)),
-        high_m: clipped(mixture.quantile_m(0.95)),
-        hit_probability: mixture.hit_logit.iter().map(hit).collect(),
-    }
-}
-
-/// `exp(-x)` for `x` from 0 up, to within 1e-5 of its value.
 fn decay(x: f32) -> f32 {
     /// Adding this leaves the nearest whole number in the lowest bits.
     const ROUNDER: f32 = 12_582_912.0;
-    let power = (-x * std::f32::consts::LOG2_E).max(-120.0);
+    let power = (-x * std::f32::consts::LOG2_E).max(POWER_MIN);
     let rounded = power + ROUNDER;
     let rest = power - (rounded - ROUNDER);
     // Taylor of 2^rest for rest in [-1/2, 1/2].
@@ -79,87 +68,132 @@ fn decay(x: f32) -> f32 {
     f32::from_bits(whole.wrapping_add(127) << 23) * fraction
 }
 
-impl MixtureRows<'_> {
-    fn row<'a>(&self, values: &'a [f32], component: usize) -> &'a [f32] {
-        &values[component * self.n_beams..][..self.n_beams]
+/// The mixtures of a block of beams. `[component]`
+struct Block {
+    weight: [Lanes; N_COMPONENTS],
+    centre_m: [Lanes; N_COMPONENTS],
+    rate_per_m: [Lanes; N_COMPONENTS],
+}
+
+impl Block {
+    /// The beams from `first` on; beyond the last one there is a component of no weight.
+    #[inline(always)]
+    fn new(rows: &MixtureRows<'_>, first: usize) -> Self {
+        let n = BLOCK.min(rows.n_beams - first);
+        let lanes = |values: &[f32], k: usize| {
+            let mut lanes = [0.0; BLOCK];
+            lanes[..n].copy_from_slice(&values[k * rows.n_beams + first..][..n]);
+            lanes
+        };
+        Self {
+            weight: std::array::from_fn(|k| lanes(rows.weight, k)),
+            centre_m: std::array::from_fn(|k| lanes(rows.centre_m, k)),
+            rate_per_m: std::array::from_fn(|k| lanes(rows.rate_per_m, k)),
+        }
     }
 
-    /// Expected ranges, in metres. `[beam]`
-    fn mean_m(&self) -> Vec<f32> {
-        let mut mean = vec![0.0; self.n_beams];
-        for k in 0..N_COMPONENTS {
-            let component = self
-                .row(self.weight, k)
-                .iter()
-                .zip(self.row(self.centre_m, k));
-            for (mean, (weight, centre)) in mean.iter_mut().zip(component) {
-                *mean += weight * centre;
+    /// Expected ranges, in metres.
+    #[inline(always)]
+    fn mean_m(&self) -> Lanes {
+        let mut mean = [0.0; BLOCK];
+        for (weight, centre_m) in self.weight.iter().zip(&self.centre_m) {
+            for beam in 0..BLOCK {
+                mean[beam] += weight[beam] * centre_m[beam];
             }
         }
         mean
     }
 
-    /// Probability that each beam's range is below `range_m`. `[beam]`
-    fn cumulative_into(&self, range_m: &[f32], total: &mut [f32]) {
-        total.fill(0.0);
+    /// Probability that each beam's range is below `range_m`.
+    #[inline(always)]
+    fn cumulative(&self, range_m: &Lanes) -> Lanes {
+        let mut total = [0.0; BLOCK];
         for k in 0..N_COMPONENTS {
-            let weight = self.row(self.weight, k);
-            let (centre, rate) = (self.row(self.centre_m, k), self.row(self.rate_per_m, k));
-            for beam in 0..self.n_beams {
-                let z = (range_m[beam] - centre[beam]) * rate[beam];
+            let (weight, centre_m) = (&self.weight[k], &self.centre_m[k]);
+            let rate_per_m = &self.rate_per_m[k];
+            for beam in 0..BLOCK {
+                let z = (range_m[beam] - centre_m[beam]) * rate_per_m[beam];
                 let tail = 0.5 * decay(z.abs());
                 total[beam] += weight[beam] * if z < 0.0 { tail } else { 1.0 - tail };
             }
         }
+        total
     }
 
-    /// The ranges below which the given share of the probability lies, in metres. `[beam]`
-    fn quantile_m(&self, share: f32) -> Vec<f32> {
-        let mut low = vec![PREDICTION_MIN_M; self.n_beams];
-        let mut high = vec![RANGE_MAX_M; self.n_beams];
-        let (mut middle, mut reached) = (low.clone(), low.clone());
+    /// The ranges below which the given share of the probability lies, in metres.
+    #[inline(always)]
+    fn quantile_m(&self, share: f32) -> Lanes {
+        let (mut low, mut high) = ([PREDICTION_MIN_M; BLOCK], [RANGE_MAX_M; BLOCK]);
+        let middle_of =
+            |low: &Lanes, high: &Lanes| std::array::from_fn(|beam| 0.5 * (low[beam] + high[beam]));
         for _ in 0..BISECTIONS {
-            for beam in 0..self.n_beams {
-                middle[beam] = 0.5 * (low[beam] + high[beam]);
-            }
-            self.cumulative_into(&middle, &mut reached);
-            for beam in 0..self.n_beams {
+            let middle: Lanes = middle_of(&low, &high);
+            let reached = self.cumulative(&middle);
+            for beam in 0..BLOCK {
                 let is_below = reached[beam] < share;
                 low[beam] = if is_below { middle[beam] } else { low[beam] };
                 high[beam] = if is_below { high[beam] } else { middle[beam] };
             }
         }
-        low.iter()
-            .zip(high)
-            .map(|(low, high)| 0.5 * (low + high))
-            .collect()
+        middle_of(&low, &high)
     }
 
-    /// The component centres with the most probability within 10 cm of them, in metres. `[beam]`
-    fn mode_m(&self) -> Vec<f32> {
-        let mut best = vec![(0.0, f32::NEG_INFINITY); self.n_beams];
-        let (mut edge, mut above, mut below) = (
-            vec![0.0; self.n_beams],
-            vec![0.0; self.n_beams],
-            vec![0.0; self.n_beams],
-        );
-        for k in 0..N_COMPONENTS {
-            let (centre, weight) = (self.row(self.centre_m, k), self.row(self.weight, k));
-            for (offset, mass) in [(MODE_WINDOW_M, &mut above), (-MODE_WINDOW_M, &mut below)] {
-                for (edge, centre) in edge.iter_mut().zip(centre) {
-                    *edge = centre + offset;
-                }
-                self.cumulative_into(&edge, mass);
+    /// The component centres with the most probability within 10 cm of them, in metres.
+    #[inline(always)]
+    fn mode_m(&self) -> Lanes {
+        let (mut best_m, mut most) = ([0.0; BLOCK], [f32::NEG_INFINITY; BLOCK]);
+        for (weight, centre_m) in self.weight.iter().zip(&self.centre_m) {
+            if weight.iter().all(|weight| *weight < MODE_WEIGHT_MIN) {
+                continue;
             }
-            for (beam, best) in best.iter_mut().enumerate() {
+            let edge = |off_m: f32| centre_m.map(|centre_m| centre_m + off_m);
+            let above = self.cumulative(&edge(MODE_WINDOW_M));
+            let below = self.cumulative(&edge(-MODE_WINDOW_M));
+            for beam in 0..BLOCK {
                 let mass = above[beam] - below[beam];
-                if mass > best.1 && weight[beam] >= MODE_WEIGHT_MIN {
-                    *best = (centre[beam], mass);
-                }
+                let is_better = mass > most[beam] && weight[beam] >= MODE_WEIGHT_MIN;
+                most[beam] = if is_better { mass } else { most[beam] };
+                best_m[beam] = if is_better {
+                    centre_m[beam]
+                } else {
+                    best_m[beam]
+                };
             }
         }
-        best.into_iter().map(|(centre, _)| centre).collect()
+        best_m
     }
+}
+
+/// Every read-out of every beam.
+#[inline(always)]
+pub fn read_out(mixture: MixtureRows<'_>) -> PredictedScan {
+    let n_beams = mixture.n_beams;
+    let mut scan = PredictedScan {
+        mean_m: vec![0.0; n_beams],
+        least_error_m: vec![0.0; n_beams],
+        mode_m: vec![0.0; n_beams],
+        low_m: vec![0.0; n_beams],
+        high_m: vec![0.0; n_beams],
+        hit_probability: mixture
+            .hit_logit
+            .iter()
+            .map(|logit| 1.0 / (1.0 + (-logit).exp()))
+            .collect(),
+    };
+    for first in (0..n_beams).step_by(BLOCK) {
+        let block = Block::new(&mixture, first);
+        let put = |to: &mut [f32], lanes: Lanes| {
+            for (to, range) in to[first..].iter_mut().zip(lanes) {
+                *to = range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
+            }
+        };
+        put(&mut scan.mean_m, block.mean_m());
+        put(&mut scan.mode_m, block.mode_m());
+        put(&mut scan.low_m, block.quantile_m(0.05));
+        put(&mut scan.least_error_m, block.quantile_m(0.5));
+        put(&mut scan.high_m, block.quantile_m(0.95));
+    }
+    scan
 }
 
 #[cfg(test)]
@@ -167,18 +201,19 @@ mod tests {
     use super::*;
 
     /// A scan of one beam: `(weight, centre in metres)` per component, all equally sharp.
-    fn check(components: &[(f32, f32)], rate_per_m: f32, test: impl Fn(MixtureRows<'_>)) {
+    fn check(components: &[(f32, f32)], rate_per_m: f32, test: impl Fn(Block)) {
         let value = |k: usize| components.get(k).copied().unwrap_or((0.0, 1.0));
         let weight: Vec<f32> = (0..N_COMPONENTS).map(|k| value(k).0).collect();
         let centre_m: Vec<f32> = (0..N_COMPONENTS).map(|k| value(k).1).collect();
         let rate_per_m = &[rate_per_m; N_COMPONENTS];
-        test(MixtureRows {
+        let rows = MixtureRows {
             n_beams: 1,
             weight: &weight,
             centre_m: &centre_m,
             rate_per_m,
             hit_logit: &[0.0],
-        });
+        };
+        test(Block::new(&rows, 0));
     }
 
     #[test]
@@ -186,7 +221,7 @@ mod tests {
         for x in [0.0, 1e-6, 0.1, 0.5, std::f32::consts::LN_2, 1.0, 7.7, 30.0] {
             assert!((decay(x) / (-x).exp() - 1.0).abs() < 1e-5, "{x}");
         }
-        assert!(decay(1e9) < 1e-30 && decay(f32::INFINITY) < 1e-30);
+        assert!(decay(1e9) < 1e-14 && decay(f32::INFINITY) < 1e-14);
     }
 
     #[test]
@@ -202,9 +237,8 @@ mod tests {
     fn quantiles_invert_the_cumulative_distribution() {
         check(&[(0.5, 2.0), (0.5, 6.0)], 20.0, |scan| {
             for share in [0.05, 0.3, 0.7, 0.95] {
-                let mut reached = [0.0];
-                scan.cumulative_into(&scan.quantile_m(share), &mut reached);
-                assert!((reached[0] - share).abs() < 0.01, "{share} {reached:?}");
+                let reached = scan.cumulative(&scan.quantile_m(share));
+                assert!((reached[0] - share).abs() < 0.01, "{share} {}", reached[0]);
             }
         });
     }
