@@ -433,8 +433,12 @@ impl CandidateRows {
             disc.draw(rays, self.row_mut(Candidate::Movers));
         }
         for disc in &known {
-            disc.widened()
-                .draw(rays, self.row_mut(Candidate::MoversWide));
+            let wide = if disc.is_settled {
+                *disc
+            } else {
+                disc.widened()
+            };
+            wide.draw(rays, self.row_mut(Candidate::MoversWide));
             disc.draw(rays, self.row_mut(Candidate::Neighbours));
         }
         self.movers.describe(&known, rays);

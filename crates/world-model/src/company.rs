@@ -5,11 +5,14 @@ use std::time::Duration;
 use sedge_spacetime::{Pose2, Stamp};
 
 use crate::discs::Disc;
-use crate::neighbours::join_movers;
+use crate::movers::Followed;
+use crate::neighbour_lidar::join;
 use crate::{Mover, Neighbour, Neighbours};
 
 /// Where a mover may be is believed this far, metres: beyond, a disc is no prediction.
 const SIGMA_MAX_M: f64 = 3.0;
+/// Who stands and will be this near to its place stays, metres.
+const STAYS_M: f64 = 0.05;
 
 /// Movers and neighbours in the frame of a scan, at its time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,20 +24,22 @@ pub struct Company {
 }
 
 impl Company {
-    /// Movers given in the map, and everybody who was heard of.
+    /// Movers given in the map, and everybody who was heard of. Neighbours learn their sizes.
     pub(crate) fn at(
         stamp: Stamp,
         map_from_scan: Pose2,
-        movers: &[Mover],
-        neighbours: &Neighbours,
+        followed: &Followed,
+        neighbours: &mut Neighbours,
     ) -> Self {
-        let movers: Vec<Mover> = movers
-            .iter()
-            .map(|mover| mover.seen_from(map_from_scan))
-            .collect();
-        let mut neighbours = neighbours.at(stamp, map_from_scan);
-        join_movers(&mut neighbours, &movers);
-        Self { movers, neighbours }
+        let followed = followed.seen_from(map_from_scan);
+        let mut known = neighbours.at(stamp, map_from_scan);
+        for (neighbour_idx, thing) in join(&mut known, &followed) {
+            neighbours.learn_size(&known[neighbour_idx].name, thing);
+        }
+        Self {
+            movers: followed.movers,
+            neighbours: known,
+        }
     }
 
     /// Every mover as if it went on as it goes.
@@ -78,6 +83,8 @@ impl Company {
                 centre_m: newest_from_then.inverse().transform([then.x_m, then.y_m]),
                 radius_m: neighbour.radius_m,
                 sigma_m,
+                is_settled: neighbour.is_seen_standing
+                    && neighbour.pose.between(then).distance_m() < STAYS_M,
                 speed_mps: twist.vx_mps.hypot(twist.vy_mps),
                 age_secs: neighbour.age_secs,
             });
@@ -95,6 +102,7 @@ fn disc_of(mover: &Mover, newest_from_then: Pose2, ahead: Duration) -> Option<Di
             .transform(mover.position_after(secs)),
         radius_m: mover.radius_m,
         sigma_m,
+        is_settled: false,
         speed_mps: mover.speed_mps(),
         age_secs: mover.age_secs,
     })

@@ -13,6 +13,8 @@ pub(crate) struct Disc {
     pub(crate) radius_m: f64,
     /// How wrong the centre may be, metres.
     pub(crate) sigma_m: f64,
+    /// Whether it stays where lidar sees it stand: there is no doubt to widen it by.
+    pub(crate) is_settled: bool,
     pub(crate) speed_mps: f64,
     /// How long it has been followed, seconds.
     pub(crate) age_secs: f64,
@@ -153,6 +155,7 @@ mod tests {
             centre_m: [x_m, y_m],
             radius_m,
             sigma_m: 0.3,
+            is_settled: false,
             speed_mps: 1.0,
             age_secs: 2.0,
         }

@@ -41,6 +41,7 @@ mod model;
 mod motion_prior;
 mod mover_track;
 mod movers;
+mod neighbour_lidar;
 mod neighbour_place;
 mod neighbours;
 mod odometry_track;

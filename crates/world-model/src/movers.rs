@@ -97,6 +97,29 @@ pub struct MoverTracker {
     n_born: u64,
 }
 
+/// What lidar follows at one time, in the frame of whoever hands it out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Followed {
+    /// What moves.
+    pub(crate) movers: Vec<Mover>,
+    /// What is in the newest scan, small, and has not moved yet.
+    pub(crate) standing: Vec<Mover>,
+}
+
+impl Followed {
+    /// The same in another frame.
+    pub(crate) fn seen_from(&self, frame_from_other: Pose2) -> Self {
+        let turned = |things: &[Mover]| {
+            let things = things.iter();
+            things.map(|it| it.seen_from(frame_from_other)).collect()
+        };
+        Self {
+            movers: turned(&self.movers),
+            standing: turned(&self.standing),
+        }
+    }
+}
+
 /// A scan on its way through the tracker.
 struct Arrival {
     stamp: Stamp,
@@ -178,6 +201,19 @@ impl MoverTracker {
         };
         let confirmed = self.tracks.iter().filter(|track| track.is_confirmed());
         confirmed.map(|track| track.mover(now)).collect()
+    }
+
+    /// Movers and what stands, in the map's frame, oldest first.
+    pub(crate) fn followed(&self) -> Followed {
+        let Some(now) = self.newest else {
+            return Followed::default();
+        };
+        let tentative = self.tracks.iter().filter(|track| !track.is_confirmed());
+        let things = tentative.map(|track| track.mover(now));
+        Followed {
+            movers: self.movers(),
+            standing: things.filter(|it| it.unseen_secs <= 0.0).collect(),
+        }
     }
 
     /// Gives clusters to tracks, the surest pair first.

@@ -35,10 +35,8 @@ const INTENTION_SIGMA_MPS: f64 = 0.1;
 const VELOCITY_SIGMA_MPS: f64 = 0.3;
 /// How wrong "it stays" gets: a walking pace, about.
 const UNKNOWN_SIGMA_MPS: f64 = 0.7;
-/// A mover and a neighbour this close are one, metres, plus three standard deviations.
-const SAME_M: f64 = 0.3;
-/// However large the doubt, farther apart than this they are two.
-const SAME_MAX_M: f64 = 0.9;
+/// Lidar must have followed a robot for so long before its size is believed, seconds.
+const SIZE_AFTER_SECS: f64 = 0.5;
 
 /// A robot known by name, as believed at one time.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +57,10 @@ pub struct Neighbour {
     pub intention: Option<Intention>,
     /// The mover that it is, if lidar sees it as one.
     pub mover: Option<u64>,
+    /// Whether lidar sees it as something that stands: it is in the map of what stands.
+    pub is_seen_standing: bool,
+    /// Whether lidar ever saw how large it is; it keeps its size while it is hidden.
+    pub(crate) is_size_known: bool,
 }
 
 impl Neighbour {
@@ -111,6 +113,8 @@ struct Track {
     /// By stamp, then by kind.
     notes: VecDeque<Note>,
     intention: Option<(Stamp, Intention)>,
+    /// As lidar saw it.
+    radius_m: Option<f64>,
 }
 
 impl Track {
@@ -282,13 +286,26 @@ impl Neighbours {
                 pose: map_from_scanner.between(place.map_from_neighbour),
                 covariance: place.covariance_seen_from(map_from_scanner),
                 twist: place.fresh_twist(now, FRESH_SECS),
-                radius_m: RADIUS_ASSUMED_M,
+                radius_m: track.radius_m.unwrap_or(RADIUS_ASSUMED_M),
                 age_secs,
                 intention,
                 mover: None,
+                is_seen_standing: false,
+                is_size_known: track.radius_m.is_some(),
             })
         });
         known.collect()
+    }
+
+    /// Keeps in mind how large a neighbour is, once lidar has followed it for long enough.
+    pub(crate) fn learn_size(&mut self, name: &AgentName, thing: &Mover) {
+        if let Some(track) = self
+            .tracks
+            .get_mut(name)
+            .filter(|_| thing.age_secs >= SIZE_AFTER_SECS)
+        {
+            track.radius_m = Some(thing.radius_m);
+        }
     }
 
     fn track(&mut self, name: &AgentName) -> Result<&mut Track, ObserveError> {
@@ -311,36 +328,6 @@ impl Neighbours {
                 .max(announced)
                 .is_some_and(|newest| now.secs_since(newest) <= FORGOTTEN_AFTER_SECS)
         });
-    }
-}
-
-/// Tells which neighbours are movers that lidar tracks; those take on the mover's size and, by
-/// how sure each is, its place.
-pub(crate) fn join_movers(neighbours: &mut [Neighbour], movers: &[Mover]) {
-    let mut taken: Vec<u64> = Vec::new();
-    for neighbour in neighbours {
-        let off = |mover: &Mover| {
-            let [x, y] = mover.position_m;
-            (x - neighbour.pose.x_m).hypot(y - neighbour.pose.y_m)
-        };
-        let free = movers.iter().filter(|mover| !taken.contains(&mover.id));
-        let nearest = free.min_by(|a, b| off(a).total_cmp(&off(b)));
-        let Some(mover) = nearest else { continue };
-        let sigma = neighbour.sigma_after(0.0).hypot(mover.sigma_after(0.0));
-        if off(mover) > (SAME_M + 3.0 * sigma).min(SAME_MAX_M) {
-            continue;
-        }
-        taken.push(mover.id);
-        let (own, seen) = (
-            neighbour.sigma_after(0.0).powi(2),
-            mover.sigma_after(0.0).powi(2),
-        );
-        let share = own / (own + seen).max(f64::MIN_POSITIVE);
-        let [x, y] = mover.position_m;
-        neighbour.pose.x_m += share * (x - neighbour.pose.x_m);
-        neighbour.pose.y_m += share * (y - neighbour.pose.y_m);
-        neighbour.radius_m = mover.radius_m;
-        neighbour.mover = Some(mover.id);
     }
 }
 

@@ -5,9 +5,10 @@ use sedge_spacetime::{Pose2, Stamp};
 use crate::anchoring::{ANCHOR_AGE_MAX_SECS, Anchor, newest_from_anchored, smoothed_pose};
 use crate::company::Company;
 use crate::gyro_track::ImuNow;
+use crate::movers::Followed;
 use crate::registration::register_all;
 use crate::{
-    Episode, MotionModel, Mover, Neighbours, OdometryTrack, PoseScansError, PosedScans, ScanWindow,
+    Episode, MotionModel, Neighbours, OdometryTrack, PoseScansError, PosedScans, ScanWindow,
 };
 
 /// The offline twin of a registering [`crate::ScanMemory`]: the same windows and motions, for any
@@ -34,7 +35,7 @@ impl RegisteredScans {
         let scans = Self::with_poses(episode, motion, posed)?;
         Ok(Self {
             imu: known.imu,
-            ..scans.with_company(episode, motion, (&known.hits, &known.movers))
+            ..scans.with_company(episode, motion, (&known.hits, &known.followed))
         })
     }
 
@@ -68,7 +69,7 @@ impl RegisteredScans {
         self,
         episode: &Episode,
         motion: &MotionModel,
-        (hits, movers): (&[Vec<bool>], &[Vec<Mover>]),
+        (hits, followed): (&[Vec<bool>], &[Followed]),
     ) -> Self {
         let Ok(track) = OdometryTrack::from_samples(&episode.odometry, motion.calibration) else {
             return self;
@@ -79,13 +80,18 @@ impl RegisteredScans {
         let mut before: Option<(Stamp, Pose2)> = None;
         let mut company = Vec::new();
         let placed = episode.scans.iter().zip(self.posed.poses());
-        for ((scan, &map_from_scan), seen) in placed.zip(movers) {
+        for ((scan, &map_from_scan), seen) in placed.zip(followed) {
             while let Some(event) = others.next_if(|event| event.stamp <= scan.stamp) {
                 let here = carried_on(before, odometry_at, motion.seen_at(event.stamp));
                 // What the belief refuses is passed over here, too.
                 neighbours.observe(event, here).unwrap_or_default();
             }
-            company.push(Company::at(scan.stamp, map_from_scan, seen, &neighbours));
+            company.push(Company::at(
+                scan.stamp,
+                map_from_scan,
+                seen,
+                &mut neighbours,
+            ));
             before = Some((motion.seen_at(scan.stamp), map_from_scan));
         }
         Self {

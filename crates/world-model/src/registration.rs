@@ -11,10 +11,11 @@ use sedge_spacetime::{Pose2, Stamp, Twist2};
 use crate::event_check::check_imu;
 use crate::gyro_track::{GyroTrack, ImuNow};
 use crate::motion_prior::{MotionPrior, turned_by_gyro};
+use crate::movers::Followed;
 use crate::surface::{Surface, SurfacePoint};
 use crate::{
-    Episode, LidarScan, MotionModel, Mover, MoverTracker, Observation, OdometryTrack,
-    PoseScansError, odometry_poses,
+    Episode, LidarScan, MotionModel, MoverTracker, Observation, OdometryTrack, PoseScansError,
+    odometry_poses,
 };
 
 /// Scans are registered against the newest scan and the newest ones at least this old, seconds.
@@ -299,8 +300,8 @@ pub(crate) struct RegisteredEpisode {
     pub(crate) imu: Vec<Option<ImuNow>>,
     /// Which beams hit movers.
     pub(crate) hits: Vec<Vec<bool>>,
-    /// Who moved, in the map.
-    pub(crate) movers: Vec<Vec<Mover>>,
+    /// What was followed, in the map.
+    pub(crate) followed: Vec<Followed>,
 }
 
 /// As [`register_episode`], and what else was known by each scan.
@@ -355,7 +356,7 @@ pub(crate) fn register_all(
         let hits = tracker.observe(scan.stamp, &scan.scan, map_from_scan);
         known.poses.push(map_from_scan);
         known.hits.push(hits);
-        known.movers.push(tracker.movers());
+        known.followed.push(tracker.followed());
         done.push((seen_at, registered));
     }
     Ok(known)

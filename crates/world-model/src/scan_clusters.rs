@@ -25,7 +25,7 @@ const NEARER_M: f64 = 0.1;
 const RADIUS_MIN_M: f64 = 0.06;
 const RADIUS_MAX_M: f64 = 0.6;
 /// Error of a fitted centre: along the ray, metres.
-const ALONG_SIGMA_M: f64 = 0.04;
+const ALONG_SIGMA_M: f64 = 0.02;
 /// Across it: constant, metres, and in beam spacings for a thing seen whole or in part.
 const ACROSS_SIGMA_M: f64 = 0.015;
 const ACROSS_WHOLE: f64 = 0.3;

@@ -317,8 +317,8 @@ impl ScanMemory {
         self.newest_scan = Some(scan.clone());
         self.imu = self.gyro.at_scan(self.motion_model.seen_at(stamp));
         let here = self.world_from_newest().unwrap_or_default();
-        let movers = self.movers.movers();
-        self.company = Company::at(stamp, here, &movers, &self.neighbours);
+        let followed = self.movers.followed();
+        self.company = Company::at(stamp, here, &followed, &mut self.neighbours);
         Ok(())
     }
 

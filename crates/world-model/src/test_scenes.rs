@@ -2,7 +2,7 @@
 
 use sedge_spacetime::{Pose2, Stamp};
 
-use crate::{Episode, LidarScan, Observation, SensorEvent};
+use crate::{Episode, LidarScan, Observation, ScanGeometry, SensorEvent};
 
 pub(crate) use crate::room::{Room, half_circle};
 
@@ -19,6 +19,34 @@ pub(crate) fn odometry_event(secs: f64, pose: Pose2) -> SensorEvent {
     SensorEvent {
         stamp: Stamp::from_secs(secs).unwrap(),
         observation: Observation::Odometry(pose),
+    }
+}
+
+/// A room from a pose with discs in it: centre, radius.
+pub(crate) fn scan_with_discs(
+    room: Room,
+    geometry: ScanGeometry,
+    discs: &[([f64; 2], f64)],
+    from: Pose2,
+) -> LidarScan {
+    let walls = room.scan(geometry, from);
+    let range = |beam: usize| {
+        let direction = from.yaw_rad + geometry.angle_rad(beam);
+        let (sin, cos) = direction.sin_cos();
+        let hit = |&(centre, radius): &([f64; 2], f64)| {
+            let (dx, dy) = (centre[0] - from.x_m, centre[1] - from.y_m);
+            let (along, across) = (dx * cos + dy * sin, dy * cos - dx * sin);
+            if along <= 0.0 || across.abs() >= radius {
+                return f64::INFINITY;
+            }
+            along - (radius * radius - across * across).sqrt()
+        };
+        let nearest = discs.iter().map(hit).fold(f64::INFINITY, f64::min);
+        nearest.min(f64::from(walls.ranges_m[beam])) as f32
+    };
+    LidarScan {
+        geometry,
+        ranges_m: (0..geometry.n_beams).map(range).collect(),
     }
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::conformance::{crowded_drive, full_circle};
 use crate::crowd::Crowd;
-use crate::test_scenes::Room;
+use crate::test_scenes::{Room, scan_with_discs};
 use crate::{
     Candidate, Horizons, MetricRow, MotionModel, Protocol, RegisteredScans, ScanGeometry,
     evaluate_candidates,
@@ -25,25 +25,7 @@ fn at(secs: f64) -> Stamp {
 
 /// The room from a pose with discs in it: centre, radius.
 fn scan_with(discs: &[([f64; 2], f64)], from: Pose2) -> LidarScan {
-    let walls = ROOM.scan(GEOMETRY, from);
-    let range = |beam: usize| {
-        let direction = from.yaw_rad + GEOMETRY.angle_rad(beam);
-        let (sin, cos) = direction.sin_cos();
-        let hit = |&(centre, radius): &([f64; 2], f64)| {
-            let (dx, dy) = (centre[0] - from.x_m, centre[1] - from.y_m);
-            let (along, across) = (dx * cos + dy * sin, dy * cos - dx * sin);
-            if along <= 0.0 || across.abs() >= radius {
-                return f64::INFINITY;
-            }
-            along - (radius * radius - across * across).sqrt()
-        };
-        let nearest = discs.iter().map(hit).fold(f64::INFINITY, f64::min);
-        nearest.min(f64::from(walls.ranges_m[beam])) as f32
-    };
-    LidarScan {
-        geometry: GEOMETRY,
-        ranges_m: (0..GEOMETRY.n_beams).map(range).collect(),
-    }
+    scan_with_discs(ROOM, GEOMETRY, discs, from)
 }
 
 /// Ten scans a second of discs that move as told, seen from the origin.

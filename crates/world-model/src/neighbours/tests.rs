@@ -221,25 +221,3 @@ fn robots_are_bounded_and_nonsense_is_refused() {
     let refused = Neighbours::default().observe(&report(1.0, Broadcast::Sees(negative)), OWN);
     assert!(matches!(refused, Err(ObserveError::Negative { .. })));
 }
-
-#[test]
-fn a_neighbour_that_lidar_tracks_takes_the_movers_place_and_size() {
-    let mut known = after(&talk()).at(at(1.0), OWN);
-    let there = known[0].pose;
-    let mover = |id, x_m: f64| Mover {
-        id,
-        position_m: [x_m, there.y_m],
-        velocity_mps: [0.0; 2],
-        covariance: nalgebra::Matrix4::identity() * 1e-6,
-        radius_m: 0.37,
-        age_secs: 3.0,
-        unseen_secs: 0.0,
-    };
-    join_movers(
-        &mut known,
-        &[mover(4, there.x_m + 2.0), mover(7, there.x_m + 0.1)],
-    );
-    assert_eq!(known[0].mover, Some(7));
-    assert!((known[0].radius_m - 0.37).abs() < 1e-9);
-    assert!((known[0].pose.x_m - there.x_m - 0.1).abs() < 0.01);
-}

@@ -136,6 +136,7 @@ fn among_companions(secs: f64) -> Episode {
                 centre_m,
                 radius_m: 0.2,
                 sigma_m: 0.0,
+                is_settled: false,
                 speed_mps: 0.8,
                 age_secs: 0.0,
             };
