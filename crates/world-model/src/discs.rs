@@ -21,10 +21,10 @@ pub(crate) struct Disc {
 }
 
 impl Disc {
-    /// The same, as wide as it is uncertain where it will be.
-    pub(crate) fn widened(&self) -> Self {
+    /// The same, wider by a share of how uncertain it is where it will be.
+    pub(crate) fn widened(&self, share: f64) -> Self {
         Self {
-            radius_m: self.radius_m + self.sigma_m.min(WIDENED_MAX_M),
+            radius_m: self.radius_m + share * self.sigma_m.min(WIDENED_MAX_M),
             ..*self
         }
     }
@@ -113,7 +113,7 @@ impl MoverRows {
 
     pub(crate) fn describe(&mut self, discs: &[Disc], rays: &[[f64; 2]]) {
         for disc in discs {
-            let wide = disc.widened().radius_m;
+            let wide = disc.widened(1.0).radius_m;
             let distance = disc.distance_m();
             if distance <= disc.radius_m {
                 continue;
@@ -173,6 +173,19 @@ mod tests {
         disc(4.0, 0.0, 0.5).draw(&rays, &mut row);
         assert!((row[0] - 3.5).abs() < 1e-9 && (row[1] - 3.5).abs() < 1e-9);
         assert!((row[2] - 1.0).abs() < 1e-9 && (row[3] - 9.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn doubt_widens_a_disc_by_a_share_up_to_a_limit() {
+        let sure = disc(4.0, 0.0, 0.5);
+        let lost = Disc {
+            sigma_m: 9.0,
+            ..sure
+        };
+        for (disc, share, radius_m) in [(sure, 0.0, 0.5), (sure, 0.5, 0.65), (lost, 0.5, 1.0)] {
+            let wide = disc.widened(share);
+            assert!((wide.radius_m - radius_m).abs() < 1e-12, "{wide:?}");
+        }
     }
 
     #[test]
