@@ -19,6 +19,8 @@ pub enum RangeReadout {
     /// The 5 % quantile: where the obstacle could already be. Among people that is everywhere, and
     /// robots turn on the spot.
     Low,
+    /// The quantile between that and the median that models call cautious.
+    Cautious,
     /// The median.
     #[default]
     Median,
@@ -188,6 +190,7 @@ impl ClearanceField {
     ) {
         let ranges_m = match self.config.readout {
             RangeReadout::Low => &scan.low_m,
+            RangeReadout::Cautious => &scan.cautious_m,
             RangeReadout::Median => &scan.least_error_m,
             RangeReadout::Mode => &scan.mode_m,
             RangeReadout::Mean => &scan.mean_m,

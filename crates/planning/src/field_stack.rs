@@ -57,7 +57,14 @@ impl FieldStack {
         let is_whole = |futures: &Futures| {
             let is_scan = |it: &Prediction| {
                 let scan = &it.scan;
-                [&scan.low_m, &scan.least_error_m, &scan.mode_m, &scan.mean_m]
+                let read_outs = [
+                    &scan.low_m,
+                    &scan.cautious_m,
+                    &scan.least_error_m,
+                    &scan.mode_m,
+                    &scan.mean_m,
+                ];
+                read_outs
                     .iter()
                     .all(|ranges| ranges.len() == geometry.n_beams)
                     && scan.hit_probability.len() == geometry.n_beams

@@ -11,7 +11,8 @@ use crate::training_set::{PAIRS_MAX, PairSource, TrainingSet, TrainingSetError};
 /// # Examples
 /// ```no_run
 /// use sedge_world_model::{Episode, MotionModel, MotionNoise, RegisteredScans};
-/// use sedge_world_model_burn::{DeviceKind, GatheredDrives, Preset, Trainer, TrainingData};
+/// use sedge_world_model_burn::{DeviceKind, GatheredDrives, Trainer, TrainingData};
+/// use sedge_world_model_trained::Preset;
 ///
 /// let config = Preset::Tiny.train(7);
 /// let drives: Vec<(Episode, RegisteredScans)> = Vec::new();

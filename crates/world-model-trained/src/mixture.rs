@@ -9,7 +9,7 @@
     reason = "only what is inlined is compiled for the caller's instructions"
 )]
 
-use sedge_world_model::{PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M};
+use sedge_world_model::{CAUTIOUS_SHARE, PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M};
 
 use crate::structure::N_COMPONENTS;
 
@@ -172,6 +172,7 @@ pub fn read_out(mixture: MixtureRows<'_>) -> PredictedScan {
         mean_m: vec![0.0; n_beams],
         least_error_m: vec![0.0; n_beams],
         mode_m: vec![0.0; n_beams],
+        cautious_m: vec![0.0; n_beams],
         low_m: vec![0.0; n_beams],
         high_m: vec![0.0; n_beams],
         hit_probability: mixture
@@ -190,6 +191,7 @@ pub fn read_out(mixture: MixtureRows<'_>) -> PredictedScan {
         put(&mut scan.mean_m, block.mean_m());
         put(&mut scan.mode_m, block.mode_m());
         put(&mut scan.low_m, block.quantile_m(0.05));
+        put(&mut scan.cautious_m, block.quantile_m(CAUTIOUS_SHARE));
         put(&mut scan.least_error_m, block.quantile_m(0.5));
         put(&mut scan.high_m, block.quantile_m(0.95));
     }

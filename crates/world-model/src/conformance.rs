@@ -184,6 +184,7 @@ fn is_sound(prediction: &Prediction, geometry: ScanGeometry) {
         ("mean", &scan.mean_m),
         ("least error", &scan.least_error_m),
         ("mode", &scan.mode_m),
+        ("cautious", &scan.cautious_m),
         ("low", &scan.low_m),
         ("high", &scan.high_m),
     ];
@@ -195,12 +196,17 @@ fn is_sound(prediction: &Prediction, geometry: ScanGeometry) {
             "expected the {name} within [0.05, 20]: {ranges:?}"
         );
     }
-    let ordered = scan
-        .low_m
-        .iter()
-        .zip(&scan.high_m)
-        .all(|(low, high)| low <= high);
-    assert!(ordered, "expected low quantiles below high ones");
+    let quantiles = [
+        &scan.low_m,
+        &scan.cautious_m,
+        &scan.least_error_m,
+        &scan.high_m,
+    ];
+    let are_ordered = |[low, high]: &[&Vec<f32>; 2]| low.iter().zip(*high).all(|(a, b)| a <= b);
+    assert!(
+        quantiles.array_windows().all(are_ordered),
+        "expected low quantiles below high ones"
+    );
     assert_eq!(
         scan.hit_probability.len(),
         geometry.n_beams,

@@ -52,7 +52,7 @@ pub enum EvaluateError {
 /// at each start, for the scans to come, given the real odometry as actions. Late events (logs
 /// whose stamps run backwards) are passed over, as the model itself does.
 ///
-/// Rows are named `<model> mean`, `<model> least_error` and `<model> mode`; where the episode knows
+/// Rows are named `<model> mean`, `least_error`, `mode` and `cautious`; where the episode knows
 /// which beams hit movers, rows of the same names with `, on movers` and `, on static` come along.
 ///
 /// # Errors
@@ -69,6 +69,7 @@ pub fn evaluate_model(
             ("mean", &graded.prediction.scan.mean_m),
             ("least_error", &graded.prediction.scan.least_error_m),
             ("mode", &graded.prediction.scan.mode_m),
+            ("cautious", &graded.prediction.scan.cautious_m),
         ];
         let target = &episode.scans[graded.target_idx];
         let ahead_secs = graded.prediction.horizon.as_secs_f64();

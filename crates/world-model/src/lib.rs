@@ -80,8 +80,8 @@ pub use gyro_track::ImuNow;
 pub use intention::Intention;
 pub use metrics::{ErrorPool, MetricRow};
 pub use model::{
-    Action, ActionSequence, Belief, Futures, ImagineError, ObserveError, PredictedScan, Prediction,
-    WorldModel,
+    Action, ActionSequence, Belief, CAUTIOUS_SHARE, Futures, ImagineError, ObserveError,
+    PredictedScan, Prediction, WorldModel,
 };
 pub use motion_prior::MotionPrior;
 pub use movers::{Mover, MoverTracker};

@@ -36,6 +36,9 @@ pub struct Belief {
     pub latent: Vec<f32>,
 }
 
+/// Probability that the range is below [`PredictedScan::cautious_m`].
+pub const CAUTIOUS_SHARE: f32 = 0.35;
+
 /// A scan that has not been seen yet, each point read-out made for its own metric.
 ///
 /// # Shapes
@@ -48,6 +51,10 @@ pub struct PredictedScan {
     pub least_error_m: Vec<f32>,
     /// The most probable range.
     pub mode_m: Vec<f32>,
+    /// [`CAUTIOUS_SHARE`] quantile of the range: nearer than the median, for whoever must not run
+    /// into what is probably there. Where something may move into the way, an error towards it
+    /// costs less than one away from it.
+    pub cautious_m: Vec<f32>,
     /// 5 % quantile of the range.
     pub low_m: Vec<f32>,
     /// 95 % quantile of the range.
@@ -65,6 +72,7 @@ impl PredictedScan {
             hit_probability: vec![1.0; ranges.len()],
             least_error_m: ranges.clone(),
             mode_m: ranges.clone(),
+            cautious_m: ranges.clone(),
             low_m: ranges.clone(),
             high_m: ranges.clone(),
             mean_m: ranges,

@@ -78,13 +78,14 @@ pub struct EvalArgs {
 }
 
 /// Candidates of the belief's geometry that get a row.
-const BELIEF_CANDIDATES: [Candidate; 6] = [
+const BELIEF_CANDIDATES: [Candidate; 7] = [
     Candidate::Last,
     Candidate::Map1Med3,
     Candidate::Map5Med3,
     Candidate::Map20Med3,
     Candidate::StillMed3,
     Candidate::Movers,
+    Candidate::MoversWide,
 ];
 /// Most of a log is learnt from; drives of collected runs are learnt from whole or not at all.
 const FROM_OF_LOG: f64 = 0.8;
