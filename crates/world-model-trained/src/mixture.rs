@@ -1,8 +1,8 @@
 //! Read-outs of mixtures of Laplace distributions, a whole scan at a time, on the host.
 //!
 //! Beams are taken in blocks whose loops have no branches, so that they vectorise and what they
-//! read stays near: the read-outs of three horizons must fit well inside a real-time budget. All of it is inlined into its caller, who
-//! may have it compiled for wider instructions.
+//! read stays near: the read-outs of a plan's futures must fit well inside a real-time budget. All
+//! of it is inlined into its caller, who may have it compiled for wider instructions.
 
 #![expect(
     clippy::inline_always,

@@ -1,5 +1,5 @@
 //! What weights cannot say of the network: the constants of its structure, which every engine and
-//! every checkpoint share. Another value is another [`CHECKPOINT_VERSION`](crate::CHECKPOINT_VERSION).
+//! every checkpoint share. Another value needs another `CHECKPOINT_VERSION`.
 
 use sedge_world_model::{Candidate, N_CANDIDATES};
 
