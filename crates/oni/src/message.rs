@@ -182,14 +182,14 @@ fn view<'m>(entry: &'m TensorEntry, payload: &'m [u8]) -> TensorView<'m> {
 /// Lays out tensors, one after the other.
 #[derive(Debug)]
 pub struct MessageBuilder {
-    header: Box<Header>,
+    header: HeaderBox,
     payload: AlignedBytes,
 }
 
 impl MessageBuilder {
     /// A message without tensors yet.
     pub fn new(schema: SchemaId, envelope: Envelope) -> Self {
-        let header = Box::new(Header {
+        let header = HeaderBox::new(Header {
             schema,
             envelope,
             tensors: Vec::new(),
@@ -258,7 +258,7 @@ impl MessageBuilder {
     /// The message.
     pub fn build(self) -> Message<'static> {
         Message {
-            header: HeaderBox::new(self.header),
+            header: self.header,
             payload: Payload::owned(self.payload, PayloadOrigin::Built),
             packing: Vec::new(),
         }

@@ -13,9 +13,10 @@ const WORD_BYTES: usize = size_of::<u64>();
 /// Whoever keeps one of its messages keeps all of the slab, which is why its maker bounds its size.
 #[derive(Debug, Default)]
 pub struct MessageSlab {
-    /// With all the room from the first message on.
+    /// All the room, from the first message on.
     words: Vec<u64>,
     n_words_max: usize,
+    n_words_used: usize,
     places: Vec<Place>,
 }
 
@@ -38,20 +39,23 @@ impl MessageSlab {
 
     /// Copies a message behind the others; `false` where there is no room for it.
     pub fn push(&mut self, header: &[u8], payload: &[u8]) -> bool {
-        let n_words = n_words_of(payload) + n_words_of(header);
-        if n_words > self.n_words_max - self.words.len() {
+        let n_payload_words = payload.len().div_ceil(WORD_BYTES);
+        let n_words = n_payload_words + header.len().div_ceil(WORD_BYTES);
+        if n_words > self.n_words_max - self.n_words_used {
             return false;
         }
-        if self.words.capacity() == 0 {
-            self.words.reserve_exact(self.n_words_max);
+        if self.words.is_empty() {
+            self.words = vec![0; self.n_words_max];
         }
+        let (of_payload, of_header) = self.words[self.n_words_used..].split_at_mut(n_payload_words);
+        bytemuck::cast_slice_mut(of_payload)[..payload.len()].copy_from_slice(payload);
+        bytemuck::cast_slice_mut(of_header)[..header.len()].copy_from_slice(header);
         self.places.push(Place {
-            first_word: self.words.len(),
+            first_word: self.n_words_used,
             payload_bytes: payload.len(),
             header_bytes: header.len(),
         });
-        append(&mut self.words, payload);
-        append(&mut self.words, header);
+        self.n_words_used += n_words;
         true
     }
 
@@ -67,12 +71,12 @@ impl MessageSlab {
 
     /// How many bytes its messages take.
     pub fn used_bytes(&self) -> usize {
-        self.words.len() * WORD_BYTES
+        self.n_words_used * WORD_BYTES
     }
 
     /// Forgets its messages and keeps the memory.
     pub fn clear(&mut self) {
-        self.words.clear();
+        self.n_words_used = 0;
         self.places.clear();
     }
 
@@ -99,22 +103,6 @@ impl MessageSlab {
         let first_word = place.first_word + place.payload_bytes.div_ceil(WORD_BYTES);
         let bytes: &[u8] = bytemuck::cast_slice(&self.words[first_word..]);
         &bytes[..place.header_bytes]
-    }
-}
-
-fn n_words_of(bytes: &[u8]) -> usize {
-    bytes.len().div_ceil(WORD_BYTES)
-}
-
-/// Appends bytes, and zeros up to the next word. Nothing is written twice, as it would be were
-/// there zeros first.
-fn append(words: &mut Vec<u64>, bytes: &[u8]) {
-    let (whole, rest) = bytes.as_chunks::<WORD_BYTES>();
-    words.extend(whole.iter().map(|word| u64::from_ne_bytes(*word)));
-    if !rest.is_empty() {
-        let mut word = [0; WORD_BYTES];
-        word[..rest.len()].copy_from_slice(rest);
-        words.push(u64::from_ne_bytes(word));
     }
 }
 

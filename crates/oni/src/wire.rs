@@ -75,6 +75,12 @@ impl<'b> Fields<'b> {
         self.rest.is_empty()
     }
 
+    /// How many bytes are left.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
     #[inline(always)]
     pub(crate) fn key(&mut self) -> Result<Key, ProtobufError> {
         let key = self.varint()?;
@@ -182,6 +188,11 @@ fn push_varint(out: &mut Vec<u8>, mut number: u64) {
         number >>= 7;
     }
     out.push(number as u8);
+}
+
+/// How many bytes a number takes.
+pub(crate) fn varint_bytes(number: u64) -> usize {
+    (number | 1).ilog2() as usize / 7 + 1
 }
 
 /// A number; zero is the default and left out, as proto3 wants it.

@@ -17,7 +17,7 @@ use zenoh::sample::SourceInfo;
 use zenoh::session::EntityGlobalId;
 
 use crate::lanes::{Job, LaneName, Lanes};
-use crate::payload;
+use crate::payload::Outgoing;
 
 /// A message and its number among its publisher's.
 #[derive(Clone)]
@@ -159,11 +159,11 @@ impl Job for Answer {
             if kept.sequence < range.0 || kept.sequence > range.1 {
                 continue;
             }
-            let message = &kept.message;
+            let Outgoing { header, payload } = Outgoing::of(&kept.message);
             let reply = self
                 .query
-                .reply(self.key.as_str(), payload::outgoing(message))
-                .attachment(message.header())
+                .reply(self.key.as_str(), payload)
+                .attachment(header)
                 .source_info(SourceInfo::new(self.identity, kept.sequence));
             if let Err(error) = reply.wait() {
                 tracing::debug!(key = %self.key, %error, "history.answer");

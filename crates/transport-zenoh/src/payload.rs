@@ -1,15 +1,18 @@
 //! Payloads on their way in and out: Zenoh's buffers as ours, and ours as Zenoh's.
 
 use std::any::Any;
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use sedge_oni::{EncodedMessage, PayloadBuffer};
 use zenoh::bytes::ZBytes;
+use zenoh_buffers::{ZBuf, ZSlice, ZSliceBuffer};
 
 /// Messages below this are copied where they come in: they lie in a receive buffer of 64 KiB,
 /// which a waiting message would keep for itself, and the copy costs less than a microsecond.
 pub(crate) const COPY_BYTES_MAX: usize = 8 * 1024;
 /// Payloads below this are copied where they go out, too: that takes less than sharing them.
-const COPY_OUT_BYTES_MAX: usize = 256;
+const COPY_OUT_BYTES_MAX: usize = 4 * 1024;
 
 /// A payload in a buffer of Zenoh's: what came over a link, or shared memory.
 pub(crate) struct ZenohPayload(pub(crate) ZBytes);
@@ -45,16 +48,72 @@ pub(crate) fn received(header: &ZBytes, payload: &ZBytes) -> EncodedMessage {
     EncodedMessage::from_buffer(&*header, Box::new(ZenohPayload(payload.clone())))
 }
 
-/// The bytes to put: those of a buffer of Zenoh's are shared, others too unless they are few.
-pub(crate) fn outgoing(message: &EncodedMessage) -> ZBytes {
+/// What Zenoh is to send.
+pub(crate) struct Outgoing {
+    /// As the attachment.
+    pub(crate) header: ZBytes,
+    pub(crate) payload: ZBytes,
+}
+
+impl Outgoing {
+    /// A message; a large payload is shared, not copied.
+    pub(crate) fn of(message: &EncodedMessage) -> Self {
+        if message.len_bytes() >= COPY_OUT_BYTES_MAX || message.buffer().is_some() {
+            return Self::new(message, shared(message));
+        }
+        let (header, payload) = copied(message.header(), message.payload());
+        Self { header, payload }
+    }
+
+    /// The header of a message, and its payload where it lies already.
+    pub(crate) fn new(message: &EncodedMessage, payload: ZBytes) -> Self {
+        let header = message.header();
+        let header = if header.len() < COPY_OUT_BYTES_MAX {
+            copied(header, &[]).0
+        } else {
+            ZBytes::from(header)
+        };
+        Self { header, payload }
+    }
+}
+
+thread_local! {
+    /// Where small messages are copied to on their way out. Zenoh writes them into its batches at
+    /// once, and the memory serves again.
+    static COPIED: RefCell<Arc<Vec<u8>>> = RefCell::default();
+}
+
+/// Copies of both in one piece of memory: the last one's, if nobody keeps that.
+fn copied(header: &[u8], payload: &[u8]) -> (ZBytes, ZBytes) {
+    let copied = COPIED.try_with(|copied| {
+        let copied = &mut *copied.borrow_mut();
+        if let Some(bytes) = Arc::get_mut(copied) {
+            bytes.clear();
+            bytes.extend_from_slice(header);
+            bytes.extend_from_slice(payload);
+        } else {
+            *copied = Arc::new([header, payload].concat());
+        }
+        Arc::clone(copied)
+    });
+    // A thread that ends has no such place any more.
+    let copied: Arc<dyn ZSliceBuffer> =
+        copied.unwrap_or_else(|_| Arc::new([header, payload].concat()));
+    let (middle, end) = (header.len(), header.len() + payload.len());
+    let part = |buffer, begin, end| {
+        let part = ZSlice::new(buffer, begin, end).expect("both are in it");
+        ZBytes::from(ZBuf::from(part))
+    };
+    let header = part(Arc::clone(&copied), 0, middle);
+    (header, part(copied, middle, end))
+}
+
+/// A payload that stays where it is.
+fn shared(message: &EncodedMessage) -> ZBytes {
     if let Some(buffer) = message.buffer()
         && let Some(ours) = (buffer as &dyn Any).downcast_ref::<ZenohPayload>()
     {
         return ours.0.clone();
-    }
-    let payload = message.payload();
-    if payload.len() < COPY_OUT_BYTES_MAX {
-        return ZBytes::from(payload);
     }
     ZBytes::from(bytes::Bytes::from_owner(Owner(message.clone())))
 }

@@ -1,7 +1,7 @@
 //! Publishers: class of service to Zenoh's settings, message to sample.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use sedge_oni::{EncodedMessage, Key};
@@ -17,6 +17,7 @@ use zenoh::session::EntityGlobalId;
 
 use crate::history::{History, Kept};
 use crate::lanes::{Job, Lane, LaneName, Refusal};
+use crate::payload::Outgoing;
 use crate::session::{Declared, Shared};
 
 /// A live message of more bytes would not fit into a link's queue at once, and be dropped even on
@@ -92,12 +93,12 @@ impl Speaker {
     }
 
     /// Hands a message to Zenoh, as the session was told at the beginning.
-    fn send(&self, message: &EncodedMessage, sequence: u32) -> bool {
-        let Some(voice) = self.voice() else {
+    fn send(&self, voice: Option<&Voice>, message: &EncodedMessage, sequence: u32) -> bool {
+        let Some(voice) = voice else {
             return false;
         };
-        let payload = self.shared.outgoing(message);
-        let put = voice.publisher.put(payload).attachment(message.header());
+        let Outgoing { header, payload } = self.shared.outgoing(message);
+        let put = voice.publisher.put(payload).attachment(header);
         put.source_info(self.source(sequence)).wait().is_ok()
     }
 
@@ -106,9 +107,9 @@ impl Speaker {
         let Some(voice) = self.voice() else {
             return false;
         };
-        let payload = self.shared.outgoing(message);
+        let Outgoing { header, payload } = self.shared.outgoing(message);
         let put = voice.session.put(voice.publisher.key_expr(), payload);
-        put.attachment(message.header())
+        put.attachment(header)
             .source_info(self.source(sequence))
             .priority(priority(BULK))
             .congestion_control(CongestionControl::Block)
@@ -260,7 +261,7 @@ impl Job for Queued {
             return;
         }
         let is_sent = match lane_of(speaker.qos) {
-            Some(_) => speaker.send(&self.message, self.sequence),
+            Some(_) => speaker.send(speaker.voice().as_deref(), &self.message, self.sequence),
             None => speaker.send_bulk(&self.message, self.sequence),
         };
         if !is_sent {
@@ -286,6 +287,8 @@ pub(crate) struct ZenohPublisher {
     speaker: Arc<Speaker>,
     /// Found when it is first needed.
     lane: Option<Arc<Lane>>,
+    /// The speaker's last one, which takes a lock to ask for.
+    voice: Weak<Voice>,
 }
 
 impl ZenohPublisher {
@@ -307,11 +310,21 @@ impl ZenohPublisher {
         Self {
             speaker: Arc::new(speaker),
             lane: None,
+            voice: Weak::new(),
         }
     }
 
     pub(crate) fn speaker(&self) -> &Arc<Speaker> {
         &self.speaker
+    }
+
+    /// What the session gave, while there is one; a session that was closed keeps none.
+    fn voice(&mut self) -> Option<Arc<Voice>> {
+        self.voice.upgrade().or_else(|| {
+            let voice = self.speaker.voice()?;
+            self.voice = Arc::downgrade(&voice);
+            Some(voice)
+        })
     }
 
     fn put_until(&mut self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
@@ -336,7 +349,9 @@ impl ZenohPublisher {
             return PutOutcome::Sent;
         }
         speaker.hand_on(sequence);
-        if speaker.send(message, sequence) {
+        let voice = self.voice();
+        let speaker = &self.speaker;
+        if speaker.send(voice.as_deref(), message, sequence) {
             PutOutcome::Sent
         } else {
             speaker.not_taken()
@@ -344,14 +359,16 @@ impl ZenohPublisher {
     }
 
     /// A lossless publisher may wait for its link: a second thread would only cost time.
-    fn put_waiting(&self, message: &EncodedMessage) -> PutOutcome {
+    fn put_waiting(&mut self, message: &EncodedMessage) -> PutOutcome {
         let speaker = &self.speaker;
         let hold = speaker.qos.put_wait_max();
         if !speaker.shared.flow.wait(&speaker.is_stopped, hold) {
             return PutOutcome::Shed;
         }
+        let voice = self.voice();
+        let (speaker, voice) = (&self.speaker, voice.as_deref());
         let sequence = speaker.next_sequence.load(Ordering::Relaxed);
-        if !speaker.keep(message, sequence) || speaker.send(message, sequence) {
+        if !speaker.keep(message, sequence) || speaker.send(voice, message, sequence) {
             return PutOutcome::Sent;
         }
         match speaker.why_not_taken() {

@@ -14,7 +14,7 @@ use zenoh::query::{ConsolidationMode, Query, QueryTarget, Queryable, Reply};
 
 use crate::history::ANSWERS;
 use crate::lanes::{Job, Lanes};
-use crate::payload;
+use crate::payload::{self, Outgoing};
 use crate::session::{Declared, Shared};
 
 /// Has a query answered by a lane's thread. What it has no room for ends without an answer.
@@ -87,10 +87,8 @@ impl Job for Answer {
 
     fn run(self: Box<Self>) {
         let Fixed { key, message } = &*self.fixed;
-        let reply = self
-            .query
-            .reply(key.as_str(), payload::outgoing(message))
-            .attachment(message.header());
+        let Outgoing { header, payload } = Outgoing::of(message);
+        let reply = self.query.reply(key.as_str(), payload).attachment(header);
         if let Err(error) = reply.wait() {
             tracing::debug!(%key, %error, "query.answer");
         }

@@ -15,7 +15,7 @@ use crate::closing::Closing;
 use crate::dial::Dial;
 use crate::flow::{FLOW_PATTERN, FLOW_PREFIX, Flow, Wish};
 use crate::lanes::Lanes;
-use crate::payload::{self, ZenohPayload};
+use crate::payload::{Outgoing, ZenohPayload};
 use crate::shared_memory::Pool;
 use crate::{Mode, SharedMemoryMode, ZenohConfig, ZenohError};
 
@@ -263,25 +263,27 @@ impl Shared {
         self.pool.as_ref().is_some_and(|pool| pool.wants(n_bytes))
     }
 
-    /// A message's payload as Zenoh takes it.
-    pub(crate) fn outgoing(&self, message: &EncodedMessage) -> ZBytes {
-        let Some(pool) = self.pool.as_ref().filter(|_| self.is_shareable(message)) else {
-            return payload::outgoing(message);
-        };
+    /// A message as Zenoh takes it.
+    pub(crate) fn outgoing(&self, message: &EncodedMessage) -> Outgoing {
+        match self.shared_memory_of(message) {
+            Some(payload) => Outgoing::new(message, payload),
+            None => Outgoing::of(message),
+        }
+    }
+
+    /// A payload in shared memory, where there is room and it is worth it.
+    fn shared_memory_of(&self, message: &EncodedMessage) -> Option<ZBytes> {
+        let pool = self.pool.as_ref().filter(|_| self.is_shareable(message))?;
         let buffer = message.buffer().map(|buffer| buffer as &dyn std::any::Any);
         if let Some(ZenohPayload(bytes)) = buffer.and_then(|buffer| buffer.downcast_ref())
             && bytes.as_shm().is_some()
         {
-            return bytes.clone();
+            return Some(bytes.clone());
         }
         let bytes = message.payload();
-        match pool.take(bytes.len()) {
-            Some(mut piece) => {
-                piece.copy_from_slice(bytes);
-                ZBytes::from(piece)
-            }
-            None => payload::outgoing(message),
-        }
+        let mut piece = pool.take(bytes.len())?;
+        piece.copy_from_slice(bytes);
+        Some(ZBytes::from(piece))
     }
 
     /// Counts what came and was no message.

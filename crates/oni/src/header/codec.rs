@@ -1,6 +1,7 @@
 //! The header as protobuf, both ways, with its rules.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +106,9 @@ impl Header {
             let got = encoded.len();
             return Err(HeaderError::TooLong { got });
         }
+        if let Some(header) = HeaderBox::read_next(encoded) {
+            return Ok(header);
+        }
         let mut header = HeaderBox::spare();
         let mut parts = Parts {
             ledger: emptied(&mut header.envelope.ledger),
@@ -115,8 +119,12 @@ impl Header {
         while !fields.is_empty() {
             parts.take(&mut fields)?;
         }
+        let varying = parts.varying(encoded);
         parts.write_to(&mut header)?;
         header.check()?;
+        if let Some(varying) = varying {
+            header.remember(encoded, varying);
+        }
         Ok(header)
     }
 
@@ -151,6 +159,9 @@ struct Parts<'b> {
     epoch: u64,
     sequence: u64,
     capture_nanos: i64,
+    /// How many bytes are behind these two.
+    n_behind_sequence: usize,
+    n_behind_stamp: usize,
     clock_id: &'b str,
     capture_error_nanos: u64,
     frame_id: &'b str,
@@ -174,8 +185,6 @@ impl<'b> Parts<'b> {
         const SCHEMA_HASH: Key = bytes(4);
         const AGENT: Key = bytes(5);
         const EPOCH: Key = varint(6);
-        const SEQUENCE: Key = varint(7);
-        const CAPTURE_NANOS: Key = fixed64(8);
         const CLOCK_ID: Key = bytes(9);
         const CAPTURE_ERROR_NANOS: Key = varint(10);
         const FRAME_ID: Key = bytes(11);
@@ -194,8 +203,14 @@ impl<'b> Parts<'b> {
             SCHEMA_HASH => self.schema_hash = fields.bytes()?,
             AGENT => self.agent = fields.text(5)?,
             EPOCH => self.epoch = fields.varint()?,
-            SEQUENCE => self.sequence = fields.varint()?,
-            CAPTURE_NANOS => self.capture_nanos = i64::from_le_bytes(fields.fixed64()?),
+            SEQUENCE => {
+                self.sequence = fields.varint()?;
+                self.n_behind_sequence = fields.len();
+            }
+            CAPTURE_NANOS => {
+                self.capture_nanos = i64::from_le_bytes(fields.fixed64()?);
+                self.n_behind_stamp = fields.len();
+            }
             CLOCK_ID => self.clock_id = fields.text(9)?,
             CAPTURE_ERROR_NANOS => self.capture_error_nanos = fields.varint()?,
             FRAME_ID => self.frame_id = fields.text(11)?,
@@ -252,6 +267,17 @@ impl<'b> Parts<'b> {
         Ok(())
     }
 
+    /// Where the sequence number and right behind it the stamp are, if that is how they come. Had
+    /// either come again later, that one would count.
+    fn varying(&self, encoded: &[u8]) -> Option<Range<usize>> {
+        let stamp_bytes = self.n_behind_sequence.checked_sub(self.n_behind_stamp)?;
+        let end = encoded.len() - self.n_behind_stamp;
+        let begin = end.checked_sub(1 + wire::varint_bytes(self.sequence) + stamp_bytes)?;
+        let read = read_varying(&encoded[begin..end])?;
+        let expected = (self.sequence, Stamp::from_nanos(self.capture_nanos));
+        (read == expected).then_some(begin..end)
+    }
+
     /// Over another header, whose memory serves again.
     fn write_to(self, header: &mut Header) -> Result<(), HeaderError> {
         check_count("ledger", self.n_ledger, LEDGER_ENTRIES_MAX)?;
@@ -297,6 +323,25 @@ impl<'b> Parts<'b> {
         header.tensors = self.tensors;
         Ok(())
     }
+}
+
+const SEQUENCE: Key = varint(7);
+const CAPTURE_NANOS: Key = fixed64(8);
+
+/// A sequence number, the stamp behind it, and nothing else.
+pub(super) fn read_varying(encoded: &[u8]) -> Option<(u64, Stamp)> {
+    let mut fields = Fields::new(encoded);
+    if fields.key().ok()? != SEQUENCE {
+        return None;
+    }
+    let sequence = fields.varint().ok()?;
+    if fields.key().ok()? != CAPTURE_NANOS {
+        return None;
+    }
+    let nanos = i64::from_le_bytes(fields.fixed64().ok()?);
+    fields
+        .is_empty()
+        .then(|| (sequence, Stamp::from_nanos(nanos)))
 }
 
 /// A list without its rows, for other rows.

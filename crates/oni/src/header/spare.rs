@@ -2,52 +2,138 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 use sedge_spacetime::{AgentName, Stamp};
 
 use crate::limits::NAME_BYTES_MAX;
 
-use super::{Capture, Envelope, Header, SchemaId, Source};
+use super::{Capture, Envelope, Header, SchemaId, Source, codec};
 
-/// Headers that a thread keeps: as many messages as it usually reads at once.
+/// Headers that a thread keeps: as many streams as it usually reads, or messages at once.
 const SPARES_MAX: usize = 4;
-/// Rows, stages and bytes of names for which a kept header has room; it takes less than 8 KiB.
+/// Rows, stages and bytes of names for which a kept header has room; it takes less than 9 KiB.
 const ROWS_MAX: usize = 16;
 const NAME_ROOM_MAX: usize = 2 * NAME_BYTES_MAX;
 
+/// The longest header whose bytes are remembered.
+const READ_BYTES_MAX: usize = 1024;
+
 /// Handed out as it is: moving a header into another box takes as long as making one.
-type Spare = Box<Header>;
+type Spare = Box<Kept>;
 
 thread_local! {
+    /// The one that was read last comes last.
     static SPARES: RefCell<Vec<Spare>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A header, and what it was read from.
+#[derive(Debug, Clone)]
+struct Kept {
+    header: Header,
+    /// Nothing where it was not read, or changed since.
+    read: Vec<u8>,
+    /// Where in it the sequence number and the stamp are.
+    varying: Range<usize>,
+}
+
+impl Kept {
+    /// Reads another header by comparing it, where it differs in sequence number and stamp alone,
+    /// as the next one of a stream does; whether it did.
+    fn read_next(&mut self, encoded: &[u8]) -> bool {
+        if self.read.is_empty() {
+            return false;
+        }
+        let (before, behind) = (
+            &self.read[..self.varying.start],
+            &self.read[self.varying.end..],
+        );
+        let varying = encoded.strip_prefix(before);
+        let varying = varying.and_then(|rest| rest.strip_suffix(behind));
+        let Some((sequence, stamp)) = varying.and_then(codec::read_varying) else {
+            return false;
+        };
+        let envelope = &mut self.header.envelope;
+        envelope.source.sequence = sequence;
+        envelope.capture.stamp = stamp;
+        true
+    }
 }
 
 /// A header in a box, as messages are moved more often than they are made. The box and the memory
 /// of what is in it serve for a later message of the same thread: five small pieces of memory take
-/// longer to be asked for, and to be given back, than to be filled.
+/// longer to be asked for, and to be given back, than to be filled. Of the streams that a thread
+/// reads in turn, what does not change from message to message is not even read again.
 #[derive(Clone)]
-pub(crate) struct HeaderBox(Option<Box<Header>>);
+pub(crate) struct HeaderBox(Option<Box<Kept>>);
 
 impl HeaderBox {
-    pub(crate) fn new(header: Box<Header>) -> Self {
-        Self(Some(header))
+    pub(crate) fn new(header: Header) -> Self {
+        Self::of(Box::new(Kept::of(header)))
+    }
+
+    fn of(kept: Box<Kept>) -> Self {
+        Self(Some(kept))
+    }
+
+    /// The header that these bytes are, where one of the same stream was read lately.
+    pub(super) fn read_next(encoded: &[u8]) -> Option<Self> {
+        let found = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            let idx = spares
+                .iter_mut()
+                .rposition(|spare| spare.read_next(encoded))?;
+            Some(spares.remove(idx))
+        });
+        found.ok().flatten().map(Self::of)
     }
 
     /// One to be written over, whatever is in it.
-    pub(crate) fn spare() -> Self {
+    pub(super) fn spare() -> Self {
         // There is none while a thread ends.
-        let spare = SPARES.try_with(|spares| spares.borrow_mut().pop());
-        Self(Some(spare.ok().flatten().unwrap_or_else(unwritten)))
+        let oldest = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            (spares.len() == SPARES_MAX).then(|| spares.remove(0))
+        });
+        let unwritten = || Box::new(Kept::of(unwritten()));
+        Self::of(oldest.ok().flatten().unwrap_or_else(unwritten))
+    }
+
+    /// Remembers what it was read from, where the next one of its stream may differ in this part
+    /// alone.
+    pub(super) fn remember(&mut self, encoded: &[u8], varying: Range<usize>) {
+        let kept = self.kept_mut();
+        // What each stage took is never the same again.
+        let may_come_again = kept.header.envelope.ledger.is_empty();
+        if may_come_again && encoded.len() <= READ_BYTES_MAX {
+            kept.read.extend_from_slice(encoded);
+            kept.varying = varying;
+        }
     }
 
     pub(crate) fn into_header(mut self) -> Header {
-        *self.0.take().expect("only taken when it is dropped")
+        self.0.take().expect(TAKEN).header
+    }
+
+    fn kept_mut(&mut self) -> &mut Kept {
+        self.0.as_mut().expect(TAKEN)
+    }
+}
+
+const TAKEN: &str = "only taken when it is dropped";
+
+impl Kept {
+    fn of(header: Header) -> Self {
+        Self {
+            header,
+            read: Vec::new(),
+            varying: 0..0,
+        }
     }
 }
 
 /// A header of nothing.
-fn unwritten() -> Box<Header> {
+fn unwritten() -> Header {
     let schema = SchemaId {
         name: String::new(),
         major: 0,
@@ -60,11 +146,11 @@ fn unwritten() -> Box<Header> {
         sequence: 0,
     };
     let capture = Capture::exact(Stamp::from_nanos(0), String::new());
-    Box::new(Header {
+    Header {
         schema,
         envelope: Envelope::new(source, capture),
         tensors: Vec::new(),
-    })
+    }
 }
 
 /// Whether a header is worth keeping.
@@ -80,14 +166,17 @@ impl Deref for HeaderBox {
 
     #[inline]
     fn deref(&self) -> &Header {
-        self.0.as_ref().expect("only taken when it is dropped")
+        &self.0.as_ref().expect(TAKEN).header
     }
 }
 
+/// For whoever changes it: it is no longer what was read.
 impl DerefMut for HeaderBox {
     #[inline]
     fn deref_mut(&mut self) -> &mut Header {
-        self.0.as_mut().expect("only taken when it is dropped")
+        let kept = self.kept_mut();
+        kept.read.clear();
+        &mut kept.header
     }
 }
 
@@ -99,11 +188,11 @@ impl fmt::Debug for HeaderBox {
 
 impl Drop for HeaderBox {
     fn drop(&mut self) {
-        let Some(mut header) = self.0.take() else {
+        let Some(mut kept) = self.0.take() else {
             return;
         };
-        header.envelope.ledger.clear();
-        if !is_small(&header) {
+        kept.header.envelope.ledger.clear();
+        if !is_small(&kept.header) {
             return;
         }
         // A thread that ends keeps nothing.
@@ -111,7 +200,7 @@ impl Drop for HeaderBox {
             .try_with(|spares| {
                 let mut spares = spares.borrow_mut();
                 if spares.len() < SPARES_MAX {
-                    spares.push(header);
+                    spares.push(kept);
                 }
             })
             .unwrap_or_default();
@@ -183,6 +272,77 @@ mod tests {
             drop(decoded);
             let cut = &encoded.header()[..encoded.header().len() - 1];
             assert!(Message::decode(cut, encoded.payload()).is_err());
+        }
+    }
+
+    /// Read alone, and after itself.
+    fn decoded_twice(encoded: &[u8]) -> Header {
+        SPARES.with_borrow_mut(Vec::clear);
+        let alone = Header::decode(encoded).unwrap();
+        assert_eq!(Header::decode(encoded).unwrap(), alone);
+        alone
+    }
+
+    #[test]
+    fn the_next_of_a_stream_is_read_as_it_would_be_alone() {
+        let mut streams = [full(), bare("ant", "x").build(), bare("bee", "x").build()];
+        streams[0].envelope_mut().ledger.clear();
+        for sequence in [0, 1, 127, 128, 1 << 40, u64::MAX, 5, 0, 6] {
+            for message in &mut streams {
+                message.envelope_mut().source.sequence = sequence;
+                let nanos = (sequence as i64).wrapping_mul(7);
+                message.envelope_mut().capture.stamp = Stamp::from_nanos(nanos);
+                let encoded = message.encode().unwrap();
+                let decoded = encoded.decode().unwrap();
+                assert_eq!(decoded.header(), message.header());
+            }
+        }
+        SPARES.with_borrow(|spares| {
+            let agents = spares
+                .iter()
+                .map(|spare| &spare.header.envelope.source.agent);
+            let agents: Vec<_> = agents.map(AgentName::as_str).collect();
+            assert_eq!(agents[agents.len() - 3..], ["crane3", "ant", "bee"]);
+        });
+    }
+
+    #[test]
+    fn of_fields_that_come_twice_the_last_one_counts_for_the_next_header_too() {
+        let plain = bare("ant", "x").build().encode().unwrap().header().to_vec();
+        let (sequence, stamp) = ([0x38, 9], [0x41, 1, 0, 0, 0, 0, 0, 0, 0]);
+        let padded = [0x38, 0x89, 0];
+        let tails: [&[&[u8]]; 8] = [
+            &[&sequence],
+            &[&stamp],
+            &[&sequence, &stamp],
+            &[&stamp, &sequence],
+            &[&sequence, &stamp, &sequence],
+            &[&sequence, &stamp, &stamp],
+            &[&padded, &stamp],
+            &[&sequence, &padded, &stamp],
+        ];
+        for tail in tails {
+            let one = [&plain, &tail.concat()[..]].concat();
+            let read = decoded_twice(&one);
+            // Each byte of the numbers in turn.
+            for idx in plain.len() - 30..one.len() {
+                let mut other = one.clone();
+                other[idx] ^= 2;
+                SPARES.with_borrow_mut(Vec::clear);
+                let alone = Header::decode(&other);
+                SPARES.with_borrow_mut(Vec::clear);
+                assert_eq!(Header::decode(&one).as_ref(), Ok(&read));
+                assert_eq!(Header::decode(&other), alone, "byte {idx} of {one:02x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_never_the_same_again_is_read_each_time() {
+        for (message, is_remembered) in [(full(), false), (bare("ant", "x").build(), true)] {
+            drop(message.encode().unwrap().decode().unwrap());
+            let spare = SPARES.with_borrow_mut(Vec::pop).unwrap();
+            assert_eq!(!spare.read.is_empty(), is_remembered);
         }
     }
 
