@@ -126,3 +126,41 @@ impl AsRef<[u8]> for Owner {
         self.0.payload()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sedge_oni::AlignedBytes;
+
+    fn bytes(part: &ZBytes) -> Vec<u8> {
+        part.to_bytes().into_owned()
+    }
+
+    #[test]
+    fn memory_of_small_messages_serves_again_once_nobody_keeps_it() {
+        let small =
+            |header: &[u8], payload: &[u8]| Outgoing::of(&EncodedMessage::copy_of(header, payload));
+        let (first, second) = (small(b"one", &[1; 64]), small(b"two", &[2; 99]));
+        assert_eq!(bytes(&first.header), b"one", "it was kept");
+        assert_eq!(bytes(&first.payload), [1; 64]);
+        assert_eq!(bytes(&second.payload), [2; 99]);
+        let at = second.header.to_bytes().as_ptr();
+        drop((first, second));
+        let third = small(b"three", &[]);
+        assert_eq!(third.header.to_bytes().as_ptr(), at);
+        assert_eq!(bytes(&third.header), b"three");
+        assert!(third.payload.is_empty());
+    }
+
+    #[test]
+    fn large_payloads_stay_where_they_are_and_large_headers_are_copied_alone() {
+        for n_header_bytes in [3, 2 * COPY_OUT_BYTES_MAX] {
+            let payload = AlignedBytes::copy_of(&[7; COPY_OUT_BYTES_MAX]);
+            let message = EncodedMessage::new(vec![5; n_header_bytes], payload);
+            let outgoing = Outgoing::of(&message);
+            assert_eq!(bytes(&outgoing.header), message.header());
+            let (ours, theirs) = (message.payload(), outgoing.payload.to_bytes());
+            assert_eq!((ours.as_ptr(), ours.len()), (theirs.as_ptr(), theirs.len()));
+        }
+    }
+}
