@@ -18,6 +18,13 @@ fn unknown_field() -> [u8; 8] {
     field
 }
 
+/// A scale that is no number is the same as itself here.
+fn assert_same(one: &Header, other: &Header) {
+    if one != other {
+        assert_eq!(format!("{one:?}"), format!("{other:?}"));
+    }
+}
+
 /// With another field behind it that is passed over, a header is like none before.
 fn check_alone(data: &[u8]) {
     let Ok(header) = Header::decode(data) else {
@@ -26,7 +33,7 @@ fn check_alone(data: &[u8]) {
     let alone = [data, &unknown_field()].concat();
     if alone.len() <= HEADER_BYTES_MAX {
         let alone = Header::decode(&alone).expect("what is passed over breaks nothing");
-        assert_eq!(format!("{alone:?}"), format!("{header:?}"));
+        assert_same(&alone, &header);
     }
 }
 
@@ -44,6 +51,6 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(header) = Header::decode(data) {
         let encoded = header.encode().expect("what was decoded can be encoded");
         let again = Header::decode(&encoded).expect("what was encoded can be decoded");
-        assert_eq!(format!("{again:?}"), format!("{header:?}"));
+        assert_same(&again, &header);
     }
 });
