@@ -18,6 +18,8 @@ pub(crate) struct FarProcess {
     /// Those that are asked for, which the link carries.
     pub(crate) payloads: Vec<Payload>,
     pub(crate) raw: RawStack,
+    /// A session of its own, or raw's would be used twice as often as ours, and stay warmer.
+    pub(crate) raw_answered_in_callback: RawStack,
     pub(crate) sedge: SedgeStack,
 }
 
@@ -36,13 +38,14 @@ impl FarProcess {
                 .expect("the far process says where it is")
                 .unwrap()
         };
-        let (raw, sedge) = (line(), line());
+        let (raw, raw_answered_in_callback, sedge) = (line(), line(), line());
         Self {
             _stdin: child.stdin.take().unwrap(),
             child,
             link,
             payloads,
             raw: RawStack::dial(link, &raw),
+            raw_answered_in_callback: RawStack::dial(link, &raw_answered_in_callback),
             sedge: SedgeStack::dial(link, &sedge),
         }
     }
@@ -61,6 +64,7 @@ pub(crate) fn run(link: &str) {
     let link = Link::ALL.into_iter().find(|known| known.name() == link);
     let link = link.unwrap();
     let (raw, raw_at) = RawStack::listen(link);
+    let (answered_in_callback, answered_in_callback_at) = RawStack::listen(link);
     let (sedge, sedge_at) = SedgeStack::listen(link);
     let mut answering = Vec::new();
     for payload in PAYLOADS
@@ -73,9 +77,9 @@ pub(crate) fn run(link: &str) {
                 serve(stack.end(payload, purpose, Way::Back), payload, purpose);
             }
         }
-        answering.push(RawCallbackEnd::answer(&raw, payload));
+        answering.push(RawCallbackEnd::answer(&answered_in_callback, payload));
     }
-    println!("{raw_at}\n{sedge_at}");
+    println!("{raw_at}\n{answered_in_callback_at}\n{sedge_at}");
     std::io::stdout().flush().unwrap();
     // Nothing is ever written to it: this returns when the other side is gone.
     drop(std::io::stdin().read(&mut [0]));

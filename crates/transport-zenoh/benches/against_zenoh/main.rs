@@ -1,5 +1,5 @@
 //! ONI over this room beside raw Zenoh, in one run: same payload, class of service, processes and
-//! threads. Two processes, each with one raw session and one of ours; turns alternate.
+//! threads. Two processes, each with a session of each stack; turns alternate.
 //!
 //! It never judges: it prints every figure, nothing trimmed, and the ratio.
 //!

@@ -27,7 +27,7 @@ impl Lanes {
         let ends = vec![
             far.raw.end(payload, Purpose::RoundTrip, Way::Out),
             far.sedge.end(payload, Purpose::RoundTrip, Way::Out),
-            RawCallbackEnd::ask(&far.raw, payload),
+            RawCallbackEnd::ask(&far.raw_answered_in_callback, payload),
         ];
         for end in &ends {
             wait_until_heard(&**end);
