@@ -96,6 +96,10 @@ const FROM_OF_DRIVE: f64 = 0.1;
 /// # Errors
 /// When the log or a run cannot be used, or they do not fit each other.
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    // Before a log is read for minutes.
+    if let Some(device) = args.device {
+        device.open()?;
+    }
     let rows = match open_data_set(&args.log)? {
         DataSet::Log(log) => evaluate(args, &log)?,
         DataSet::Collected(drives) => evaluate_drives(args, &drives)?,
