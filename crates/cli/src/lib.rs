@@ -107,7 +107,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE));
         }
     };
-    logging::install(cli.log_filter.as_deref());
+    logging::install(cli.log_filter.as_deref(), &cli.command);
     let mut out = io::stdout().lock();
     let result = commands::run(&cli.command, &mut out).and_then(|()| Ok(out.flush()?));
     ExitCode::from(match result {
