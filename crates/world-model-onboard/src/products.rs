@@ -211,7 +211,30 @@ impl BeamProduct<'_> {
 
 #[cfg(test)]
 mod tests {
+    use rten_simd::isa::GenericIsa;
+
     use super::*;
+
+    /// Instruction sets whose vectors have different widths: 4 lanes, 8 and whatever is best.
+    const SETS: [Set; 3] = [Set::Generic, Set::Middle, Set::Best];
+
+    #[derive(Clone, Copy)]
+    enum Set {
+        Generic,
+        Middle,
+        Best,
+    }
+
+    fn run(op: impl SimdOp<Output = ()>, set: Set) {
+        match set {
+            Set::Generic => op.eval(GenericIsa::new()),
+            #[cfg(target_arch = "x86_64")]
+            Set::Middle if rten_simd::isa::Avx2Isa::new().is_some() => {
+                op.eval(rten_simd::isa::Avx2Isa::new().unwrap());
+            }
+            Set::Middle | Set::Best => op.dispatch(),
+        }
+    }
 
     /// Numbers that look random, the same each time.
     fn numbers(n: usize, seed: usize) -> Vec<f32> {
@@ -232,17 +255,21 @@ mod tests {
                     expected[row * width + column] += terms.sum::<f32>();
                 }
             }
-            RowProduct {
-                n_rows,
-                x: &x,
-                x_stride: stride,
-                n_in,
-                weight: &weight,
-                out: &mut out,
-            }
-            .dispatch();
-            for (got, expected) in out.iter().zip(&expected) {
-                assert!((got - expected).abs() < 1e-4, "{got} {expected}");
+            let before = out.clone();
+            for set in SETS {
+                out.clone_from(&before);
+                let product = RowProduct {
+                    n_rows,
+                    x: &x,
+                    x_stride: stride,
+                    n_in,
+                    weight: &weight,
+                    out: &mut out,
+                };
+                run(product, set);
+                for (got, expected) in out.iter().zip(&expected) {
+                    assert!((got - expected).abs() < 1e-4, "{got} {expected}");
+                }
             }
         }
     }
@@ -278,24 +305,26 @@ mod tests {
             for (row, x) in padded.chunks_exact_mut(stride).zip(x.chunks(n_beams)) {
                 row[MARGIN..][..n_beams].copy_from_slice(x);
             }
-            let mut out = vec![0.0; CHANNEL_BLOCK * stride];
-            BeamProduct {
-                n_beams,
-                x: &padded,
-                n_in,
-                weight: &weight,
-                kernel,
-                dilation,
-                bias: &[0.25; CHANNEL_BLOCK],
-                after: After::Linear,
-                out: &mut out,
-            }
-            .dispatch();
-            for (row, expected) in out.chunks(stride).zip(expected.chunks(n_beams)) {
-                for (got, expected) in row[MARGIN..].iter().zip(expected) {
-                    assert!((got - expected - 0.25).abs() < 1e-4, "{got} {expected}");
+            for set in SETS {
+                let mut out = vec![0.0; CHANNEL_BLOCK * stride];
+                let product = BeamProduct {
+                    n_beams,
+                    x: &padded,
+                    n_in,
+                    weight: &weight,
+                    kernel,
+                    dilation,
+                    bias: &[0.25; CHANNEL_BLOCK],
+                    after: After::Linear,
+                    out: &mut out,
+                };
+                run(product, set);
+                for (row, expected) in out.chunks(stride).zip(expected.chunks(n_beams)) {
+                    for (got, expected) in row[MARGIN..].iter().zip(expected) {
+                        assert!((got - expected - 0.25).abs() < 1e-4, "{got} {expected}");
+                    }
+                    assert!(row[MARGIN + n_beams..].iter().all(|&it| it == 0.0));
                 }
-                assert!(row[MARGIN + n_beams..].iter().all(|&it| it == 0.0));
             }
         }
     }
