@@ -9,6 +9,10 @@ use super::{Gossip, Mode, SharedMemoryMode, ZenohConfig};
 /// Batches of 64 KiB that may wait for a link, per priority, which is as many as Zenoh takes: a
 /// burst of scans fits.
 pub(crate) const QUEUE_BATCHES: u32 = 16;
+/// The same for the priority of whoever waits for room, lossless streams above all: nothing is
+/// dropped there, and batches that serve again soon are still in the processor's cache. With two,
+/// the sending thread has to be waited for.
+const WAITING_QUEUE_BATCHES: u32 = 4;
 /// How long a message that may be dropped waits for room on its link before it is dropped, with
 /// its caller: long enough for the sending thread to take a burst, short enough for any control
 /// loop.
@@ -77,7 +81,7 @@ impl ZenohConfig {
             "data_high": QUEUE_BATCHES,
             "data": QUEUE_BATCHES,
             "data_low": QUEUE_BATCHES,
-            "background": QUEUE_BATCHES,
+            "background": WAITING_QUEUE_BATCHES,
         });
         let sample_bytes = HEADER_BYTES_MAX + PAYLOAD_BYTES_MAX + SAMPLE_OVERHEAD_BYTES;
         vec![
