@@ -70,17 +70,22 @@ impl Engine {
 
     /// Asks both for a plan's futures, and says how long they took.
     fn fastest(device: DeviceKind, run: &Path) -> Self {
-        let candidates = [Self::Onboard, Self::Burn(device)];
-        let [onboard, burn] = candidates.map(|engine| Some(best_time(&mut engine.load(run).ok()?)));
+        let [onboard, burn] = [Self::Onboard, Self::Burn(device)]
+            .map(|engine| Some(best_time(&mut engine.load(run).ok()?)));
         let faster = match (onboard, burn) {
             (Some(onboard), Some(burn)) if burn < onboard => Self::Burn(device),
             (None, Some(_)) => Self::Burn(device),
             // Also where neither loads: loading it again says why.
             _ => Self::Onboard,
         };
+        let took = |time: Option<Duration>| match time {
+            Some(time) => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+            None => "no time, as it does not load".to_owned(),
+        };
         tracing::info!(
-            "{N_FUTURES} futures take {onboard:?} onboard and {burn:?} with burn on {device}: \
-             chose {}",
+            "{N_FUTURES} futures take {} onboard and {} with burn on {device}: chose {}",
+            took(onboard),
+            took(burn),
             faster.as_str()
         );
         faster
