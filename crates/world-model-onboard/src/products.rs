@@ -41,36 +41,34 @@ impl SimdOp for RowProduct<'_> {
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
         let width = self.weight.len() / self.n_in.max(1);
-        let lanes = isa.f32().len();
         let mut row = 0;
+        while row + 4 <= self.n_rows {
+            self.rows::<I, 4, 4>(isa, row, width);
+            row += 4;
+        }
         while row < self.n_rows {
-            let mut column = 0;
-            if row + 4 <= self.n_rows {
-                while column + 4 * lanes <= width {
-                    self.tile::<I, 4, 4>(isa, (row, column, width));
-                    column += 4 * lanes;
-                }
-                while column < width {
-                    self.tile::<I, 4, 1>(isa, (row, column, width));
-                    column += lanes;
-                }
-                row += 4;
-            } else {
-                while column + 8 * lanes <= width {
-                    self.tile::<I, 1, 8>(isa, (row, column, width));
-                    column += 8 * lanes;
-                }
-                while column < width {
-                    self.tile::<I, 1, 1>(isa, (row, column, width));
-                    column += lanes;
-                }
-                row += 1;
-            }
+            self.rows::<I, 1, 8>(isa, row, width);
+            row += 1;
         }
     }
 }
 
 impl RowProduct<'_> {
+    /// `R` whole rows of the output, `C` vectors at a time as far as these go.
+    #[inline(always)]
+    fn rows<I: Isa, const R: usize, const C: usize>(&mut self, isa: I, row: usize, width: usize) {
+        let lanes = isa.f32().len();
+        let mut column = 0;
+        while column + C * lanes <= width {
+            self.tile::<I, R, C>(isa, (row, column, width));
+            column += C * lanes;
+        }
+        while column < width {
+            self.tile::<I, R, 1>(isa, (row, column, width));
+            column += lanes;
+        }
+    }
+
     /// `R` rows by `C` vectors of the output, kept in registers.
     #[inline(always)]
     fn tile<I: Isa, const R: usize, const C: usize>(
