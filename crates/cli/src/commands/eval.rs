@@ -115,6 +115,12 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     }
 }
 
+/// What computes each run, chosen once: a table is of one engine, also where it is measured.
+fn engines(args: &EvalArgs) -> anyhow::Result<Vec<Engine>> {
+    let choose = |run: &PathBuf| Engine::choose(args.engine, args.device, run);
+    args.run.iter().map(choose).collect()
+}
+
 /// All rows: baselines, then each run, then the mean over runs of one kind.
 ///
 /// # Errors
@@ -128,6 +134,7 @@ pub fn evaluate(args: &EvalArgs, log: &OpenedLog) -> anyhow::Result<Vec<EvalRow>
     for run in &args.run {
         check_run(run, log, protocol.from)?;
     }
+    let engines = engines(args)?;
     let fit = fit_and_say(log);
     tracing::info!("grading the baselines");
     let graded = Graded {
@@ -136,9 +143,9 @@ pub fn evaluate(args: &EvalArgs, log: &OpenedLog) -> anyhow::Result<Vec<EvalRow>
     };
     let baselines = graded.baselines(&fit.model, &fit.belief.model)?;
     let mut of_runs = Vec::new();
-    for run in &args.run {
+    for (run, engine) in args.run.iter().zip(engines) {
         tracing::info!("grading {}", run.display());
-        let (rows, seed) = graded.run(args, run)?;
+        let (rows, seed) = graded.run(run, engine)?;
         of_runs.extend(rows.into_iter().map(|row| of_run(row, run, seed)));
     }
     Ok(in_order(baselines, of_runs))
@@ -152,6 +159,7 @@ pub fn evaluate_drives(args: &EvalArgs, drives: &CollectedDrives) -> anyhow::Res
     for run in &args.run {
         check_run_of_drives(run, drives, args.split)?;
     }
+    let engines = engines(args)?;
     let (motion, _) = drives.fit_motion()?;
     let n_drives = drives.count(args.split).min(args.drives);
     let mut shown = Progress::begin("grading", ProgressStyle::detect(), 0, n_drives as u64);
@@ -174,8 +182,9 @@ pub fn evaluate_drives(args: &EvalArgs, drives: &CollectedDrives) -> anyhow::Res
             protocol: &protocol,
         };
         baselines.extend(graded.baselines(&motion, &motion)?);
-        for (run, (rows, seed)) in args.run.iter().zip(&mut of_runs) {
-            let (more, its_seed) = graded.run(args, run)?;
+        let runs = args.run.iter().zip(&engines);
+        for ((run, engine), (rows, seed)) in runs.zip(&mut of_runs) {
+            let (more, its_seed) = graded.run(run, *engine)?;
             rows.extend(more);
             *seed = its_seed;
         }
@@ -269,8 +278,7 @@ impl Graded<'_> {
     }
 
     /// Rows of a trained run, and its seed.
-    fn run(&self, args: &EvalArgs, run: &Path) -> anyhow::Result<(Vec<MetricRow>, u64)> {
-        let engine = Engine::choose(args.engine, args.device, run)?;
+    fn run(&self, run: &Path, engine: Engine) -> anyhow::Result<(Vec<MetricRow>, u64)> {
         let mut model = engine
             .load(run)
             .with_context(|| format!("cannot load the model in {}", run.display()))?;
