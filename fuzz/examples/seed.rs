@@ -75,6 +75,14 @@ fn main() {
             write("tensor_table", &name, &[&length, message.header()].concat());
         }
     }
+    for path in files(&golden, "attachment") {
+        let name = path.file_stem().expect("a file").to_string_lossy();
+        let attachment = std::fs::read(&path).expect("it can be read");
+        let payload = std::fs::read(path.with_extension("payload")).expect("so can its other part");
+        let length = (attachment.len() as u16).to_le_bytes();
+        let seed = [&length[..], &attachment, &payload].concat();
+        write("bundle", &name, &seed);
+    }
     let floats: Vec<f32> = (0..48).map(|idx| idx as f32 * 0.25).collect();
     let depths: Vec<u16> = (0..48).map(|idx| 1_000 + 7 * idx).collect();
     for shape in [[6, 8], [1, 48]] {

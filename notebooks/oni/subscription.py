@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,7 +11,7 @@ from typing import TypeVar
 import zenoh
 import zenoh.ext
 
-from oni import contact
+from oni import bundles, contact
 from oni.errors import OniError
 from oni.header import Header, SchemaId
 from oni.message import Message
@@ -62,6 +63,8 @@ class Subscription:
         self.n_received = 0
         self.n_lost = 0
         self.n_late = 0
+        # Of the last bundle; no more than one has.
+        self._unbundled: deque[tuple[Key, bytes, bytes]] = deque()
         ring = zenoh.handlers.RingChannel(depth)
         # Advanced subscribers sort by time stamp over all keys of a sender that does not number
         # its samples, and drop what a more urgent key overtook: only for where it must be.
@@ -86,25 +89,31 @@ class Subscription:
         """
         end = time.monotonic() + timeout_secs
         while True:
-            sample = self._subscriber.try_recv()
-            if sample is not None and (received := self._read(sample)) is not None:
+            if not self._unbundled and (sample := self._subscriber.try_recv()) is not None:
+                self._unbundle(sample)
+            if self._unbundled and (received := self._read(*self._unbundled.popleft())) is not None:
                 return received
             if time.monotonic() >= end:
                 return None
-            if sample is None:
+            if not self._unbundled:
                 time.sleep(_POLL_SECS)
 
     def close(self) -> None:
         """Stops listening."""
         self._subscriber.undeclare()
 
-    def _read(self, sample: zenoh.Sample) -> Received | None:
-        """The message in a sample, or None if it is the one before once more."""
+    def _unbundle(self, sample: zenoh.Sample) -> None:
+        """Queues the messages of a sample."""
         key = Key.parse(str(sample.key_expr))
         if sample.attachment is None:
             raise OniError("bad-protobuf", str(key), "an attachment with the header", "none")
         # Zenoh's buffers have no Python view: this is the one copy, and numpy reads it in place.
-        message = Message.decode(sample.attachment.to_bytes(), sample.payload.to_bytes())
+        parts = bundles.messages_of(sample.attachment.to_bytes(), sample.payload.to_bytes())
+        self._unbundled.extend((key, *part) for part in parts)
+
+    def _read(self, key: Key, header: bytes, payload: bytes) -> Received | None:
+        """A message, or None if it is the one before once more."""
+        message = Message.decode(header, payload)
         if not self._is_new(key, message.header):
             return None
         schema = self._schema or built_in().get(key.message_type)

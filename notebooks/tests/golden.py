@@ -8,6 +8,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[2] / "schemas" / "oni" / "golden"
 VALID = sorted(path.stem for path in (FOLDER / "valid").glob("*.oni"))
 STREAMS: dict[str, dict] = json.loads((FOLDER / "streams" / "streams.json").read_text())
+BUNDLES: dict[str, dict] = json.loads((FOLDER / "bundles" / "bundles.json").read_text())
 INVALID: dict[str, dict[str, str]] = json.loads((FOLDER / "invalid" / "errors.json").read_text())
 
 
@@ -29,3 +30,10 @@ def invalid_frame(name: str) -> bytes:
 def stream(name: str) -> bytes:
     """The bytes of a stream that may be damaged."""
     return (FOLDER / "streams" / f"{name}.oni").read_bytes()
+
+
+def bundle(name: str) -> tuple[bytes, bytes]:
+    """Attachment and payload of a bundle that may be broken."""
+    folder = FOLDER / "bundles"
+    attachment, payload = (folder / f"{name}.{part}" for part in ("attachment", "payload"))
+    return attachment.read_bytes(), payload.read_bytes()

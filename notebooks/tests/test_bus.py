@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import re
+import struct
 from collections.abc import Callable, Iterator
 
 import golden
@@ -168,6 +170,38 @@ def test_sample_that_is_no_message_is_refused_and_the_next_one_read(
             return None
 
     assert until(read).message.header == header
+
+
+def test_bundled_messages_are_given_one_by_one_and_a_broken_bundle_is_refused(
+    buses: tuple[Bus, Bus],
+) -> None:
+    speaker, listener = buses
+    subscription = listener.subscribe("oni/flock/**")
+    lidar = Message.from_frame(golden.valid_frame("sensor.lidar"))
+    scans = [
+        dataclasses.replace(lidar, header=dataclasses.replace(lidar.header, sequence=number))
+        for number in range(3)
+    ]
+    parts = [scan.encode() for scan in scans]
+    rows = [struct.pack("<II", len(header), len(payload)) for header, payload in parts]
+    attachment = b"ONIB" + b"".join(rows)
+    payload = b"".join(b"".join(part) for part in parts)
+
+    def exchange() -> object | None:
+        speaker._session.put(str(SCAN), payload, attachment=attachment)
+        return subscription.receive(0.1)
+
+    def drained() -> list[int]:
+        rest = iter(lambda: subscription.receive(0.1), None)
+        return [received.message.header.sequence for received in rest]
+
+    first = until(exchange).message.header.sequence
+    came = [first, *drained()]
+    assert came[:3] == [0, 1, 2]
+    assert subscription.n_lost == 0
+    speaker._session.put(str(SCAN), payload[1:], attachment=attachment)
+    with pytest.raises(OniError, match="bad-bundle: bundle: expected a payload of"):
+        subscription.receive(PATIENCE_SECS)
 
 
 def test_message_under_another_types_key_is_refused(buses: tuple[Bus, Bus]) -> None:

@@ -7,7 +7,8 @@ import re
 import golden
 import pytest
 
-from oni import Message, OniError, built_in, json_form
+from oni import Message, OniError, built_in, decode_frame, json_form
+from oni.bundles import messages_of
 
 SPECIFICATION = (golden.FOLDER.parent / "README.md").read_text(encoding="utf-8")
 
@@ -48,6 +49,19 @@ def test_invalid_vector_is_refused_with_its_code(name: str) -> None:
         read(golden.invalid_frame(name))
     assert refusal.value.code == golden.INVALID[name]["error"], golden.INVALID[name]["why"]
     assert re.fullmatch(r"[a-z0-9-]+: .+: expected .+, got .+", str(refusal.value), re.DOTALL)
+
+
+@pytest.mark.parametrize("name", golden.BUNDLES)
+def test_bundle_gives_its_messages_or_is_refused(name: str) -> None:
+    vector = golden.BUNDLES[name]
+    if vector["error"] is None:
+        frames = [decode_frame(golden.valid_frame(frame)) for frame in vector["frames"]]
+        expected = [(bytes(header), bytes(payload)) for header, payload in frames]
+        assert messages_of(*golden.bundle(name)) == expected
+    else:
+        with pytest.raises(OniError) as refusal:
+            messages_of(*golden.bundle(name))
+        assert refusal.value.code == vector["error"], vector["why"]
 
 
 def test_there_is_a_vector_for_each_type_and_each_file_is_listed() -> None:

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{DecodeError, FrameError, HeaderError, InvalidMessage, SchemaMismatch, TensorError};
+use crate::{
+    BundleError, DecodeError, FrameError, HeaderError, InvalidMessage, SchemaMismatch, TensorError,
+};
 
 /// Why bytes or a message are refused, by its name in the specification.
 ///
@@ -27,6 +29,7 @@ codes! {
     BAD_MAGIC = "bad-magic",
     TRUNCATED_FRAME = "truncated-frame",
     BAD_CHECKSUM = "bad-checksum",
+    BAD_BUNDLE = "bad-bundle",
     HEADER_TOO_LONG = "header-too-long",
     PAYLOAD_TOO_LONG = "payload-too-long",
     BAD_PROTOBUF = "bad-protobuf",
@@ -86,6 +89,13 @@ impl FrameError {
             Self::Checksum { .. } => ErrorCode::BAD_CHECKSUM,
             Self::Message(error) => error.code(),
         }
+    }
+}
+
+impl BundleError {
+    /// Its code.
+    pub fn code(&self) -> ErrorCode {
+        ErrorCode::BAD_BUNDLE
     }
 }
 

@@ -27,6 +27,7 @@
 compile_error!("ONI payloads are little-endian and read in place: this host would misread them");
 
 mod belief;
+mod bundle;
 mod camera;
 mod command;
 mod content;
@@ -63,6 +64,7 @@ mod validate;
 mod wire;
 
 pub use belief::BeliefReport;
+pub use bundle::{BUNDLE_MAGIC, Bundle, BundleError, BundleParts};
 pub use camera::{Camera, PixelFormat};
 pub use command::{Command, CommandStep};
 pub use depth::Depth;

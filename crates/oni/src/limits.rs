@@ -8,6 +8,10 @@
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a payload.
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Messages of a bundle.
+pub const BUNDLE_MESSAGES_MAX: usize = 1024;
+/// Bytes of a bundle, its attachment and its payload together: what one batch of a link takes.
+pub const BUNDLE_BYTES_MAX: usize = 62 * 1024;
 /// Tensors in a message.
 pub const TENSORS_MAX: usize = 64;
 /// Dimensions of a tensor.

@@ -9,6 +9,8 @@
     reason = "these are tests, functions beside them included"
 )]
 
+#[path = "golden/bundles.rs"]
+mod bundles;
 #[path = "golden/craft.rs"]
 mod craft;
 #[path = "golden/invalid.rs"]
@@ -25,9 +27,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use sedge_oni::{
-    BeliefReport, Camera, Command, Depth, EncodedMessage, ErrorCode, Forecast, FrameReader, Goal,
-    Health, Imu, InvalidMessage, LatencyReport, LatentState, Lidar, Manifest, Message, Odometry,
-    RangeBearing, SchemaDocument, Stop, TypedMessage, limits, schemas,
+    BeliefReport, BundleError, BundleParts, Camera, Command, Depth, EncodedMessage, ErrorCode,
+    Forecast, FrameReader, Goal, Health, Imu, InvalidMessage, LatencyReport, LatentState, Lidar,
+    Manifest, Message, Odometry, RangeBearing, SchemaDocument, Stop, TypedMessage, limits, schemas,
 };
 use serde_json::{Value, json};
 
@@ -172,8 +174,13 @@ fn every_invalid_vector_is_refused_for_its_reason() {
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), listed);
     let names: BTreeSet<String> = vectors.iter().map(|it| it.name.to_string()).collect();
     assert_eq!(stems("invalid", ".oni"), names, "a file without a vector");
-    // A reader of one frame cannot ask for another type, and a frame cannot say a longer time.
-    let elsewhere = [ErrorCode::OTHER_SCHEMA, ErrorCode::BAD_DURATION];
+    // A reader of one frame cannot ask for another type, a frame cannot say a longer time, and
+    // bundles have vectors of their own.
+    let elsewhere = [
+        ErrorCode::OTHER_SCHEMA,
+        ErrorCode::BAD_DURATION,
+        ErrorCode::BAD_BUNDLE,
+    ];
     for code in ErrorCode::ALL {
         let is_shown = vectors.iter().any(|vector| vector.error == *code);
         assert_ne!(is_shown, elsewhere.contains(code), "{code}");
@@ -255,6 +262,48 @@ fn every_stream_gives_its_whole_frames_and_counts_the_rest() {
 }
 
 #[test]
+fn every_bundle_gives_its_messages_or_is_refused() {
+    let bundles = bundles::all();
+    let mut listed = BTreeMap::new();
+    for bundle in &bundles {
+        for (part, bytes) in [
+            ("attachment", &bundle.attachment),
+            ("payload", &bundle.payload),
+        ] {
+            let file = path("bundles", &format!("{}.{part}", bundle.name));
+            if is_writing() {
+                fs::write(&file, bytes).unwrap();
+            }
+            assert!(fs::read(&file).unwrap() == *bytes, "{}", bundle.name);
+        }
+        let parts = BundleParts::read(&bundle.attachment, &bundle.payload);
+        let refused = parts.as_ref().map(|_| ()).map_err(BundleError::code);
+        assert_eq!(refused, bundle.outcome(), "{}: {}", bundle.name, bundle.why);
+        let came: Vec<Vec<u8>> = parts.into_iter().flatten().map(bundles::framed).collect();
+        let golden = |name: &&str| fs::read(path("valid", &format!("{name}.oni"))).unwrap();
+        let expected: Vec<Vec<u8>> = bundle.frames.iter().map(golden).collect();
+        assert!(came == expected, "{}", bundle.name);
+        let (frames, why) = (&bundle.frames, bundle.why);
+        let error = bundle.outcome().err().map(ErrorCode::as_str);
+        listed.insert(
+            bundle.name,
+            json!({ "frames": frames, "error": error, "why": why }),
+        );
+    }
+    if is_writing() {
+        fs::write(path("bundles", "bundles.json"), pretty(&json!(listed))).unwrap();
+    }
+    let text = fs::read_to_string(path("bundles", "bundles.json")).unwrap();
+    assert_eq!(text, pretty(&json!(listed)));
+    let names: BTreeSet<String> = bundles.iter().map(|it| it.name.to_string()).collect();
+    assert_eq!(
+        stems("bundles", ".payload"),
+        names,
+        "a file without a vector"
+    );
+}
+
+#[test]
 fn the_specification_lists_every_error_code_and_no_other() {
     let page = fs::read_to_string(PathBuf::from(GOLDEN).join("../README.md")).unwrap();
     let section = page
@@ -321,6 +370,10 @@ fn the_specification_states_the_limits() {
     );
     check("a header", &[limits::HEADER_BYTES_MAX]);
     check("a payload", &[limits::PAYLOAD_BYTES_MAX]);
+    check(
+        "a bundle",
+        &[limits::BUNDLE_MESSAGES_MAX, limits::BUNDLE_BYTES_MAX],
+    );
     check("tensors in a message", &[limits::TENSORS_MAX]);
     check("dimensions", &[limits::RANK_MAX]);
     check("names and parts", &[limits::NAME_BYTES_MAX]);

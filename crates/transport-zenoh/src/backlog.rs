@@ -290,7 +290,7 @@ impl Drop for BacklogReader {
 /// What a message holds of this process's memory. Shared memory is its sender's, and bounded there:
 /// so small on the link, more of it would come before a stop is heard than there may be here.
 fn held_bytes(parcel: &Parcel<'_>) -> usize {
-    if parcel.is_shared {
+    if parcel.is_shared() {
         parcel.header.len()
     } else if parcel.is_small() {
         parcel.n_bytes

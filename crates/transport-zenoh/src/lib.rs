@@ -42,6 +42,7 @@ mod closing;
 mod config;
 mod dial;
 mod flow;
+mod gather;
 mod history;
 mod lanes;
 mod late;

@@ -12,7 +12,7 @@ use zenoh_buffers::{ZBuf, ZSlice, ZSliceBuffer};
 /// which a waiting message would keep for itself, and the copy costs less than a microsecond.
 pub(crate) const COPY_BYTES_MAX: usize = 8 * 1024;
 /// Payloads below this are copied where they go out, too: that takes less than sharing them.
-const COPY_OUT_BYTES_MAX: usize = 4 * 1024;
+pub(crate) const COPY_OUT_BYTES_MAX: usize = 4 * 1024;
 
 /// A payload in a buffer of Zenoh's: what came over a link, or shared memory.
 pub(crate) struct ZenohPayload(pub(crate) ZBytes);
@@ -39,13 +39,12 @@ impl PayloadBuffer for ZenohPayload {
 }
 
 /// The message that came in these buffers. A large payload stays in its own.
-pub(crate) fn received(header: &ZBytes, payload: &ZBytes) -> EncodedMessage {
-    let header = header.to_bytes();
+pub(crate) fn received(header: &[u8], payload: &ZBytes) -> EncodedMessage {
     let is_shared = payload.as_shm().is_some();
     if payload.len() < COPY_BYTES_MAX && !is_shared {
-        return EncodedMessage::copy_of(&header, &payload.to_bytes());
+        return EncodedMessage::copy_of(header, &payload.to_bytes());
     }
-    EncodedMessage::from_buffer(&*header, Box::new(ZenohPayload(payload.clone())))
+    EncodedMessage::from_buffer(header, Box::new(ZenohPayload(payload.clone())))
 }
 
 /// What Zenoh is to send.

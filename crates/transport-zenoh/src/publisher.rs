@@ -15,10 +15,13 @@ use zenoh::qos::CongestionControl;
 use zenoh::sample::SourceInfo;
 use zenoh::session::EntityGlobalId;
 
+use crate::gather::Gather;
 use crate::history::{History, Kept};
 use crate::lanes::{Job, Lane, LaneName, Refusal};
 use crate::payload::Outgoing;
 use crate::session::{Declared, Shared};
+
+mod gathered;
 
 /// A live message of more bytes would not fit into a link's queue at once, and be dropped even on
 /// a link that is free: it waits in a lane.
@@ -64,6 +67,9 @@ pub(crate) struct Speaker {
     has_bulk: AtomicBool,
     /// Whether a reader asked to be spared; see [`crate::flow`].
     is_stopped: Arc<AtomicBool>,
+    /// Small messages of a lossless stream on their way to a lane.
+    gather: Gather,
+    itself: Weak<Self>,
 }
 
 /// What a session gave a publisher.
@@ -232,6 +238,10 @@ impl Declared for Speaker {
         self.is_heard.store(false, Ordering::Release);
         (self.wake)();
     }
+
+    fn tick(&self) {
+        self.send_for_rest();
+    }
 }
 
 /// A message in a lane.
@@ -294,7 +304,7 @@ pub(crate) struct ZenohPublisher {
 impl ZenohPublisher {
     pub(crate) fn new(shared: &Arc<Shared>, key: &Key, qos: Qos, wake: Wake) -> Self {
         let history = qos.history();
-        let speaker = Speaker {
+        let speaker = |itself: &Weak<Speaker>| Speaker {
             shared: Arc::clone(shared),
             key: key.clone(),
             qos,
@@ -306,9 +316,11 @@ impl ZenohPublisher {
             is_heard: Arc::default(),
             has_bulk: AtomicBool::new(false),
             is_stopped: shared.flow.publisher(key, qos),
+            gather: Gather::default(),
+            itself: Weak::clone(itself),
         };
         Self {
-            speaker: Arc::new(speaker),
+            speaker: Arc::new_cyclic(speaker),
             lane: None,
             voice: Weak::new(),
         }
@@ -333,7 +345,7 @@ impl ZenohPublisher {
             return speaker.not_taken();
         }
         if speaker.waits_itself() {
-            return self.put_waiting(message);
+            return self.put_waiting(message, expiry);
         }
         if let Some(priority) = lane_of(speaker.qos) {
             return self.enqueue(message, expiry, priority);
@@ -358,8 +370,9 @@ impl ZenohPublisher {
         }
     }
 
-    /// A lossless publisher may wait for its link: a second thread would only cost time.
-    fn put_waiting(&mut self, message: &EncodedMessage) -> PutOutcome {
+    /// A lossless publisher may wait for its link: a second thread would only cost time, but for
+    /// small messages, which it sends together.
+    fn put_waiting(&mut self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
         let speaker = &self.speaker;
         let hold = speaker.qos.put_wait_max();
         if !speaker.shared.flow.wait(&speaker.is_stopped, hold) {
@@ -368,7 +381,17 @@ impl ZenohPublisher {
         let voice = self.voice();
         let (speaker, voice) = (&self.speaker, voice.as_deref());
         let sequence = speaker.next_sequence.load(Ordering::Relaxed);
-        if !speaker.keep(message, sequence) || speaker.send(voice, message, sequence) {
+        if !speaker.keep(message, sequence) {
+            return PutOutcome::Sent;
+        }
+        // What expires waits for no others.
+        if voice.is_some() && expiry.is_none() && speaker.is_gathered(message) {
+            return speaker.gather(message, hold);
+        }
+        if !speaker.gather.wait_until_empty(hold) {
+            return PutOutcome::Shed;
+        }
+        if speaker.send(voice, message, sequence) {
             return PutOutcome::Sent;
         }
         match speaker.why_not_taken() {

@@ -186,7 +186,7 @@ fn take(shared: &Shared, reply: Reply, answers: &Mutex<Answers>) -> bool {
         shared.drops.count(&key, DropPlace::Queue, DropReason::Full);
         return false;
     }
-    let message = payload::received(header, sample.payload());
+    let message = payload::received(&header.to_bytes(), sample.payload());
     answers.queue.push_back(Received {
         key,
         message,

@@ -11,7 +11,7 @@ use zenoh::sample::Sample;
 
 use crate::backlog::{Backlog, BacklogReader, Source};
 use crate::late::{LateJoiner, Watching};
-use crate::parcel::Parcel;
+use crate::parcel::{self, Parcel};
 use crate::session::{Declared, Shared};
 
 /// What a receiving thread needs.
@@ -36,10 +36,9 @@ impl Intake {
     /// Runs on Zenoh's receiving thread, or on that of a publisher of the same session.
     fn receive(&self, sample: &Sample) {
         let arrival = self.clock.now();
-        let parcel = Parcel::of(sample, arrival);
-        let is_message = parcel.is_some_and(|parcel| match &self.target {
-            Target::Live(ring) => self.offer(ring, &parcel),
-            Target::Lossless(backlog) => backlog.push(&parcel, source(sample)),
+        let is_message = parcel::each_of(sample, arrival, |parcel| match &self.target {
+            Target::Live(ring) => self.offer(ring, parcel),
+            Target::Lossless(backlog) => backlog.push(parcel, source(sample)),
         });
         if !is_message {
             crate::session::refuse(&self.refused, &self.drops, sample.key_expr().as_str());

@@ -87,10 +87,8 @@ impl Chunk {
             let Some(slab) = Arc::get_mut(&mut self.slab) else {
                 return false;
             };
-            let Parcel {
-                header, payload, ..
-            } = arriving.parcel;
-            if !slab.push(&header.to_bytes(), &payload.to_bytes()) {
+            let parcel = arriving.parcel;
+            if !slab.push(&parcel.header, &parcel.payload()) {
                 return false;
             }
         }
@@ -212,6 +210,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parcel::Content;
     use crate::payload::COPY_BYTES_MAX;
     use zenoh::bytes::ZBytes;
 
@@ -220,14 +219,13 @@ mod tests {
     }
 
     fn push(line: &mut Line, spare: &mut Vec<Chunk>, key: &LastKey, payload: &[u8]) {
-        let (header, payload) = (ZBytes::from(&payload[..1]), ZBytes::from(payload));
+        let (header, payload) = (&payload[..1], ZBytes::from(payload));
         let parcel = Parcel {
             key: key.key().as_str(),
-            header: &header,
-            payload: &payload,
+            header: header.into(),
+            payload: Content::Buffer(&payload),
             arrival: Stamp::from_nanos(payload.len() as i64),
             n_bytes: header.len() + payload.len(),
-            is_shared: false,
         };
         let arriving = Arriving {
             apart: (!parcel.is_small()).then(|| parcel.message()),
@@ -288,15 +286,13 @@ mod tests {
 
     #[test]
     fn a_chunk_has_no_more_messages_than_its_stream_is_deep() {
-        let (key, header) = (key("front"), ZBytes::from([1]));
-        let payload = ZBytes::from([2]);
+        let key = key("front");
         let parcel = Parcel {
             key: key.key().as_str(),
-            header: &header,
-            payload: &payload,
+            header: [1][..].into(),
+            payload: Content::Part(&[2]),
             arrival: Stamp::from_nanos(0),
             n_bytes: 2,
-            is_shared: false,
         };
         let arriving = |depth| Arriving {
             parcel: &parcel,

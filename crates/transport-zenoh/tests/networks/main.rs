@@ -5,6 +5,7 @@
     reason = "a test says where it fails by failing there"
 )]
 
+mod bundles;
 mod contract;
 mod encrypted;
 mod history;
