@@ -127,6 +127,7 @@ fn best_time(model: &mut TrainedModel) -> Duration {
         motions: vec![[0.0; 4]; N_FUTURES],
         part_motions: vec![[0.0; 4]; N_FUTURES],
         part_secs: vec![0.25; N_FUTURES],
+        read_out: None,
     };
     let clock = SystemClock::new();
     let mut trial = |_| {

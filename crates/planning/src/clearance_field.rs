@@ -1,7 +1,7 @@
 //! Distance to predicted obstacles around the robot at one point in time.
 
 use sedge_spacetime::Pose2;
-use sedge_world_model::{PredictedScan, RANGE_MAX_M, ScanGeometry};
+use sedge_world_model::{PredictedScan, RANGE_MAX_M, RangeReadout, ScanGeometry};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -11,24 +11,6 @@ use crate::distance_transform::DistanceTransform;
 const N_SIDE_MAX: usize = 512;
 /// The share of its last bits that an angle of `f32` loses: beams at the very edge still count.
 const EDGE_BEAMS: f32 = 0.51;
-
-/// Which read-out of a predicted scan obstacles are placed at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RangeReadout {
-    /// The 5 % quantile: where the obstacle could already be. Among people that is everywhere, and
-    /// robots turn on the spot.
-    Low,
-    /// The quantile between that and the median that models call cautious.
-    Cautious,
-    /// The median.
-    #[default]
-    Median,
-    /// The most probable range.
-    Mode,
-    /// The mean; between two surfaces it is at neither.
-    Mean,
-}
 
 /// How space is taken that none of the predicted scans looks into.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -188,13 +170,7 @@ impl ClearanceField {
         geometry: &ScanGeometry,
         now_from_scanner: Pose2,
     ) {
-        let ranges_m = match self.config.readout {
-            RangeReadout::Low => &scan.low_m,
-            RangeReadout::Cautious => &scan.cautious_m,
-            RangeReadout::Median => &scan.least_error_m,
-            RangeReadout::Mode => &scan.mode_m,
-            RangeReadout::Mean => &scan.mean_m,
-        };
+        let ranges_m = scan.ranges_m(self.config.readout);
         let hit_probability_min = self.config.hit_probability_min as f32;
         for (beam, (&range_m, &hit)) in ranges_m.iter().zip(&scan.hit_probability).enumerate() {
             // At the far end of what can be stated, "there" means "no nearer".

@@ -56,18 +56,8 @@ impl FieldStack {
     ) -> bool {
         let is_whole = |futures: &Futures| {
             let is_scan = |it: &Prediction| {
-                let scan = &it.scan;
-                let read_outs = [
-                    &scan.low_m,
-                    &scan.cautious_m,
-                    &scan.least_error_m,
-                    &scan.mode_m,
-                    &scan.mean_m,
-                ];
-                read_outs
-                    .iter()
-                    .all(|ranges| ranges.len() == geometry.n_beams)
-                    && scan.hit_probability.len() == geometry.n_beams
+                it.scan.ranges_m(self.config.readout).len() == geometry.n_beams
+                    && it.scan.hit_probability.len() == geometry.n_beams
                     && it.motion.is_finite()
             };
             futures.predictions.len() == self.fields.len()

@@ -60,7 +60,7 @@ mod search;
 mod way;
 
 pub use cem::Cem;
-pub use clearance_field::{ClearanceField, FieldConfig, RangeReadout, UnknownSpace};
+pub use clearance_field::{ClearanceField, FieldConfig, UnknownSpace};
 pub use config::{CemConfig, ConfigError, Method, MppiConfig, NoiseConfig, PlannerConfig};
 pub use costs::{CostConfig, CostTerms, GoalDistance, NeighbourCosts, Side};
 pub use disc::{DiscWaypoint, MovingDisc, RightOfWay};

@@ -230,7 +230,7 @@ impl Search {
             .fields
             .lay_out(setting.scan_age, span_secs, &mut self.horizons);
         let imagined = model
-            .imagine(&plans, &self.horizons)
+            .imagine_ranges(&plans, &self.horizons, self.stage.config.field.readout)
             .map_err(FallbackReason::ModelRefused)?;
         let (mount, radius_m) = (
             request.base_from_scanner,

@@ -130,7 +130,7 @@ impl Engine for BurnEngine {
                 let mut motion_head = [0.0; MOTION_OUTPUTS];
                 motion_head.copy_from_slice(&head[future * MOTION_OUTPUTS..][..MOTION_OUTPUTS]);
                 Foreseen {
-                    scan: read_out(scans.rows(future, beams)),
+                    scan: read_out(scans.rows(future, beams), futures.read_out),
                     motion_head,
                 }
             })

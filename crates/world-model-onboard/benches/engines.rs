@@ -47,6 +47,7 @@ fn futures(n: usize) -> FutureRows {
         motions: vec![[3.0, 0.2, 0.5, 0.0]; n],
         part_motions: vec![[0.8, 0.1, 0.1, -1.4]; n],
         part_secs: vec![0.25; n],
+        read_out: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rten_simd::{Isa, SimdOp, SimdUnaryOp as _};
 use rten_vecmath::Exp;
-use sedge_world_model::{PredictedScan, RANGE_MAX_M};
+use sedge_world_model::{PredictedScan, RANGE_MAX_M, RangeReadout};
 use sedge_world_model_trained::structure::{
     DECODER_CHANNELS, DILATIONS, FREE_CENTRE_M, FREE_LOG_REACH, HEAD_CHANNELS, LOG_PRECISION_MAX,
     MOTION_INPUTS, MOTION_OUTPUTS, N_COMPONENTS, NARROW_KERNEL, SCALE_MAX_M, SCALE_MIN_M,
@@ -162,14 +162,14 @@ impl Decoder {
         let candidates = (N_COMPONENTS - 1) * n_beams;
         let candidates_m = &futures.views.candidates_m[future * candidates..][..candidates];
         self.scratch.read_head(n_beams, candidates_m);
-        ReadOut(MixtureRows {
+        let mixture = MixtureRows {
             n_beams,
             weight: &self.scratch.weight,
             centre_m: &self.scratch.centre_m,
             rate_per_m: &self.scratch.rate_per_m,
             hit_logit: head_row(&self.scratch.head, 3 * N_COMPONENTS, n_beams),
-        })
-        .dispatch()
+        };
+        ReadOut(mixture, futures.read_out).dispatch()
     }
 }
 
@@ -255,7 +255,7 @@ fn add_feature(layer: &Dense, config: &NetworkConfig, latents: &Latents, out: &m
 }
 
 /// The read-outs, compiled for the widest instructions there are.
-struct ReadOut<'a>(MixtureRows<'a>);
+struct ReadOut<'a>(MixtureRows<'a>, Option<RangeReadout>);
 
 impl SimdOp for ReadOut<'_> {
     type Output = PredictedScan;
@@ -266,6 +266,6 @@ impl SimdOp for ReadOut<'_> {
         reason = "only what is inlined is compiled for the instructions that were chosen"
     )]
     fn eval<I: Isa>(self, _isa: I) -> PredictedScan {
-        read_out(self.0)
+        read_out(self.0, self.1)
     }
 }

@@ -1,6 +1,6 @@
 //! What computes a network.
 
-use sedge_world_model::PredictedScan;
+use sedge_world_model::{PredictedScan, RangeReadout};
 
 use crate::structure::{MOTION_INPUTS, MOTION_OUTPUTS};
 use crate::{CompanyRow, DecoderRows};
@@ -33,6 +33,8 @@ pub struct FutureRows {
     pub part_motions: Vec<[f32; MOTION_INPUTS]>,
     /// How long such a part takes, in seconds. `[future]`
     pub part_secs: Vec<f32>,
+    /// The only range to be read out, or `None` for all.
+    pub read_out: Option<RangeReadout>,
 }
 
 impl FutureRows {

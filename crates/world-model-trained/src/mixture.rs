@@ -9,7 +9,9 @@
     reason = "only what is inlined is compiled for the caller's instructions"
 )]
 
-use sedge_world_model::{CAUTIOUS_SHARE, PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M};
+use sedge_world_model::{
+    CAUTIOUS_SHARE, PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M, RangeReadout,
+};
 
 use crate::structure::N_COMPONENTS;
 
@@ -164,17 +166,21 @@ impl Block {
     }
 }
 
-/// Every read-out of every beam.
+/// The read-outs of every beam: one, or all where none is named. Those left out stay empty.
 #[inline(always)]
-pub fn read_out(mixture: MixtureRows<'_>) -> PredictedScan {
+pub fn read_out(mixture: MixtureRows<'_>, only: Option<RangeReadout>) -> PredictedScan {
     let n_beams = mixture.n_beams;
+    let ranges = |read_out| {
+        let is_wanted = only.is_none_or(|only| Some(only) == read_out);
+        vec![0.0; if is_wanted { n_beams } else { 0 }]
+    };
     let mut scan = PredictedScan {
-        mean_m: vec![0.0; n_beams],
-        least_error_m: vec![0.0; n_beams],
-        mode_m: vec![0.0; n_beams],
-        cautious_m: vec![0.0; n_beams],
-        low_m: vec![0.0; n_beams],
-        high_m: vec![0.0; n_beams],
+        mean_m: ranges(Some(RangeReadout::Mean)),
+        least_error_m: ranges(Some(RangeReadout::Median)),
+        mode_m: ranges(Some(RangeReadout::Mode)),
+        cautious_m: ranges(Some(RangeReadout::Cautious)),
+        low_m: ranges(Some(RangeReadout::Low)),
+        high_m: ranges(None),
         hit_probability: mixture
             .hit_logit
             .iter()
@@ -183,17 +189,22 @@ pub fn read_out(mixture: MixtureRows<'_>) -> PredictedScan {
     };
     for first in (0..n_beams).step_by(BLOCK) {
         let block = Block::new(&mixture, first);
-        let put = |to: &mut [f32], lanes: Lanes| {
-            for (to, range) in to[first..].iter_mut().zip(lanes) {
-                *to = range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
-            }
-        };
-        put(&mut scan.mean_m, block.mean_m());
-        put(&mut scan.mode_m, block.mode_m());
-        put(&mut scan.low_m, block.quantile_m(0.05));
-        put(&mut scan.cautious_m, block.quantile_m(CAUTIOUS_SHARE));
-        put(&mut scan.least_error_m, block.quantile_m(0.5));
-        put(&mut scan.high_m, block.quantile_m(0.95));
+        // Called where it stands, or it would be compiled for narrower instructions.
+        macro_rules! put {
+            ($name:ident, $lanes:expr) => {
+                if !scan.$name.is_empty() {
+                    for (to, range) in scan.$name[first..].iter_mut().zip($lanes) {
+                        *to = range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
+                    }
+                }
+            };
+        }
+        put!(mean_m, block.mean_m());
+        put!(mode_m, block.mode_m());
+        put!(low_m, block.quantile_m(0.05));
+        put!(cautious_m, block.quantile_m(CAUTIOUS_SHARE));
+        put!(least_error_m, block.quantile_m(0.5));
+        put!(high_m, block.quantile_m(0.95));
     }
     scan
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sedge_spacetime::Pose2;
 use sedge_world_model::{
     ActionSequence, Belief, CandidateSet, Futures, ImagineError, Mover, Neighbour, Observation,
-    ObserveError, Prediction, ScanMemory, SensorEvent, WorldModel,
+    ObserveError, Prediction, RangeReadout, ScanMemory, SensorEvent, WorldModel,
 };
 
 use crate::engine::{Engine, FutureRows, SensedStep};
@@ -66,11 +66,45 @@ impl TrainedModel {
         });
     }
 
-    fn decode(&mut self, futures: &[Future]) -> Vec<Prediction> {
+    /// What each plan leads to at each horizon, with all read-outs or one alone.
+    fn foresee(
+        &mut self,
+        plans: &[ActionSequence],
+        horizons: &[Duration],
+        read_out: Option<RangeReadout>,
+    ) -> Result<Vec<Futures>, ImagineError> {
+        let mut futures = Vec::with_capacity(plans.len() * horizons.len());
+        for plan in plans {
+            let window = self.memory.scan_window(plan)?;
+            for (&horizon, motion) in horizons.iter().zip(self.memory.motions(plan, horizons)?) {
+                futures.push(Future {
+                    horizon,
+                    motion,
+                    candidates: window.candidates(motion, horizon),
+                });
+            }
+        }
+        if futures.is_empty() {
+            return Ok(plans
+                .iter()
+                .map(|_| Futures {
+                    predictions: Vec::new(),
+                })
+                .collect());
+        }
+        let mut predictions = self.decode(&futures, read_out).into_iter();
+        let mut next = || Futures {
+            predictions: predictions.by_ref().take(horizons.len()).collect(),
+        };
+        Ok(plans.iter().map(|_| next()).collect())
+    }
+
+    fn decode(&mut self, futures: &[Future], read_out: Option<RangeReadout>) -> Vec<Prediction> {
         let geometry = self.memory.geometry();
         let rows = &mut self.rows;
         rows.clear();
         (rows.n, rows.n_beams) = (futures.len(), geometry.n_beams);
+        rows.read_out = read_out;
         for future in futures {
             let Future {
                 horizon,
@@ -147,29 +181,15 @@ impl WorldModel for TrainedModel {
         plans: &[ActionSequence],
         horizons: &[Duration],
     ) -> Result<Vec<Futures>, ImagineError> {
-        let mut futures = Vec::with_capacity(plans.len() * horizons.len());
-        for plan in plans {
-            let window = self.memory.scan_window(plan)?;
-            for (&horizon, motion) in horizons.iter().zip(self.memory.motions(plan, horizons)?) {
-                futures.push(Future {
-                    horizon,
-                    motion,
-                    candidates: window.candidates(motion, horizon),
-                });
-            }
-        }
-        if futures.is_empty() {
-            return Ok(plans
-                .iter()
-                .map(|_| Futures {
-                    predictions: Vec::new(),
-                })
-                .collect());
-        }
-        let mut predictions = self.decode(&futures).into_iter();
-        let mut next = || Futures {
-            predictions: predictions.by_ref().take(horizons.len()).collect(),
-        };
-        Ok(plans.iter().map(|_| next()).collect())
+        self.foresee(plans, horizons, None)
+    }
+
+    fn imagine_ranges(
+        &mut self,
+        plans: &[ActionSequence],
+        horizons: &[Duration],
+        read_out: RangeReadout,
+    ) -> Result<Vec<Futures>, ImagineError> {
+        self.foresee(plans, horizons, Some(read_out))
     }
 }

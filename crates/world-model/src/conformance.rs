@@ -18,7 +18,7 @@ use crate::room::Room;
 pub use crate::room::half_circle;
 use crate::{
     Action, ActionSequence, Episode, Futures, ImagineError, LidarScan, Observation, ObserveError,
-    PREDICTION_MIN_M, Prediction, RANGE_MAX_M, ScanGeometry, SensorEvent, WorldModel,
+    PREDICTION_MIN_M, Prediction, RANGE_MAX_M, RangeReadout, ScanGeometry, SensorEvent, WorldModel,
 };
 
 /// Makes a model of a scanner that has seen nothing yet; the same one each time.
@@ -72,6 +72,7 @@ pub fn check_scanner(make: MakeModel<'_>, geometry: ScanGeometry) {
     believes_nothing_at_first(make(geometry).as_mut());
     believes_the_newest_event(make(geometry).as_mut(), geometry);
     predicts_each_plan_and_horizon(make(geometry).as_mut(), geometry);
+    tells_one_read_out_as_it_tells_all(make(geometry).as_mut(), geometry);
     imagining_leaves_no_trace(make, geometry);
     refused_events_leave_no_trace(make, geometry);
     bad_plans_are_refused(make(geometry).as_mut(), geometry);
@@ -114,6 +115,37 @@ fn imagine(model: &mut dyn WorldModel) -> Vec<Futures> {
     model
         .imagine(&plans(), &horizons())
         .expect("a model that has seen a drive can imagine")
+}
+
+fn tells_one_read_out_as_it_tells_all(model: &mut dyn WorldModel, geometry: ScanGeometry) {
+    live_through(model, &drive(geometry, 2.0).events());
+    let all = imagine(model);
+    for read_out in [
+        RangeReadout::Low,
+        RangeReadout::Cautious,
+        RangeReadout::Median,
+        RangeReadout::Mode,
+        RangeReadout::Mean,
+    ] {
+        let one = model.imagine_ranges(&plans(), &horizons(), read_out);
+        let one = one.expect("it could imagine all of them");
+        let predictions = |futures: &[Futures]| {
+            let predictions = futures.iter().flat_map(|it| &it.predictions);
+            let told = predictions.map(|it| {
+                let scan = &it.scan;
+                let ranges_m = scan.ranges_m(read_out).to_vec();
+                (
+                    it.horizon,
+                    it.motion,
+                    it.covariance,
+                    ranges_m,
+                    scan.hit_probability.clone(),
+                )
+            });
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(predictions(&one), predictions(&all), "{read_out:?} alone");
+    }
 }
 
 fn believes_nothing_at_first(model: &mut dyn WorldModel) {

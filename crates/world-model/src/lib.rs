@@ -81,7 +81,7 @@ pub use intention::Intention;
 pub use metrics::{ErrorPool, MetricRow};
 pub use model::{
     Action, ActionSequence, Belief, CAUTIOUS_SHARE, Futures, ImagineError, ObserveError,
-    PredictedScan, Prediction, WorldModel,
+    PredictedScan, Prediction, RangeReadout, WorldModel,
 };
 pub use motion_prior::MotionPrior;
 pub use movers::{Mover, MoverTracker};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sedge_spacetime::{Covariance2, Pose2, Stamp, Twist2};
+use serde::{Deserialize, Serialize};
 
 use crate::{Mover, Neighbour, PREDICTION_MIN_M, RANGE_MAX_M, ScanGeometry, SensorEvent};
 
@@ -63,7 +64,36 @@ pub struct PredictedScan {
     pub hit_probability: Vec<f32>,
 }
 
+/// One of the ranges that a predicted distribution is read out as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RangeReadout {
+    /// The 5 % quantile: where the obstacle could already be. Among people that is everywhere, and
+    /// robots turn on the spot.
+    Low,
+    /// The quantile between that and the median that models call cautious.
+    Cautious,
+    /// The median.
+    #[default]
+    Median,
+    /// The most probable range.
+    Mode,
+    /// The mean; between two surfaces it is at neither.
+    Mean,
+}
+
 impl PredictedScan {
+    /// One read-out. `[beam]`, or empty where it was not asked for.
+    pub fn ranges_m(&self, read_out: RangeReadout) -> &[f32] {
+        match read_out {
+            RangeReadout::Low => &self.low_m,
+            RangeReadout::Cautious => &self.cautious_m,
+            RangeReadout::Median => &self.least_error_m,
+            RangeReadout::Mode => &self.mode_m,
+            RangeReadout::Mean => &self.mean_m,
+        }
+    }
+
     /// A prediction without doubt: every read-out is the same, clipped to what may be stated.
     pub fn certain(ranges_m: impl IntoIterator<Item = f32>) -> Self {
         let clip = |range: f32| range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
@@ -181,7 +211,8 @@ pub enum ImagineError {
 ///
 /// The contract, checked by [`crate::conformance`]: a refused event changes nothing; `imagine`
 /// changes nothing that a later call can see; the same events, plans and horizons give the same
-/// bits; every read-out has the scanner's beams and stays within `[0.05, 20]` metres.
+/// bits; every read-out has the scanner's beams and stays within `[0.05, 20]` metres;
+/// `imagine_ranges` gives the bits that `imagine` gives.
 pub trait WorldModel {
     /// What this model is called in tables.
     fn name(&self) -> &str;
@@ -218,4 +249,18 @@ pub trait WorldModel {
         plans: &[ActionSequence],
         horizons: &[Duration],
     ) -> Result<Vec<Futures>, ImagineError>;
+
+    /// As [`WorldModel::imagine`], for who looks at one read-out alone and whether beams return:
+    /// the others may be left empty, where reading them out takes time.
+    ///
+    /// # Errors
+    /// Those of [`WorldModel::imagine`].
+    fn imagine_ranges(
+        &mut self,
+        plans: &[ActionSequence],
+        horizons: &[Duration],
+        _read_out: RangeReadout,
+    ) -> Result<Vec<Futures>, ImagineError> {
+        self.imagine(plans, horizons)
+    }
 }
