@@ -14,10 +14,40 @@ use crate::{ConfigError, Plan, PlanError, PlanRequest, Planner, PlannerConfig};
 #[derive(Debug, Clone)]
 pub struct Cem {
     search: Search,
+    narrowing: Narrowing,
+}
+
+/// What a proposal becomes.
+#[derive(Debug, Clone)]
+struct Narrowing {
     config: CemConfig,
     n_elites: usize,
     sigmas_min: Option<Vec<Twist3>>,
     ranks: Vec<usize>,
+}
+
+impl Narrowing {
+    fn refining(&mut self) -> impl FnMut(&Batch<'_>, &mut Proposal) {
+        let (config, n_elites) = (self.config, self.n_elites);
+        let (ranks, sigmas_min) = (&mut self.ranks, &mut self.sigmas_min);
+        move |batch, proposal| {
+            // Each plan begins with the same noise; the first proposal seen tells how much.
+            let least = sigmas_min.get_or_insert_with(|| {
+                let share = config.noise_share_min as f32;
+                let least = |sigma: &Twist3| sigma.map(|it| share * it);
+                proposal.sigmas.iter().map(least).collect()
+            });
+            choose(batch.costs, n_elites, ranks);
+            let elites = &ranks[..n_elites];
+            average(batch, elites, proposal);
+            narrow(batch, elites, config.learning_rate as f32, proposal);
+            for (sigma, least) in proposal.sigmas.iter_mut().zip(least) {
+                for axis in 0..3 {
+                    sigma[axis] = sigma[axis].max(least[axis]);
+                }
+            }
+        }
+    }
 }
 
 impl Cem {
@@ -29,10 +59,12 @@ impl Cem {
         let n_elites = (config.cem.elite_share * config.n_samples as f64).ceil() as usize;
         Ok(Self {
             search: Search::new(&config, seed)?,
-            config: config.cem,
-            n_elites: n_elites.clamp(2, config.n_samples),
-            sigmas_min: None,
-            ranks: Vec::with_capacity(config.n_samples),
+            narrowing: Narrowing {
+                config: config.cem,
+                n_elites: n_elites.clamp(2, config.n_samples),
+                sigmas_min: None,
+                ranks: Vec::with_capacity(config.n_samples),
+            },
         })
     }
 }
@@ -48,26 +80,25 @@ impl Planner for Cem {
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
-        let (config, n_elites) = (self.config, self.n_elites);
-        let (ranks, sigmas_min) = (&mut self.ranks, &mut self.sigmas_min);
         self.search
-            .plan(model, request, has_time, &mut |batch, proposal| {
-                // Each plan begins with the same noise; the first proposal seen tells how much.
-                let least = sigmas_min.get_or_insert_with(|| {
-                    let share = config.noise_share_min as f32;
-                    let least = |sigma: &Twist3| sigma.map(|it| share * it);
-                    proposal.sigmas.iter().map(least).collect()
-                });
-                choose(batch.costs, n_elites, ranks);
-                let elites = &ranks[..n_elites];
-                average(batch, elites, proposal);
-                narrow(batch, elites, config.learning_rate as f32, proposal);
-                for (sigma, least) in proposal.sigmas.iter_mut().zip(least) {
-                    for axis in 0..3 {
-                        sigma[axis] = sigma[axis].max(least[axis]);
-                    }
-                }
-            })
+            .plan(model, request, has_time, self.narrowing.refining())
+    }
+
+    fn look_ahead(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+    ) -> Result<(), PlanError> {
+        self.search.look_ahead(model, request)
+    }
+
+    fn replan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        has_time: &mut dyn FnMut() -> bool,
+    ) -> Result<Plan, PlanError> {
+        self.search
+            .replan(request, has_time, self.narrowing.refining())
     }
 
     fn forget(&mut self) {

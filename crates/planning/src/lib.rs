@@ -28,6 +28,7 @@
 //!     in_flight: &[],
 //!     goal: Goal::place(1.0, 0.5),
 //!     geometry: episode.geometry,
+//!     odometry_from_base: Pose2::IDENTITY,
 //!     base_from_scanner: Pose2::IDENTITY,
 //!     discs: &[],
 //! };
@@ -57,6 +58,8 @@ mod route;
 mod safety;
 mod scores;
 mod search;
+mod setting;
+mod shift;
 mod way;
 
 pub use cem::Cem;

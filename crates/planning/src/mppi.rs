@@ -47,16 +47,36 @@ impl Planner for Mppi {
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
-        let (weights, temperature) = (&mut self.weights, self.temperature);
-        self.search
-            .plan(model, request, has_time, &mut |batch, proposal| {
-                weigh(batch.costs, temperature, weights);
-                average(batch, weights, proposal);
-            })
+        let refine = refining(&mut self.weights, self.temperature);
+        self.search.plan(model, request, has_time, refine)
+    }
+
+    fn look_ahead(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+    ) -> Result<(), PlanError> {
+        self.search.look_ahead(model, request)
+    }
+
+    fn replan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        has_time: &mut dyn FnMut() -> bool,
+    ) -> Result<Plan, PlanError> {
+        let refine = refining(&mut self.weights, self.temperature);
+        self.search.replan(request, has_time, refine)
     }
 
     fn forget(&mut self) {
         self.search.forget();
+    }
+}
+
+fn refining(weights: &mut [f32], temperature: f32) -> impl FnMut(&Batch<'_>, &mut Proposal) {
+    move |batch, proposal| {
+        weigh(batch.costs, temperature, weights);
+        average(batch, weights, proposal);
     }
 }
 

@@ -31,6 +31,8 @@ pub enum FallbackReason {
     ModelRefused(ImagineError),
     /// The model's predictions are not of the scanner, plans and horizons asked for.
     OtherPrediction,
+    /// Nothing was imagined yet that it could be searched in.
+    NothingImagined,
 }
 
 /// What stands in for a plan that could not be searched for.
@@ -102,6 +104,30 @@ pub trait Planner {
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError>;
 
-    /// Forgets the plan before: another mission, or a robot that was carried away.
+    /// Has the model imagine what later plans are searched in, and does nothing else. Why that may
+    /// have failed is said by the next [`Planner::replan`].
+    ///
+    /// # Errors
+    /// [`PlanError`] for a request that is none.
+    fn look_ahead(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+    ) -> Result<(), PlanError>;
+
+    /// As [`Planner::plan`], in what was imagined last: the robot, its goal and others have moved on
+    /// meanwhile, and predictions say where things are by now. A command need not wait for
+    /// imagining then, and there can be more commands than scans.
+    ///
+    /// # Errors
+    /// [`PlanError`] for a request that is none.
+    fn replan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        has_time: &mut dyn FnMut() -> bool,
+    ) -> Result<Plan, PlanError>;
+
+    /// Forgets the plan before and what was imagined: another mission, or a robot that was carried
+    /// away.
     fn forget(&mut self);
 }

@@ -77,6 +77,9 @@ pub struct PlanRequest<'a> {
     pub geometry: ScanGeometry,
     /// Where that scanner sits.
     pub base_from_scanner: Pose2,
+    /// Where the base is at `now` in a frame in which it never jumps, such as that of its wheels:
+    /// only to tell requests from each other that share what was imagined.
+    pub odometry_from_base: Pose2,
     /// Neighbours and movers. Only the nearest [`N_DISCS_MAX`] are looked at.
     pub discs: &'a [MovingDisc],
 }
@@ -139,6 +142,9 @@ impl PlanRequest<'_> {
         let mount = self.base_from_scanner;
         if !mount.is_finite() || mount.distance_m() > TWIST_MAX {
             return not_sound("base_from_scanner", &mount);
+        }
+        if !self.odometry_from_base.is_finite() {
+            return not_sound("odometry_from_base", &self.odometry_from_base);
         }
         let scanner = self.geometry;
         let is_scanner = scanner.first_angle_rad.is_finite()

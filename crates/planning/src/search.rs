@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
-use sedge_spacetime::{Pose2, Stamp};
 use sedge_world_model::{Action, ActionSequence, WorldModel};
 
 use crate::disc_table::{Among, DiscTable};
 use crate::field_stack::{Between, FieldStack};
 use crate::noise::KnotNoise;
 use crate::nominal::{Previous, Tail, along_way, towards_goal};
-use crate::rollout::{Rollouts, Start, StepLimits, Twist3, twist2, twist3};
+use crate::rollout::{Rollouts, Start, StepLimits, Twist3, twist2};
 use crate::scores::{Scene, Scores};
+use crate::setting::{Setting, setting};
+use crate::shift::{Seen, Shift};
 use crate::way::{Room, Way};
 use crate::{
-    ConfigError, CostTerms, Fallback, FallbackReason, FanTrajectory, Goal, GoalDistance, Plan,
+    ConfigError, CostTerms, Fallback, FallbackReason, Goal, GoalDistance, MovingDisc, Plan,
     PlanError, PlanRequest, PlannerConfig, StandIn,
 };
+
+mod telling;
 
 /// Motions that are known before anything is imagined: the rest of the plan before, straight to the
 /// goal, braking.
@@ -43,7 +46,9 @@ pub(crate) struct Proposal {
 }
 
 /// Makes a better proposal from a batch.
-pub(crate) type Refine<'a> = &'a mut dyn FnMut(&Batch<'_>, &mut Proposal);
+pub(crate) trait Refine: FnMut(&Batch<'_>, &mut Proposal) {}
+
+impl<F: FnMut(&Batch<'_>, &mut Proposal)> Refine for F {}
 
 /// The part of a planner that does not depend on how samples are weighed.
 #[derive(Debug, Clone)]
@@ -59,6 +64,8 @@ pub(crate) struct Search {
     proposal: Proposal,
     best: Vec<Twist3>,
     previous: Option<Previous>,
+    /// What is in the fields, or why nothing is.
+    seen: Result<Seen, FallbackReason>,
     horizons: Vec<Duration>,
     step_ends_secs: Vec<f64>,
 }
@@ -94,15 +101,6 @@ impl Stage {
     }
 }
 
-/// The request, turned into where and when motions begin.
-#[derive(Debug, Clone, Copy)]
-struct Setting {
-    start: Start,
-    start_stamp: Stamp,
-    start_secs: f64,
-    scan_age: Duration,
-}
-
 /// What a search found.
 struct Found {
     terms: CostTerms,
@@ -135,6 +133,7 @@ impl Search {
             proposal: Proposal::default(),
             best: Vec::new(),
             previous: None,
+            seen: Err(FallbackReason::NothingImagined),
             horizons: Vec::new(),
             step_ends_secs: Vec::new(),
         })
@@ -142,6 +141,7 @@ impl Search {
 
     pub(crate) fn forget(&mut self) {
         self.previous = None;
+        self.seen = Err(FallbackReason::NothingImagined);
     }
 
     pub(crate) fn plan(
@@ -149,29 +149,119 @@ impl Search {
         model: &mut dyn WorldModel,
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
-        refine: Refine<'_>,
+        refine: impl Refine,
     ) -> Result<Plan, PlanError> {
         request.check()?;
         let setting = setting(request);
+        let known = self.known_plans(request, &setting);
+        self.see(model, request, &setting, (&known, has_time));
+        let why = self.seen.as_ref().err().cloned();
+        let found = self.find(request, &setting, (&known, why, has_time), refine);
+        Ok(self.report(&setting, found))
+    }
+
+    pub(crate) fn look_ahead(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+    ) -> Result<(), PlanError> {
+        request.check()?;
+        let setting = setting(request);
+        let known = self.known_plans(request, &setting);
+        self.see(model, request, &setting, (&known, &mut || true));
+        Ok(())
+    }
+
+    pub(crate) fn replan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        has_time: &mut dyn FnMut() -> bool,
+        refine: impl Refine,
+    ) -> Result<Plan, PlanError> {
+        request.check()?;
+        let setting = setting(request);
+        let seen = match &self.seen {
+            Ok(seen) => self.still_seen(seen, request),
+            Err(reason) => Err(reason.clone()),
+        };
+        let shift = match seen {
+            Ok(shift) => shift,
+            Err(reason) => {
+                let known = self.known_plans(request, &setting);
+                let why = Some(reason);
+                let found = self.find(request, &setting, (&known, why, has_time), refine);
+                return Ok(self.report(&setting, found));
+            }
+        };
+        // All of it as it was seen from where the base was then.
+        let discs: Vec<MovingDisc> = request.discs.iter().map(|it| shift.disc(it)).collect();
+        let then = PlanRequest {
+            goal: request.goal.seen_from(shift.then_from_now),
+            discs: &discs,
+            ..*request
+        };
+        let setting = shift.setting(setting);
+        let known = self.known_plans(&then, &setting);
+        let found = self.find(&then, &setting, (&known, None, has_time), refine);
+        let plan = self.report(&setting, found);
+        Ok(shift.back(plan))
+    }
+
+    /// How far a request is from what was imagined, or why that is too long ago.
+    fn still_seen(&self, seen: &Seen, request: &PlanRequest<'_>) -> Result<Shift, FallbackReason> {
+        let age_secs = request.now.secs_since(seen.scan_stamp);
+        if age_secs > self.stage.config.scan_age_secs_max {
+            return Err(FallbackReason::StaleScan { age_secs });
+        }
+        Ok(Shift {
+            then_from_now: seen.odometry_from_base.inverse() * request.odometry_from_base,
+            elapsed: request.now.saturating_since(seen.now),
+        })
+    }
+
+    /// Has the model imagine the known plans, and remembers from where.
+    fn see(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+        setting: &Setting,
+        (known, has_time): (&[Vec<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
+    ) {
+        let imagined = self.imagine(model, request, setting, (known, has_time));
+        self.seen = imagined.map(|()| Seen {
+            now: request.now,
+            scan_stamp: request.scan_stamp,
+            odometry_from_base: request.odometry_from_base,
+        });
+    }
+
+    /// The best motion in what was imagined, or what stands in where there is a reason not to look.
+    fn find(
+        &mut self,
+        request: &PlanRequest<'_>,
+        setting: &Setting,
+        (known, why_not, has_time): (
+            &[Vec<Twist3>; N_KNOWN],
+            Option<FallbackReason>,
+            &mut dyn FnMut() -> bool,
+        ),
+        refine: impl Refine,
+    ) -> Found {
         // Each plan has random numbers of its own, so that one more iteration in this plan does
         // not change the next.
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(self.n_plans);
         self.n_plans += 1;
-        let known = self.known_plans(request, &setting);
-        let found = match self.imagine(model, request, &setting, (&known, has_time)) {
-            Err(reason) => {
-                let stand_in = self.stand_in(&setting);
-                Found {
-                    terms: CostTerms::default(),
-                    n_iterations: 0,
-                    n_discs_left_out: 0,
-                    fallback: Some(Fallback { reason, stand_in }),
-                }
-            }
-            Ok(()) => self.search(request, &setting, (&known, has_time, &mut rng), refine),
+        let Some(reason) = why_not else {
+            return self.search(request, setting, (known, has_time, &mut rng), refine);
         };
-        Ok(self.report(&setting, found))
+        let stand_in = self.stand_in(setting);
+        Found {
+            terms: CostTerms::default(),
+            n_iterations: 0,
+            n_discs_left_out: 0,
+            fallback: Some(Fallback { reason, stand_in }),
+        }
     }
 
     /// The rest of the plan before, or else the way to the goal again; the way to the goal;
@@ -318,7 +408,7 @@ impl Search {
             &mut dyn FnMut() -> bool,
             &mut ChaCha8Rng,
         ),
-        refine: Refine<'_>,
+        mut refine: impl Refine,
     ) -> Found {
         let n_discs_left_out = self.lay_out(request, setting);
         for (sample, twists) in known.iter().enumerate() {
@@ -397,100 +487,5 @@ impl Search {
         let scene = self.stage.scene(*goal, setting.start.twist);
         self.many_scores.score(&self.many, &scene);
         self.many_scores.cheapest()
-    }
-
-    /// The best motion as a plan, which is what the next one continues.
-    fn report(&mut self, setting: &Setting, found: Found) -> Plan {
-        self.few.command(0, &self.best);
-        self.few.run(setting.start, &self.stage.limits);
-        self.few.read_twists(0, &mut self.best);
-        let poses = self.few.poses(0, setting.start);
-        let step = Duration::from_secs_f64(self.stage.config.step_secs);
-        let actions = self.best.iter().map(|&twist| Action {
-            duration: step,
-            twist: twist2(twist),
-        });
-        let actions = actions.collect();
-        self.previous = Some(Previous {
-            start: setting.start_stamp,
-            twists: self.best.clone(),
-        });
-        let is_imagined = found
-            .fallback
-            .as_ref()
-            .is_none_or(|it| it.stand_in == StandIn::BestKnown);
-        let clearance_m = if is_imagined {
-            self.clearance_m(&poses)
-        } else {
-            Vec::new()
-        };
-        Plan {
-            start: setting.start_stamp,
-            actions: ActionSequence { actions },
-            poses,
-            clearance_m,
-            terms: found.terms,
-            fan: match found.n_iterations {
-                0 => Vec::new(),
-                _ => self.fan(setting.start),
-            },
-            n_iterations: found.n_iterations,
-            n_samples: found.n_iterations * self.stage.config.n_samples,
-            n_discs_left_out: found.n_discs_left_out,
-            fallback: found.fallback,
-        }
-    }
-
-    /// Predicted clearance along the best motion.
-    fn clearance_m(&self, poses: &[Pose2]) -> Vec<f32> {
-        let stage = &self.stage;
-        let radius_m = stage.config.footprint_radius_m as f32;
-        let at = |(pose, &time): (&Pose2, &Between)| {
-            let mut clearance_m = [0.0];
-            let place = (&[pose.x_m as f32][..], &[pose.y_m as f32][..]);
-            stage
-                .fields
-                .write_clearance(time, radius_m, place, &mut clearance_m);
-            clearance_m[0]
-        };
-        poses[1..].iter().zip(&stage.times).map(at).collect()
-    }
-
-    /// Motions of the last iteration, evenly over the ranks of their costs.
-    fn fan(&self, start: Start) -> Vec<FanTrajectory> {
-        let costs = &self.many_scores.totals;
-        let mut ranks: Vec<usize> = (0..costs.len()).collect();
-        ranks.sort_unstable_by(|&a, &b| costs[a].total_cmp(&costs[b]).then(a.cmp(&b)));
-        let n = self.stage.config.n_fan_max;
-        let first = [start.pose.x_m as f32, start.pose.y_m as f32];
-        let trajectory = |idx: usize| {
-            let sample = ranks[idx * (ranks.len() - 1) / (n - 1).max(1)];
-            let states = (sample..self.many.x_m.len()).step_by(self.many.n_samples);
-            let points = states.map(|state| [self.many.x_m[state], self.many.y_m[state]]);
-            FanTrajectory {
-                points_m: std::iter::once(first).chain(points).collect(),
-                cost: costs[sample],
-            }
-        };
-        (0..n).map(trajectory).collect()
-    }
-}
-
-/// Where and when motions begin: after what is in flight.
-fn setting(request: &PlanRequest<'_>) -> Setting {
-    let (mut pose, mut twist, mut start_stamp) = (Pose2::IDENTITY, request.twist, request.now);
-    for action in request.in_flight {
-        pose = pose * Pose2::exp(action.twist.scaled(action.duration.as_secs_f64()));
-        start_stamp = start_stamp + action.duration;
-        twist = action.twist;
-    }
-    Setting {
-        start: Start {
-            pose,
-            twist: twist3(twist),
-        },
-        start_stamp,
-        start_secs: request.in_flight_secs(),
-        scan_age: request.now.saturating_since(request.scan_stamp),
     }
 }

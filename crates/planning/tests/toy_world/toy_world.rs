@@ -76,6 +76,7 @@ impl ToyWorld {
             goal: goal_in_world.seen_from(self.world_from_base.inverse()),
             geometry: self.geometry,
             base_from_scanner: Pose2::IDENTITY,
+            odometry_from_base: self.world_from_base,
             discs,
         }
     }

@@ -267,6 +267,10 @@ impl Controller {
             goal,
             geometry: scan.geometry,
             base_from_scanner: self.config.mount(),
+            odometry_from_base: self
+                .whereabouts
+                .start_from_base(now)
+                .unwrap_or(Pose2::IDENTITY),
             discs: &discs,
         };
         let time_max = self.config.plan_secs_max.map(Duration::from_secs_f64);
@@ -444,5 +448,6 @@ fn fallback_event(fallback: &Fallback) -> &'static str {
         FallbackReason::StaleScan { .. } => "plans-on-a-stale-scan",
         FallbackReason::ModelRefused(_) => "plans-refused-by-model",
         FallbackReason::OtherPrediction => "plans-on-another-prediction",
+        FallbackReason::NothingImagined => "plans-without-anything-imagined",
     }
 }
