@@ -82,6 +82,8 @@ def check_type(message_type: str, tensors: Mapping[str, np.ndarray]) -> None:
         seen = lines(tensors["neighbour_names"])
         if len(set(seen)) != len(seen):
             raise OniError("bad-text", "neighbour_names", "each neighbour once", "one twice")
+    elif message_type == "telemetry.latency":
+        _check_rung(tensors)
     elif message_type == "agent.manifest":
         keys = lines(tensors["stream_keys"])
         for key, direction in zip(keys, tensors["directions"], strict=True):
@@ -101,6 +103,15 @@ def _check_camera(tensors: Mapping[str, np.ndarray]) -> None:
     n_lenses = tensors["focal_px"].shape[0]
     if n_lenses > 1:
         raise OniError("dimension-mismatch", "lens", "0 or 1", n_lenses)
+
+
+def _check_rung(tensors: Mapping[str, np.ndarray]) -> None:
+    if "rung_names" not in tensors:
+        return
+    n_rungs = len(lines(tensors["rung_names"]))
+    rung = int(tensors["rung"][0]) if "rung" in tensors else 0
+    if rung >= n_rungs:
+        raise OniError("out-of-range", 'tensor "rung"', f"less than {n_rungs} rungs", rung)
 
 
 def _check_list(array: np.ndarray, fits: Callable[[str], bool], n_lines: int | None) -> None:

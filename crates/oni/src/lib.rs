@@ -80,7 +80,7 @@ pub use health::{DropCount, Health, HealthState, KeyCounts};
 pub use imu::Imu;
 pub use json::canonical_json;
 pub use key::{Key, KeyError, KeyPattern};
-pub use latency_report::{LatencyReport, StageLatency};
+pub use latency_report::{LadderReport, LatencyReport, RungLatency, StageLatency};
 pub use latent_state::{LatentState, LatentStep, Validity};
 pub use lidar::Lidar;
 pub use manifest::{Direction, Manifest, Stream};

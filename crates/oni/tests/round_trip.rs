@@ -274,6 +274,34 @@ fn stage_names_that_would_break_the_list_are_refused() {
 }
 
 #[test]
+fn a_rung_that_is_none_of_the_ladder_is_refused() {
+    for (rung, n_rungs) in [(2, 2), (0, 0), (usize::MAX, 1)] {
+        let mut report = sample::latency();
+        let ladder = report.ladder.as_mut().unwrap();
+        ladder.rungs.truncate(n_rungs);
+        ladder.rung = rung;
+        let error = report.to_message(sample::envelope()).unwrap_err();
+        assert!(
+            matches!(error, InvalidMessage::OutOfRange { .. }),
+            "{rung} of {n_rungs}: {error}"
+        );
+    }
+}
+
+#[test]
+fn latency_of_a_sender_of_1_0_reads_as_no_budgets_and_no_ladder() {
+    let frame = include_bytes!("../../../schemas/oni/golden/valid/schema.older-minor.oni");
+    let (message, _) = Message::from_frame(frame).unwrap();
+    assert_eq!(message.header().schema.minor, 0);
+    let report = LatencyReport::from_message(&message).unwrap();
+    let mut expected = sample::latency();
+    expected.ladder = None;
+    let fuse = &mut expected.stages[1];
+    (fuse.budget_nanos, fuse.missed, fuse.missed_in_a_row_max) = (0, 0, 0);
+    assert_eq!(report, expected);
+}
+
+#[test]
 fn same_major_and_a_superset_of_tensors_is_compatible_and_nothing_else() {
     let mut id = Odometry::schema().id.clone();
     let build = |id: &sedge_oni::SchemaId, tensors: &[&str]| {

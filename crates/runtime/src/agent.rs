@@ -5,6 +5,7 @@ mod answer;
 mod drive;
 mod health;
 mod hear;
+mod latency_message;
 mod life;
 mod minds;
 mod receive;
@@ -33,6 +34,7 @@ use crate::{
     AgentConfig, AgentError, AgentObserver, AgentReport, Driven, ModelFactory, NoObserver, Severity,
 };
 use afterwards::Answered;
+use latency_message::latency_message;
 use life::Life;
 use minds::Minds;
 use speaker::Speaker;
@@ -281,8 +283,9 @@ impl AgentNode {
         if self.stopwatch.is_some() {
             return;
         }
-        let (latency, loss) = (self.latency.report(), self.loss.total());
-        let put = self.speaker.report(now, &latency, loss, outbox);
+        let (latency, budgets) = (self.latency.report(), self.budgets.rows());
+        let report = latency_message(&latency, &budgets, self.loss.total());
+        let put = self.speaker.report(now, &report, outbox);
         self.spoke(put);
     }
 

@@ -138,6 +138,8 @@ fn numbers(vectors: &mut Vectors) {
         "an offset below the one before",
         offsets,
     );
+    let rung = of(&sample::latency()).overwritten("rung", 0, &2i64.to_le_bytes());
+    add("rung-beyond", code, "the third of two rungs", rung);
     let focal = of(&sample::depth()).overwritten("focal_px", 8, &0f64.to_le_bytes());
     add("focal-zero", code, "a focal length of 0", focal);
 }
@@ -188,6 +190,8 @@ fn dimensions(vectors: &mut Vectors) {
         .with_bytes("focal_px", &[2, 2], &lens)
         .with_bytes("centre_px", &[2, 2], &lens);
     add("lenses-two", code, "one picture through two lenses", lenses);
+    let budgets = of(&sample::latency()).with_bytes("budget_nanos", &[1], &[0; 8]);
+    add("budgets-differ", code, "2 stages and 1 budget", budgets);
     let code = ErrorCode::EMPTY_TENSOR;
     let none = of(&sample::lidar()).with_bytes("ranges_m", &[0], &[]);
     add("scan-empty", code, "a scan without beams", none);
@@ -255,6 +259,13 @@ fn lists(vectors: &mut Vectors) {
         names,
         latency(),
         b"decode\n\xff\n",
+    );
+    add(
+        "list-rungs",
+        "1 name of 2 rungs",
+        "rung_names",
+        latency(),
+        b"full\n",
     );
     let long = format!("decode\n{}\n", "x".repeat(65));
     add(

@@ -204,6 +204,20 @@ fn limits() -> Vec<Valid> {
     ]
 }
 
+/// What a sender of `telemetry.latency` 1.0 writes, which knows no budgets and no rungs.
+fn latency_of_1_0() -> Crafted {
+    let hash = 0x936a_d54c_2e56_b2f8_0fad_bddd_7730_4fad_u128;
+    let mut older = Crafted::of(&sample::latency(), sample::envelope()).with(|h| {
+        h.schema_minor = 0;
+        h.schema_hash = hash.to_be_bytes().to_vec();
+        h.tensors.truncate(9);
+    });
+    let last = older.header.tensors.last().unwrap();
+    assert_eq!(last.name, "duplicated", "what 1.1 added comes behind it");
+    older.payload.truncate((last.offset + last.length) as usize);
+    older
+}
+
 /// What our writer never does and a reader must take.
 fn unusual() -> Vec<Valid> {
     let odometry = || Crafted::of(&sample::odometry(), sample::envelope());
@@ -256,6 +270,7 @@ fn unusual() -> Vec<Valid> {
         scale: 0.0,
     });
     vec![
+        valid("schema.older-minor", latency_of_1_0().frame()),
         valid("header.unknown-fields", frame(&around, &odometry().payload)),
         valid("header.unpacked-shape", frame(&unpacked, &twist.payload)),
         valid("header.field-twice", frame(&twice, &odometry().payload)),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use nalgebra::Matrix3;
 use sedge_oni::{
     BeliefReport, Camera, Capture, Command, CommandStep, Depth, Direction, DropCount, Envelope,
-    Forecast, Goal, Health, HealthState, Imu, Key, KeyCounts, KeyPattern, LatencyReport,
-    LatentState, LatentStep, LedgerEntry, Lidar, Manifest, Measured, Message, Neighbour, Odometry,
-    Pinhole, PixelFormat, RangeBearing, ScanForecast, SchemaDocument, Sequence, Severity,
-    StageLatency, Stop, Stream, TraceContext, TypedMessage, Validity, Waypoint, schema_documents,
+    Forecast, Goal, Health, HealthState, Imu, Key, KeyCounts, KeyPattern, LadderReport,
+    LatencyReport, LatentState, LatentStep, LedgerEntry, Lidar, Manifest, Measured, Message,
+    Neighbour, Odometry, Pinhole, PixelFormat, RangeBearing, RungLatency, ScanForecast,
+    SchemaDocument, Sequence, Severity, StageLatency, Stop, Stream, TraceContext, TypedMessage,
+    Validity, Waypoint, schema_documents,
 };
 use sedge_spacetime::{AgentName, Covariance2, FrameName, Pose2, Stamp, Twist2};
 
@@ -213,12 +214,31 @@ pub(crate) fn latency() -> LatencyReport {
         p99_nanos: 2 * nanos,
         p999_nanos: 3 * nanos,
         max_nanos: 4 * nanos,
+        budget_nanos: 0,
+        missed: 0,
+        missed_in_a_row_max: 0,
+    };
+    let budgeted = StageLatency {
+        budget_nanos: 700_000,
+        missed: 2,
+        missed_in_a_row_max: 1,
+        ..stage("fuse", 250_000)
+    };
+    let rung = |name: &str, cost_nanos, plans| RungLatency {
+        name: name.to_string(),
+        cost_nanos,
+        plans,
     };
     LatencyReport {
-        stages: vec![stage("decode", 10_000), stage("fuse", 250_000)],
+        stages: vec![stage("decode", 10_000), budgeted],
         received: 2_000,
         lost: 3,
         duplicated: 1,
+        ladder: Some(LadderReport {
+            rungs: vec![rung("full", 9_000_000, 900), rung("last-plan", 0, 100)],
+            rung: 1,
+            changes: 3,
+        }),
     }
 }
 

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use sedge_latency::{LatencyReport, Stage};
+use sedge_latency::Stage;
 use sedge_oni::{
     BeliefReport, Capture, Command, Envelope, Forecast, Key, KeyError,
-    LatencyReport as LatencyMessage, LedgerEntry, ScanForecast, Sequence, StageLatency,
-    TraceContext, TypedMessage as _,
+    LatencyReport as LatencyMessage, LedgerEntry, ScanForecast, Sequence, TraceContext,
+    TypedMessage as _,
 };
 use sedge_spacetime::{FrameName, Stamp};
-use sedge_transport::{LossCounts, Outbox, Qos, QosClass};
+use sedge_transport::{Outbox, Qos, QosClass};
 use sedge_world_model::{ActionSequence, Belief, Prediction, ScanGeometry};
 
 use crate::AgentConfig;
@@ -130,27 +130,12 @@ impl Speaker {
     pub(super) fn report(
         &mut self,
         now: Stamp,
-        latency: &LatencyReport,
-        loss: LossCounts,
+        report: &LatencyMessage,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
         let capture = Capture::exact(now, self.clock.clone());
         let envelope = Envelope::new(self.telemetry.next_source(), capture);
-        let stage = |row: &sedge_latency::ReportRow| StageLatency {
-            stage: row.stage.to_string(),
-            count: row.n,
-            p50_nanos: row.p50_nanos,
-            p99_nanos: row.p99_nanos,
-            p999_nanos: row.p999_nanos,
-            max_nanos: row.max_nanos,
-        };
-        let message = LatencyMessage {
-            stages: latency.rows.iter().map(stage).collect(),
-            received: loss.received,
-            lost: loss.lost,
-            duplicated: loss.duplicated,
-        }
-        .to_message(envelope)?;
+        let message = report.to_message(envelope)?;
         self.telemetry.put(&message, outbox)
     }
 

@@ -453,12 +453,9 @@ fn telemetry_goes_out_at_once_and_every_period() {
         (report.received, report.lost, report.duplicated),
         (25, 0, 0)
     );
-    assert!(
-        report
-            .stages
-            .iter()
-            .any(|stage| stage.stage == "sensor-to-prediction")
-    );
+    let mut stages = report.stages.iter();
+    let chain = stages.find(|stage| stage.stage == "sensor-to-prediction");
+    assert_eq!(chain.unwrap().budget_nanos, 10_000_000, "the default");
 }
 
 #[test]
