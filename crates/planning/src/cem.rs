@@ -1,6 +1,7 @@
 //! The cross-entropy method.
 
-use sedge_world_model::WorldModel;
+use sedge_spacetime::Stamp;
+use sedge_world_model::{Action, WorldModel};
 
 use crate::config::CemConfig;
 use crate::rollout::Twist3;
@@ -99,6 +100,10 @@ impl Planner for Cem {
     ) -> Result<Plan, PlanError> {
         self.search
             .replan(request, has_time, self.narrowing.refining())
+    }
+
+    fn resume(&mut self, start: Stamp, actions: &[Action]) {
+        self.search.resume(start, actions);
     }
 
     fn forget(&mut self) {

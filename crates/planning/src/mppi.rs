@@ -1,6 +1,7 @@
 //! Model-predictive path integral control.
 
-use sedge_world_model::WorldModel;
+use sedge_spacetime::Stamp;
+use sedge_world_model::{Action, WorldModel};
 
 use crate::rollout::Twist3;
 use crate::search::{Batch, Proposal, Search};
@@ -66,6 +67,10 @@ impl Planner for Mppi {
     ) -> Result<Plan, PlanError> {
         let refine = refining(&mut self.weights, self.temperature);
         self.search.replan(request, has_time, refine)
+    }
+
+    fn resume(&mut self, start: Stamp, actions: &[Action]) {
+        self.search.resume(start, actions);
     }
 
     fn forget(&mut self) {

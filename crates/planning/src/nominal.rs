@@ -2,6 +2,7 @@
 //! it, braking.
 
 use sedge_spacetime::{Pose2, Stamp, Twist2};
+use sedge_world_model::Action;
 
 use crate::rollout::{Twist3, twist2, twist3};
 use crate::way::Way;
@@ -31,6 +32,15 @@ pub(crate) enum Tail {
 }
 
 impl Previous {
+    /// Of actions a step each, as long as `n_steps`: a shorter plan holds its last twist, and none
+    /// at all is no plan.
+    pub(crate) fn of(start: Stamp, actions: &[Action], n_steps: usize) -> Option<Self> {
+        let mut twists: Vec<Twist3> = actions.iter().map(|it| twist3(it.twist)).collect();
+        let last = twists.last().copied()?;
+        twists.resize(n_steps, last);
+        Some(Self { start, twists })
+    }
+
     /// The rest of it from `start` on, or `None` if there is no rest.
     pub(crate) fn shifted(&self, start: Stamp, step_secs: f64, tail: Tail) -> Option<Vec<Twist3>> {
         let shift = start.secs_since(self.start) / step_secs;
@@ -144,6 +154,22 @@ mod tests {
         assert_eq!(shifted(200, Tail::Hold).unwrap(), [2.0, 3.0, 3.0, 3.0]);
         assert_eq!(shifted(200, Tail::Stop).unwrap(), [2.0, 3.0, 0.0, 0.0]);
         assert_eq!(shifted(50, Tail::Hold).unwrap(), [0.5, 1.5, 2.5, 3.0]);
+    }
+
+    #[test]
+    fn a_plan_of_others_is_cut_or_held_to_our_length() {
+        let action = |vx_mps: f64| Action {
+            duration: Duration::from_millis(100),
+            twist: twist2([vx_mps as f32, 0.0, 0.0]),
+        };
+        let speeds = |n_steps| {
+            let previous = Previous::of(Stamp::ZERO, &[1.0, 2.0, 3.0].map(action), n_steps);
+            let twists = previous.unwrap().twists;
+            twists.iter().map(|it| it[0]).collect::<Vec<f32>>()
+        };
+        assert_eq!(speeds(2), [1.0, 2.0]);
+        assert_eq!(speeds(5), [1.0, 2.0, 3.0, 3.0, 3.0]);
+        assert!(Previous::of(Stamp::ZERO, &[], 5).is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a planner answers.
 
 use sedge_spacetime::{Pose2, Stamp};
-use sedge_world_model::{ActionSequence, ImagineError, WorldModel};
+use sedge_world_model::{Action, ActionSequence, ImagineError, WorldModel};
 
 use crate::{CostTerms, PlanError, PlanRequest};
 
@@ -126,6 +126,10 @@ pub trait Planner {
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError>;
+
+    /// Goes on from another planner's plan instead of its own last one: these actions, one a step
+    /// of the same length, begin at `start`. What is longer than this planner's plans is cut.
+    fn resume(&mut self, start: Stamp, actions: &[Action]);
 
     /// Forgets the plan before and what was imagined: another mission, or a robot that was carried
     /// away.

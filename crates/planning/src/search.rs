@@ -139,6 +139,10 @@ impl Search {
         })
     }
 
+    pub(crate) fn resume(&mut self, start: Stamp, actions: &[Action]) {
+        self.previous = Previous::of(start, actions, self.stage.config.n_steps);
+    }
+
     pub(crate) fn forget(&mut self) {
         self.previous = None;
         self.seen = Err(FallbackReason::NothingImagined);

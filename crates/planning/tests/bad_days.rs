@@ -44,6 +44,42 @@ fn reason(plan: &Plan) -> (FallbackReason, StandIn) {
 }
 
 #[test]
+fn a_planner_goes_on_with_another_ones_plan() {
+    for method in [Method::Mppi, Method::Cem] {
+        let config = PlannerConfig {
+            method,
+            ..PlannerConfig::default()
+        };
+        let shorter = PlannerConfig {
+            n_steps: 12,
+            n_samples: 64,
+            ..config
+        };
+        let mut world = moving_world();
+        let goal = Goal::place(5.0, 0.0);
+        let request = world.request(goal, &[]);
+        let mut full = config.build(1).unwrap();
+        let good = full
+            .plan(&mut world.clone(), &request, &mut || true)
+            .unwrap();
+        world.drive(&good);
+        let mut cheap = shorter.build(1).unwrap();
+        cheap.resume(good.start, &good.actions.actions);
+        let request = world.request(goal, &[]);
+        let next = cheap.plan(&mut world.clone(), &request, &mut || false);
+        let next = next.unwrap();
+        is_valid(&next, &shorter, world.twist);
+        assert_eq!(reason(&next).1, StandIn::ShiftedPlan);
+        // The limits round once more.
+        let pairs = next.actions.actions.iter().zip(&good.actions.actions[1..]);
+        for (next, good) in pairs.take(5) {
+            assert!((next.twist.vx_mps - good.twist.vx_mps).abs() < 1e-5);
+            assert!((next.twist.yaw_rate_radps - good.twist.yaw_rate_radps).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
 fn without_time_it_brakes_or_goes_on_with_the_plan_before() {
     for method in [Method::Mppi, Method::Cem] {
         let config = PlannerConfig {
