@@ -32,15 +32,47 @@ pub enum ChainError {
 }
 
 impl Chain {
-    /// From a sensor's message on the wire to the prediction that holds it.
+    /// From the arrival of a sensor's message to the command that answers it.
     ///
     /// The sensor's own capture latency is not in it: it is a constant of the device, fitted from
     /// a log, and no code of ours can spend or save it.
-    pub fn sensor_to_prediction() -> Self {
+    pub fn sensor_to_command() -> Self {
         Self {
-            name: Stage::SENSOR_TO_PREDICTION,
-            stages: vec![Stage::WIRE, Stage::DECODE, Stage::FUSE, Stage::PREDICT],
+            name: Stage::SENSOR_TO_COMMAND,
+            stages: vec![
+                Stage::DECODE,
+                Stage::WAIT,
+                Stage::FUSE,
+                Stage::PLAN,
+                Stage::SAFETY,
+                Stage::ACT,
+            ],
         }
+    }
+
+    /// From the arrival of a sensor's message to the prediction that holds it. An agent that
+    /// drives commands first, and predicts what its command leads to; one that does not has no
+    /// spans of those stages.
+    pub fn sensor_to_prediction() -> Self {
+        let mut stages = Self::sensor_to_command().stages;
+        stages.extend([Stage::PREDICT, Stage::ENCODE]);
+        let name = Stage::SENSOR_TO_PREDICTION;
+        Self { name, stages }
+    }
+
+    /// The chains that an agent measures from end to end without being told.
+    pub fn known() -> [Self; 5] {
+        let from_put = |name, chain: Self| Self {
+            name,
+            stages: [Stage::WIRE].into_iter().chain(chain.stages).collect(),
+        };
+        [
+            Self::sensor_to_command(),
+            Self::sensor_to_prediction(),
+            from_put(Stage::PUT_TO_COMMAND, Self::sensor_to_command()),
+            from_put(Stage::PUT_TO_PREDICTION, Self::sensor_to_prediction()),
+            from_put(Stage::END_TO_END, Self::sensor_to_command()),
+        ]
     }
 
     /// The sum of this chain's stages for one message; a stage met twice counts twice.

@@ -39,12 +39,40 @@ impl Stage {
     pub const PREDICT: Self = Self(Cow::Borrowed("predict"));
     /// From the futures to the chosen actions.
     pub const PLAN: Self = Self(Cow::Borrowed("plan"));
-    /// From the chosen actions to the actuator.
+    /// From what the safety filter let through to the command in the outbox.
     pub const ACT: Self = Self(Cow::Borrowed("act"));
     /// From values to bytes in the outbox.
     pub const ENCODE: Self = Self(Cow::Borrowed("encode"));
-    /// The chain from a sensor's message to the prediction that holds it.
+    /// From a checked value to its turn: waiting for what places it in time.
+    pub const WAIT: Self = Self(Cow::Borrowed("wait"));
+    /// From checked odometry to the belief that holds it.
+    pub const FUSE_ODOMETRY: Self = Self(Cow::Borrowed("fuse-odometry"));
+    /// From the chosen actions to what the safety filter lets through.
+    pub const SAFETY: Self = Self(Cow::Borrowed("safety"));
+    /// The chain from the arrival of a sensor's message to the prediction that holds it.
     pub const SENSOR_TO_PREDICTION: Self = Self(Cow::Borrowed("sensor-to-prediction"));
+    /// The chain from the arrival of a sensor's message to the command that answers it.
+    pub const SENSOR_TO_COMMAND: Self = Self(Cow::Borrowed("sensor-to-command"));
+    /// [`Stage::SENSOR_TO_PREDICTION`] from the sender's publish on.
+    pub const PUT_TO_PREDICTION: Self = Self(Cow::Borrowed("put-to-prediction"));
+    /// [`Stage::SENSOR_TO_COMMAND`] from the sender's publish on.
+    pub const PUT_TO_COMMAND: Self = Self(Cow::Borrowed("put-to-command"));
+    /// [`Stage::PUT_TO_COMMAND`] and every stage before it that the message's own ledger states.
+    pub const END_TO_END: Self = Self(Cow::Borrowed("end-to-end"));
+
+    /// The stages that an agent measures, in the order in which they run.
+    pub const MEASURED: [Self; 10] = [
+        Self::WIRE,
+        Self::DECODE,
+        Self::WAIT,
+        Self::FUSE_ODOMETRY,
+        Self::FUSE,
+        Self::PLAN,
+        Self::SAFETY,
+        Self::ACT,
+        Self::PREDICT,
+        Self::ENCODE,
+    ];
 
     /// A stage of this name.
     ///
@@ -94,17 +122,15 @@ mod tests {
 
     #[test]
     fn known_stages_have_valid_names_and_equal_their_parsed_selves() {
-        for stage in [
+        let chains = [
             Stage::CAPTURE,
-            Stage::WIRE,
-            Stage::DECODE,
-            Stage::FUSE,
-            Stage::PREDICT,
-            Stage::PLAN,
-            Stage::ACT,
-            Stage::ENCODE,
             Stage::SENSOR_TO_PREDICTION,
-        ] {
+            Stage::SENSOR_TO_COMMAND,
+            Stage::PUT_TO_PREDICTION,
+            Stage::PUT_TO_COMMAND,
+            Stage::END_TO_END,
+        ];
+        for stage in Stage::MEASURED.into_iter().chain(chains) {
             assert_eq!(Stage::new(stage.as_str()).as_ref(), Ok(&stage));
         }
     }

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod answer;
+mod budgeting;
 mod drive;
 mod health;
 mod hear;
@@ -12,9 +13,8 @@ mod receive;
 mod speaker;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sedge_latency::{BudgetMonitor, Stage, StageLedger};
+use sedge_latency::{BudgetMonitor, Chain, RecentSpans, StageLedger};
 use sedge_oni::{EncodedMessage, Key, KeyPattern};
 use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::{
@@ -78,13 +78,20 @@ pub struct AgentNode {
     network_drops: DropLedger,
     latency: StageLedger,
     budgets: BudgetMonitor,
+    /// Chains that were declared with their budgets.
+    chains: Vec<Chain>,
+    /// When the last stage of the message in hand ended, on the stopwatch.
+    lapped: Stamp,
+    /// From plans to commands, in nanoseconds.
+    after_plan: RecentSpans,
+    /// A budget was missed in this tick that says to leave out the rest of it.
+    is_cut_short: bool,
     grader: Grader,
     counters: Counters,
     observer: Box<dyn AgentObserver>,
     speaker: Speaker,
     announcer: Announcer,
     life: Life,
-    stages: Stages,
     answered: Option<Answered>,
     newest_scan: Stamp,
     /// Whether the model could be made at the last restart; without it nothing is believed.
@@ -93,26 +100,6 @@ pub struct AgentNode {
     controller: Option<Box<Controller>>,
     /// An order to stop or to go on has come and was not acted on yet.
     order_came: bool,
-}
-
-/// Stages of our own.
-struct Stages {
-    wait: Stage,
-    fuse_odometry: Stage,
-    put_to_prediction: Stage,
-    sensor_to_command: Stage,
-}
-
-impl Stages {
-    fn new() -> Self {
-        let stage = |name: &str| Stage::new(name).expect("a constant that is a stage's name");
-        Self {
-            wait: stage("wait"),
-            fuse_odometry: stage("fuse-odometry"),
-            put_to_prediction: stage("put-to-prediction"),
-            sensor_to_command: stage("sensor-to-command"),
-        }
-    }
 }
 
 impl AgentNode {
@@ -135,7 +122,11 @@ impl AgentNode {
         Ok(Self {
             intake: Intake::new(config.scanner_latency_secs, config.scan_wait_max)?,
             plans: Plans::new(config.command_age_max, horizon_max),
-            budgets: BudgetMonitor::new(config.budgets.clone())?,
+            budgets: BudgetMonitor::new(&config.budgets),
+            chains: config.budgets.own_chains(),
+            lapped: Stamp::ZERO,
+            after_plan: RecentSpans::default(),
+            is_cut_short: false,
             grader: Grader::new(&config.horizons, minds.methods(), config.pending_max),
             announcer: Announcer::new(speaking, subscriptions.clone(), publications)?,
             subscriptions,
@@ -149,7 +140,6 @@ impl AgentNode {
             latency: StageLedger::default(),
             counters: Counters::default(),
             observer: Box::new(NoObserver),
-            stages: Stages::new(),
             answered: None,
             newest_scan: Stamp::ZERO,
             has_mind: true,
@@ -217,20 +207,6 @@ impl AgentNode {
         &self.latency
     }
 
-    fn record(&mut self, stage: &Stage, span: Duration) {
-        if self.latency.record(stage, span).is_err() {
-            self.counters.add("latency-unrecorded");
-        }
-        if let Some(miss) = self
-            .budgets
-            .observe(stage, span)
-            .filter(|miss| miss.n_consecutive == 1)
-        {
-            let text = format!("{stage} took {span:?}, budget {:?}", miss.budget.limit());
-            self.say("budget-misses-begun", Severity::Warn, &text);
-        }
-    }
-
     fn spoke(&mut self, put: Result<(), SpeakError>) {
         if let Err(error) = put {
             self.say("publish-refused", Severity::Error, &error.to_string());
@@ -284,7 +260,9 @@ impl AgentNode {
             return;
         }
         let (latency, budgets) = (self.latency.report(), self.budgets.rows());
-        let report = latency_message(&latency, &budgets, self.loss.total());
+        let ladder = self.controller.as_ref().and_then(|it| it.ladder());
+        let kept = (budgets.as_slice(), ladder.as_ref());
+        let report = latency_message(&latency, kept, self.loss.total());
         let put = self.speaker.report(now, &report, outbox);
         self.spoke(put);
     }
@@ -330,6 +308,7 @@ impl Node for AgentNode {
     }
 
     fn tick(&mut self, now: Stamp, inbox: &mut Inbox, outbox: &mut Outbox) -> NextTick {
+        self.is_cut_short = false;
         if let Some(answered) = self.answered.take() {
             self.afterwards(answered);
         }

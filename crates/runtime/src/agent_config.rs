@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sedge_latency::{Budget, BudgetError};
+use sedge_latency::{Budgets, Stage};
 use sedge_oni::{Key, KeyError, KeyPattern};
 use sedge_planning::ConfigError;
 use sedge_spacetime::{AgentName, StampError};
@@ -67,8 +67,10 @@ pub struct AgentConfig {
     pub telemetry_period: Duration,
     /// Predictions that may wait for their future. Default 1024.
     pub pending_max: usize,
-    /// Budgets to be watched. Default 10 ms from the arrival of a scan to its prediction.
-    pub budgets: Vec<Budget>,
+    /// Budgets to be kept. Misses are acted on where the agent's own clock measures, and only
+    /// counted where a stopwatch does; only an agent that drives degrades or stops. Default a
+    /// warning past 10 ms from the arrival of a scan to its prediction.
+    pub budgets: Budgets,
     /// What it does when its sensor streams have ended. Default wait.
     pub on_end: OnEnd,
     /// Finishes when no message came for this long, once one has come. Default never.
@@ -110,9 +112,6 @@ pub enum AgentError {
     /// It cannot drive.
     #[error(transparent)]
     Driving(#[from] DrivingError),
-    /// A budget cannot be watched.
-    #[error(transparent)]
-    Budget(#[from] BudgetError),
     /// The horizons are none, or do not rise from above zero.
     #[error("expected horizons that rise from above zero, got {got:?}")]
     Horizons {
@@ -135,6 +134,20 @@ pub enum DrivingError {
         max: f64,
         /// What came.
         got: f64,
+    },
+    /// A rung of the degradation ladder is none.
+    #[error("expected rung {name} of the ladder {expected}")]
+    Rung {
+        /// The rung.
+        name: Stage,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A budget calls for a ladder, and there is none.
+    #[error("expected a ladder to go down, as the budget of {stage} says, got none")]
+    NoLadder {
+        /// The stage or chain.
+        stage: Stage,
     },
     /// Planner, safety or route are none.
     #[error(transparent)]
@@ -165,7 +178,7 @@ impl AgentConfig {
             command_age_max: Duration::from_millis(150),
             telemetry_period: Duration::from_secs(1),
             pending_max: PENDING_MAX,
-            budgets: vec![Budget::sensor_to_prediction()],
+            budgets: Budgets::default(),
             on_end: OnEnd::Wait,
             quiet_max: None,
             lossless: Lossless::No,

@@ -2,6 +2,7 @@
 
 mod controller;
 mod discs;
+mod ladder;
 mod mission;
 mod neighbourhood;
 mod sent_command;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use sedge_latency::{LadderReport, Patience};
 use sedge_planning::{PlannerConfig, RouteConfig, SafetyConfig};
 use sedge_spacetime::Pose2;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::DrivingError;
 
 pub(crate) use controller::{Cause, Controller, Decision, Timing};
+pub use ladder::{RungAction, RungConfig};
 pub(crate) use mission::NotTaken as GoalNotTaken;
 pub(crate) use neighbourhood::Hearing;
 pub(crate) use sent_command::command_of;
@@ -88,8 +91,17 @@ pub struct DrivingConfig {
     /// the planner's own limit on iterations, which gives the same plans on any machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_secs_max: Option<f64>,
+    /// A tick of the agent that takes longer than this has stalled, and a watchdog stops the robot
+    /// ([`crate::Watchdog`]), in seconds. Default 0.25: less than the lifespan of a command, and
+    /// ten times what a plan takes.
+    pub stall_secs_max: f64,
     /// Neighbours that are listened to, the nearest first. Default 8.
     pub n_neighbours_max: usize,
+    /// The degradation ladder: other ways to plan, the best first, for when budgets leave less
+    /// time. Default none: always as `planner` says.
+    pub ladder: Vec<RungConfig>,
+    /// How slowly the ladder is climbed again.
+    pub ladder_patience: Patience,
 }
 
 impl Default for DrivingConfig {
@@ -108,7 +120,10 @@ impl Default for DrivingConfig {
             command_lifespan_secs: 0.3,
             command_latency_secs: 0.0,
             plan_secs_max: None,
+            stall_secs_max: 0.25,
             n_neighbours_max: 8,
+            ladder: Vec::new(),
+            ladder_patience: Patience::default(),
         }
     }
 }
@@ -136,6 +151,8 @@ impl DrivingConfig {
         if let Some(secs) = self.plan_secs_max {
             within("plan_secs_max", secs, (0.001, PERIOD_SECS_MAX))?;
         }
+        let stall = (0.01, LIFESPAN_SECS_MAX);
+        within("stall_secs_max", self.stall_secs_max, stall)?;
         let n_neighbours = self.n_neighbours_max as f64;
         within(
             "n_neighbours_max",
@@ -145,7 +162,12 @@ impl DrivingConfig {
         for number in self.base_from_scanner {
             within("base_from_scanner", number, (-10.0, 10.0))?;
         }
-        Ok(())
+        let patience = &self.ladder_patience;
+        let ticks = f64::from(patience.climb_after_ticks);
+        within("ladder_patience.climb_after_ticks", ticks, (1.0, 1_000.0))?;
+        let share = (0.1, 1.0);
+        within("ladder_patience.climb_share", patience.climb_share, share)?;
+        ladder::check(&self.ladder, &self.planner)
     }
 
     pub(crate) fn mount(&self) -> Pose2 {
@@ -202,7 +224,7 @@ impl fmt::Display for DriveMode {
 }
 
 /// How an agent has driven.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DrivingReport {
     /// What it does at the end.
@@ -215,6 +237,9 @@ pub struct DrivingReport {
     pub n_by_mode: BTreeMap<DriveMode, u64>,
     /// Decisions that the safety filter changed, by reason.
     pub n_by_safety_reason: BTreeMap<String, u64>,
+    /// What became of its degradation ladder, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<LadderReport>,
 }
 
 impl fmt::Display for DrivingReport {
@@ -227,6 +252,21 @@ impl fmt::Display for DrivingReport {
         for (reason, n) in &self.n_by_safety_reason {
             write!(f, ", {reason} {n}")?;
         }
-        Ok(())
+        let Some(ladder) = &self.ladder else {
+            return Ok(());
+        };
+        for rung in &ladder.rungs {
+            let (name, n, skill) = (&rung.name, rung.n, rung.skill);
+            let cost_millis = rung.cost_nanos as f64 / 1e6;
+            write!(
+                f,
+                "\nrung {name}: {n} plans, {cost_millis:.2} ms, skill {skill}"
+            )?;
+        }
+        let (n_changes, lost) = (ladder.n_changes, 100.0 * ladder.skill_lost());
+        write!(
+            f,
+            "\n{n_changes} changes of rung, {lost:.1} % of the skill lost"
+        )
     }
 }

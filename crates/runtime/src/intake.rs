@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sedge_oni::TraceContext;
+use sedge_oni::{LedgerEntry, TraceContext};
 use sedge_spacetime::{Stamp, StampError};
 use sedge_world_model::{Observation, SensorEvent};
 
@@ -21,6 +21,9 @@ pub(crate) struct ArrivedEvent {
     /// When the sender put it, where sender and receiver share a clock.
     pub(crate) put: Option<Stamp>,
     pub(crate) decode: Duration,
+    /// What the message's own ledger says of the stages before it was put; empty where the put is
+    /// not known here.
+    pub(crate) upstream: Vec<LedgerEntry>,
     pub(crate) trace: Option<TraceContext>,
     /// Which clock the event's stamp is of.
     pub(crate) clock: String,

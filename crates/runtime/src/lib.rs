@@ -49,13 +49,14 @@ pub mod swarm;
 #[cfg(test)]
 mod test_drive;
 mod voice;
+mod watchdog;
 
 pub use agent::AgentNode;
 pub use agent_config::{
     AgentConfig, AgentError, DrivingError, Lossless, ModelError, ModelFactory, OnEnd,
     named_model_hash,
 };
-pub use driving::{DriveMode, DrivingConfig, DrivingReport, SensorStreams};
+pub use driving::{DriveMode, DrivingConfig, DrivingReport, RungAction, RungConfig, SensorStreams};
 pub use machine::{SystemClock, new_epoch, spawn_named};
 pub use observer::{
     AgentObserver, ArrivedFuture, DrivenPlan, ForecastError, MadePrediction, MethodRole,
@@ -72,5 +73,6 @@ pub use registry::{
     schema_of_message,
 };
 pub use report::{AgentReport, DropCountRow, PredictionRow, PredictionTable, StreamRow};
-pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node};
+pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node, run_watched_node};
 pub use shutdown::{Shutdown, WakeGuard};
+pub use watchdog::{Pulse, Watchdog, WatchdogConfig, WatchdogError, WatchdogReport};

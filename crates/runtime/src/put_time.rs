@@ -9,16 +9,23 @@ use sedge_spacetime::Stamp;
 const PUT_AT: &str = "put@";
 /// In the last message of a stream, which must not be used otherwise.
 const END_OF_STREAM: &str = "end-of-stream";
+/// Stands for the first stages of a ledger that is too long to be carried on.
+const EARLIER: &str = "earlier";
+/// Half of what a ledger holds.
+const N_CARRIED_MAX: usize = 32;
 /// Any time at all after the capture stamp is past this, so nobody uses the message.
 const NEVER_USED: Duration = Duration::from_nanos(1);
 
 /// Notes in the ledger that the message is put at `now`, a time of the clock `domain`.
 pub(crate) fn note_put(envelope: &mut Envelope, domain: &str, now: Stamp) {
+    envelope.ledger.push(put_entry(domain, now));
+}
+
+/// The entry of a ledger that says so.
+pub(crate) fn put_entry(domain: &str, now: Stamp) -> LedgerEntry {
     let nanos = u64::try_from(now.nanos()).unwrap_or_default();
-    envelope.ledger.push(LedgerEntry {
-        stage: format!("{PUT_AT}{domain}"),
-        nanos,
-    });
+    let stage = format!("{PUT_AT}{domain}");
+    LedgerEntry { stage, nanos }
 }
 
 /// When the message was put, if that is noted on the clock `domain`.
@@ -35,6 +42,22 @@ pub(crate) fn newest_put(envelope: &Envelope) -> Option<(&str, Stamp)> {
         let nanos = i64::try_from(entry.nanos).ok()?;
         Some((domain, Stamp::from_nanos(nanos)))
     })
+}
+
+/// The stages that the ledger states, without the words that are reserved. Of a ledger that is so
+/// long that a reader's own stages would not fit behind it, the first ones become one.
+pub(crate) fn stages_before(envelope: &Envelope) -> Vec<LedgerEntry> {
+    let is_stage =
+        |entry: &&LedgerEntry| !entry.stage.starts_with(PUT_AT) && entry.stage != END_OF_STREAM;
+    let mut stages: Vec<LedgerEntry> = envelope.ledger.iter().filter(is_stage).cloned().collect();
+    let n_beyond = (stages.len() + 1).saturating_sub(N_CARRIED_MAX);
+    if n_beyond > 1 {
+        let first = stages.drain(..n_beyond);
+        let nanos = first.fold(0, |sum: u64, entry| sum.saturating_add(entry.nanos));
+        let stage = EARLIER.to_owned();
+        stages.insert(0, LedgerEntry { stage, nanos });
+    }
+    stages
 }
 
 /// Turns a message into the last of its stream.
@@ -60,6 +83,23 @@ mod tests {
     use sedge_spacetime::AgentName;
 
     use super::*;
+
+    #[test]
+    fn stages_are_carried_on_and_none_is_lost_from_their_sum() {
+        let source = Sequence::new(AgentName::new("crane3").unwrap(), 1).next_source();
+        let mut envelope = Envelope::new(source, Capture::exact(Stamp::ZERO, "log"));
+        assert_eq!(stages_before(&envelope), []);
+        for nanos in 1..=60 {
+            let stage = format!("s{nanos}");
+            envelope.ledger.push(LedgerEntry { stage, nanos });
+            note_put(&mut envelope, "here", Stamp::from_nanos(7));
+            let carried = stages_before(&envelope);
+            let sum: u64 = carried.iter().map(|entry| entry.nanos).sum();
+            assert_eq!(sum, nanos * (nanos + 1) / 2);
+            assert_eq!(carried.len() as u64, nanos.min(32));
+            envelope.ledger.pop();
+        }
+    }
 
     #[test]
     fn put_times_of_other_clocks_are_not_compared() {

@@ -12,8 +12,8 @@ use sedge_transport::{
     Publisher, PutOutcome, Qos, QosClass, Served, Signal, Subscriber,
 };
 
-use crate::Shutdown;
 use crate::registry::FirstContact;
+use crate::{Pulse, Shutdown};
 use questions::Questions;
 
 /// Messages that one tick is given at most. The subscribers' rings hold what is beyond, and count
@@ -141,6 +141,9 @@ impl<'n> Wiring<'n> {
     /// for is put again, for a while: its reader catches up, and whoever sends waits.
     fn put(&mut self, outgoing: &Outgoing, driver: &Driver<'_>) -> Option<PutOutcome> {
         let (qos, publisher) = self.publishers.get_mut(&outgoing.key)?;
+        if qos.class() == QosClass::Command && driver.pulse.is_alarmed() {
+            return Some(PutOutcome::Late);
+        }
         if let Some(expiry) = outgoing.expiry {
             // What expires is never lossless: a late command is worse than none.
             let now = driver.clock.now();
@@ -168,6 +171,7 @@ impl<'n> Wiring<'n> {
 struct Driver<'d> {
     clock: &'d dyn Clock,
     shutdown: &'d Shutdown,
+    pulse: &'d Pulse,
 }
 
 /// Why a node no longer runs.
@@ -208,8 +212,24 @@ pub fn run_node(
     clock: &dyn Clock,
     shutdown: &Shutdown,
 ) -> NodeRun {
+    run_watched_node(node, wiring, clock, shutdown, &Pulse::default())
+}
+
+/// Runs a node as [`run_node`] does, and shows in `pulse` since when it is at work. While a
+/// watchdog's alarm is raised, commands of the node are not sent and count as late.
+pub fn run_watched_node(
+    node: &mut dyn Driven,
+    wiring: &mut Wiring<'_>,
+    clock: &dyn Clock,
+    shutdown: &Shutdown,
+    pulse: &Pulse,
+) -> NodeRun {
     let _guard = shutdown.wakes(wiring.signal.wake());
-    let driver = Driver { clock, shutdown };
+    let driver = Driver {
+        clock,
+        shutdown,
+        pulse,
+    };
     let mut questions = Questions::new(wiring.network, wiring.signal.wake());
     let (mut inbox, mut outbox) = (Inbox::new(INBOX_DEPTH), Outbox::new(OUTBOX_DEPTH));
     let mut next_drops = clock.now();
@@ -231,6 +251,7 @@ pub fn run_node(
             inbox.fill_from(subscriber.as_mut());
         }
         let now = clock.now();
+        pulse.begin(now);
         questions.hand_in(node, now);
         if now >= next_drops {
             node.on_drops(wiring.network.drops());
@@ -250,10 +271,12 @@ pub fn run_node(
         let is_next_here =
             !inbox.is_empty() || wiring.subscribers.iter().any(|each| each.waiting() > 0);
         if !is_next_here {
+            pulse.end();
             let next_ask = node.contacts().and_then(|contacts| contacts.next_ask());
             wait(sooner(next, next_ask), wiring, clock);
         }
     }
+    pulse.end();
     node.on_drops(wiring.network.drops());
     let in_rings = wiring.subscribers.iter().map(|each| each.dropped());
     run.dropped = in_rings.sum::<u64>() + inbox.dropped();

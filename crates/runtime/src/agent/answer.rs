@@ -1,7 +1,5 @@
 //! From events to beliefs, and from each scan to what it leads to.
 
-use std::time::Duration;
-
 use sedge_latency::Stage;
 use sedge_spacetime::Stamp;
 use sedge_transport::Outbox;
@@ -9,6 +7,8 @@ use sedge_world_model::{ActionSequence, Belief, LidarScan, Observation, Predicti
 
 use super::AgentNode;
 use super::afterwards::{Answered, Response};
+use super::budgeting::Spans;
+use super::drive::carried;
 use crate::intake::{ArrivedEvent, Released};
 use crate::{PlanSource, Severity};
 
@@ -62,8 +62,7 @@ impl AgentNode {
             controller.whereabouts.fused(stamp);
         }
         self.counters.add("odometry");
-        let stage = self.stages.fuse_odometry.clone();
-        self.record(&stage, self.watch().saturating_since(began));
+        self.record(&Stage::FUSE_ODOMETRY, self.watch().saturating_since(began));
     }
 
     /// Takes a scan in and puts what it leads to: first the command, if it drives, and then the
@@ -72,7 +71,7 @@ impl AgentNode {
     fn answer(&mut self, now: Stamp, released: Released, scan: LidarScan, outbox: &mut Outbox) {
         let arrived = released.arrived;
         let stamp = arrived.event.stamp;
-        let mut spans = Vec::with_capacity(12);
+        let mut spans = Spans::default();
         let Some(belief) = self.believe(&arrived, &mut spans) else {
             return;
         };
@@ -84,15 +83,12 @@ impl AgentNode {
         } else {
             self.respond(now, (&arrived, &scan, &belief), &mut spans, outbox)
         };
-        for (stage, span) in &spans {
-            self.record(stage, *span);
-        }
         self.answered = Some(Answered {
             stamp,
             scan,
             belief,
             response,
-            spans,
+            spans: spans.into_all(),
         });
     }
 
@@ -101,33 +97,38 @@ impl AgentNode {
         &mut self,
         now: Stamp,
         (arrived, scan, belief): (&ArrivedEvent, &LidarScan, &Belief),
-        spans: &mut Vec<(Stage, Duration)>,
+        spans: &mut Spans,
         outbox: &mut Outbox,
     ) -> Response {
-        let decision = self.drive_on_scan(now, (arrived, scan, belief), outbox);
-        if let Some(decision) = &decision {
-            spans.extend(decision.spans.iter().cloned());
-            let sent = self.watch().saturating_since(arrived.timed);
-            spans.push((self.stages.sensor_to_command.clone(), sent));
+        let decision = self.drive_on_scan(now, (arrived, scan, belief), spans, outbox);
+        if std::mem::take(&mut self.is_cut_short) {
+            self.counters.add("ticks-cut-short");
+            return Response {
+                decision,
+                ..Response::none()
+            };
         }
         let chosen = decision.as_ref().and_then(|it| it.intended.as_ref());
         let (actions, plan) = match chosen {
             Some(actions) => (self.plans.chosen(now, actions), PlanSource::Commanded),
             None => self.plans.actions(arrived.event.stamp),
         };
-        let began = self.watch();
         let predictions = self.imagine(&actions);
-        let predicted = self.watch();
-        spans.push((Stage::PREDICT, predicted.saturating_since(began)));
-        if !predictions.is_empty() {
+        let predicted = self.lap();
+        self.span(spans, Stage::PREDICT, predicted);
+        if !self.is_cut_short && !predictions.is_empty() {
             self.counters.add(match plan {
                 PlanSource::Commanded => "predictions-commanded",
                 PlanSource::Assumed => "predictions-assumed",
             });
             self.say_predictions((arrived, scan), &predictions, spans, outbox);
         }
-        let put = self.speaker.believe(arrived, belief, outbox);
-        self.spoke(put);
+        if self.is_cut_short {
+            self.counters.add("ticks-cut-short");
+        } else {
+            let put = self.speaker.believe(arrived, belief, outbox);
+            self.spoke(put);
+        }
         Response {
             predictions,
             actions,
@@ -142,11 +143,7 @@ impl AgentNode {
     }
 
     /// Takes a scan into the belief; none where the model refuses it or believes nothing yet.
-    fn believe(
-        &mut self,
-        arrived: &ArrivedEvent,
-        spans: &mut Vec<(Stage, Duration)>,
-    ) -> Option<Belief> {
+    fn believe(&mut self, arrived: &ArrivedEvent, spans: &mut Spans) -> Option<Belief> {
         let began = self.watch();
         if let Err(error) = self.minds.observe(arrived.event.clone()) {
             let text = format!("scan: {error}");
@@ -157,14 +154,16 @@ impl AgentNode {
             self.counters.add("scans-without-belief");
             return None;
         };
-        let fused = self.watch();
+        self.lapped = began;
+        let fused = self.lap();
         if let Some(put) = arrived.put {
-            spans.push((Stage::WIRE, arrived.arrived.saturating_since(put)));
+            let wire = arrived.arrived.saturating_since(put);
+            self.span(spans, Stage::WIRE, wire);
         }
         let ready = arrived.timed + arrived.decode;
-        spans.push((Stage::DECODE, arrived.decode));
-        spans.push((self.stages.wait.clone(), began.saturating_since(ready)));
-        spans.push((Stage::FUSE, fused.saturating_since(began)));
+        self.span(spans, Stage::DECODE, arrived.decode);
+        self.span(spans, Stage::WAIT, began.saturating_since(ready));
+        self.span(spans, Stage::FUSE, fused);
         Some(belief)
     }
 
@@ -182,25 +181,20 @@ impl AgentNode {
         &mut self,
         (arrived, scan): (&ArrivedEvent, &LidarScan),
         predictions: &[Prediction],
-        spans: &mut Vec<(Stage, Duration)>,
+        spans: &mut Spans,
         outbox: &mut Outbox,
     ) {
-        let began = self.watch();
         // What differs from run to run stays out of messages that must not.
-        let said: &[(Stage, Duration)] = match &self.stopwatch {
-            Some(_) => &[],
-            None => spans,
+        let said = match &self.stopwatch {
+            Some(_) => Vec::new(),
+            None => carried(arrived, spans),
         };
         let of = (arrived, scan.geometry);
         let put = self.speaker.predict(of, predictions, said, outbox);
         self.spoke(put);
-        let sent = self.watch();
-        spans.push((Stage::ENCODE, sent.saturating_since(began)));
-        let whole = sent.saturating_since(arrived.timed);
-        spans.push((Stage::SENSOR_TO_PREDICTION, whole));
-        if let Some(put) = arrived.put.filter(|_| self.stopwatch.is_none()) {
-            let stage = self.stages.put_to_prediction.clone();
-            spans.push((stage, sent.saturating_since(put)));
-        }
+        let encoded = self.lap();
+        self.span(spans, Stage::ENCODE, encoded);
+        let chains = [Stage::SENSOR_TO_PREDICTION, Stage::PUT_TO_PREDICTION];
+        self.chain_ended(arrived, spans, chains);
     }
 }

@@ -1,17 +1,37 @@
 //! An agent that drives: when it decides, and what becomes of what it decided.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sedge_latency::Stage;
+use sedge_latency::{Budget, MissPolicy, Stage};
+use sedge_oni::LedgerEntry;
 use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::Outbox;
 use sedge_world_model::{Belief, LidarScan};
 
 use super::AgentNode;
+use super::budgeting::{Spans, entry};
 use crate::announcer::Announcer;
 use crate::driving::{Cause, Controller, Decision, Timing, command_of};
 use crate::intake::ArrivedEvent;
-use crate::{AgentError, DrivingConfig, DrivingError, Severity};
+use crate::put_time::put_entry;
+use crate::{AgentError, DrivingConfig, DrivingError, Severity, WatchdogConfig};
+
+/// What is known of a decision before it is made.
+#[derive(Default)]
+struct Ahead {
+    /// How long planning may take, where budgets say.
+    allowed: Option<Duration>,
+    /// What the stages before took.
+    ledger: Vec<LedgerEntry>,
+}
+
+/// What the stages so far took, those before the message was put first.
+pub(super) fn carried(arrived: &ArrivedEvent, spans: &Spans) -> Vec<LedgerEntry> {
+    let mut ledger = arrived.upstream.clone();
+    ledger.extend(spans.entries());
+    ledger
+}
 
 impl AgentNode {
     /// The same agent, that also drives: it plans on its own model towards the goals that it is
@@ -31,8 +51,29 @@ impl AgentNode {
         publications.push(self.speaker.commands(&self.config)?);
         let speaking = self.config.speaking();
         self.announcer = Announcer::new(speaking, self.subscriptions.clone(), publications)?;
+        let degrading = |it: &&Budget| it.on_miss == MissPolicy::Degrade;
+        if let Some(budget) = self.config.budgets.iter().find(degrading)
+            && driving.ladder.is_empty()
+        {
+            let stage = budget.stage.clone();
+            return Err(DrivingError::NoLadder { stage }.into());
+        }
         self.controller = Some(Box::new(Controller::new(driving, seed)?));
         Ok(self)
+    }
+
+    /// What a watchdog must know to stop this robot when this agent stalls; none where it does not
+    /// drive.
+    pub fn watchdog_config(&self) -> Option<WatchdogConfig> {
+        let driving = self.controller.as_ref()?.config();
+        Some(WatchdogConfig {
+            fleet: self.config.fleet.clone(),
+            robot: self.config.robot.clone(),
+            epoch: self.config.epoch,
+            clock_domain: self.config.clock_domain.clone(),
+            stall_max: Duration::from_secs_f64(driving.stall_secs_max),
+            lifespan: driving.lifespan(),
+        })
     }
 
     /// With another clock for how long its stages take, as in a simulation whose own clock stands
@@ -56,6 +97,7 @@ impl AgentNode {
         &mut self,
         now: Stamp,
         (arrived, scan, belief): (&ArrivedEvent, &LidarScan, &Belief),
+        spans: &mut Spans,
         outbox: &mut Outbox,
     ) -> Option<Decision> {
         let is_comparable = self.config.clock_domain.as_ref() == Some(&arrived.clock);
@@ -66,7 +108,19 @@ impl AgentNode {
             self.counters.add("scans-of-another-clock");
         }
         controller.is_due(now).then_some(())?;
-        self.drive(Cause::Scan, now, outbox)
+        let ahead = Ahead {
+            allowed: self.plan_allowance(arrived, spans),
+            ledger: carried(arrived, spans),
+        };
+        let decision = self.drive(Cause::Scan, now, ahead, outbox)?;
+        for (stage, span) in &decision.spans {
+            self.span(spans, stage.clone(), *span);
+        }
+        if decision.command.is_some() {
+            let chains = [Stage::SENSOR_TO_COMMAND, Stage::PUT_TO_COMMAND];
+            self.chain_ended(arrived, spans, chains);
+        }
+        Some(decision)
     }
 
     /// Decides anew if an order came, or if too little did.
@@ -76,28 +130,44 @@ impl AgentNode {
         };
         let is_late = controller.next_due().is_some_and(|at| now >= at);
         if is_late || self.order_came {
-            self.drive(Cause::Time, now, outbox);
+            self.lapped = self.watch();
+            let decided = self.drive(Cause::Time, now, Ahead::default(), outbox);
+            // Nothing was searched for, so no budget is about these.
+            for (stage, span) in decided.into_iter().flat_map(|it| it.spans) {
+                self.note(&stage, span);
+            }
         }
     }
 
-    fn drive(&mut self, cause: Cause, now: Stamp, outbox: &mut Outbox) -> Option<Decision> {
+    fn drive(
+        &mut self,
+        cause: Cause,
+        now: Stamp,
+        ahead: Ahead,
+        outbox: &mut Outbox,
+    ) -> Option<Decision> {
         let mut controller = self.controller.take()?;
         self.order_came = false;
+        controller.overrun = self.overrun();
         let before = (controller.state().0, controller.state().1.to_owned());
         let timing = Timing {
             stopwatch: self.stopwatch.as_ref().unwrap_or(&self.clock).as_ref(),
             clock: self.clock.as_ref(),
+            began: self.lapped,
+            allowed: ahead.allowed,
         };
         let model = self.has_mind.then(|| self.minds.model());
         let mut decision = controller.decide(cause, now, model, &timing);
-        let decided = self.watch();
+        self.lapped = decision.ended;
         if let Some(actions) = &decision.command {
+            let said = self.said_of(now, &decision, ahead.ledger);
             let lifespan = controller.config().lifespan();
-            let put = self.speaker.command(now, actions, lifespan, outbox);
+            let put = self.speaker.command(now, (actions, lifespan), said, outbox);
             self.spoke(put);
             self.counters.add("commands-sent");
-            let sent = self.watch().saturating_since(decided);
+            let sent = self.lap();
             decision.spans.push((Stage::ACT, sent));
+            self.commanded_after(decision.ended);
         }
         if let Some(intended) = &decision.intended {
             self.plans.command(now, &command_of(intended));
@@ -105,17 +175,33 @@ impl AgentNode {
         for event in &decision.events {
             self.counters.add(event);
         }
-        if cause == Cause::Time {
-            for (stage, span) in decision.spans.clone() {
-                self.record(&stage, span);
-            }
-        }
         let is_new = before != (decision.mode, decision.why.clone());
         self.controller = Some(controller);
         if is_new {
             self.says_mode(now, &decision);
         }
         Some(decision)
+    }
+
+    /// The ledger of a command: every stage on the way to it, and when it is put.
+    fn said_of(
+        &self,
+        now: Stamp,
+        decision: &Decision,
+        mut ledger: Vec<LedgerEntry>,
+    ) -> Vec<LedgerEntry> {
+        if self.stopwatch.is_some() {
+            return Vec::new();
+        }
+        ledger.extend(decision.spans.iter().map(entry));
+        let put = self.lapped.max(now);
+        ledger.extend(
+            self.config
+                .clock_domain
+                .as_ref()
+                .map(|it| put_entry(it, put)),
+        );
+        ledger
     }
 
     fn says_mode(&mut self, now: Stamp, decision: &Decision) {

@@ -1,14 +1,16 @@
 //! What an agent's ledger and budgets hold, as the message that says it.
 
-use sedge_latency::{BudgetRow, LatencyReport, ReportRow};
-use sedge_oni::{LatencyReport as LatencyMessage, StageLatency};
+use sedge_latency::{BudgetRow, LadderReport, LatencyReport, ReportRow, RungReport};
+use sedge_oni::{
+    LadderReport as LadderMessage, LatencyReport as LatencyMessage, RungLatency, StageLatency,
+};
 use sedge_transport::LossCounts;
 
 /// Each stage with its budget. A budget of a stage that has not run yet is said as well: whoever
 /// looks should see what was promised before it is first broken.
 pub(super) fn latency_message(
     latency: &LatencyReport,
-    budgets: &[BudgetRow],
+    (budgets, ladder): (&[BudgetRow], Option<&LadderReport>),
     loss: LossCounts,
 ) -> LatencyMessage {
     let ran = |row: &ReportRow| StageLatency {
@@ -37,7 +39,20 @@ pub(super) fn latency_message(
         received: loss.received,
         lost: loss.lost,
         duplicated: loss.duplicated,
-        ladder: None,
+        ladder: ladder.map(ladder_message),
+    }
+}
+
+fn ladder_message(ladder: &LadderReport) -> LadderMessage {
+    let rung = |rung: &RungReport| RungLatency {
+        name: rung.name.to_string(),
+        cost_nanos: rung.cost_nanos,
+        plans: rung.n,
+    };
+    LadderMessage {
+        rungs: ladder.rungs.iter().map(rung).collect(),
+        rung: ladder.rung,
+        changes: ladder.n_changes,
     }
 }
 
@@ -58,18 +73,14 @@ fn nothing_of(stage: &str) -> StageLatency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sedge_latency::{Budget, BudgetMonitor, MissPolicy, Stage, StageLedger};
+    use sedge_latency::{Budget, BudgetMonitor, Budgets, MissPolicy, Stage, StageLedger};
     use std::time::Duration;
 
     #[test]
     fn each_stage_has_its_budget_whether_it_ran_or_not() {
-        let budget = |stage| Budget {
-            stage,
-            span_micros_max: 5,
-            on_miss: MissPolicy::Warn,
-        };
-        let budgets = vec![budget(Stage::FUSE), budget(Stage::PLAN)];
-        let mut monitor = BudgetMonitor::new(budgets).unwrap();
+        let budget = |stage| Budget::new(stage, 5, MissPolicy::Warn);
+        let budgets = Budgets::new(vec![budget(Stage::FUSE), budget(Stage::PLAN)]);
+        let mut monitor = BudgetMonitor::new(&budgets.unwrap());
         let mut ledger = StageLedger::default();
         for micros in [5, 6, 7, 4] {
             let span = Duration::from_micros(micros);
@@ -79,7 +90,7 @@ mod tests {
             }
         }
         let loss = LossCounts::default();
-        let said = latency_message(&ledger.report(), &monitor.rows(), loss);
+        let said = latency_message(&ledger.report(), (&monitor.rows(), None), loss);
         let row = |stage: &StageLatency| {
             let name = stage.stage.clone();
             let missed = [stage.missed, stage.missed_in_a_row_max];

@@ -16,7 +16,7 @@ use super::hear::{Sense, sightings};
 use super::life::Silence;
 use crate::Severity;
 use crate::intake::{ArrivedEvent, NotTaken};
-use crate::put_time::{is_end, put_time};
+use crate::put_time::{is_end, put_time, stages_before};
 use crate::registry::Standing;
 use crate::restarts::Continuity;
 
@@ -215,11 +215,18 @@ impl AgentNode {
             Some(_) => self.began_receiving,
             None => arrived,
         };
+        let put = domain.and_then(|domain| put_time(envelope, domain));
+        let is_told = is_scan && put.is_some() && self.stopwatch.is_none();
         let queued = self.intake.push(ArrivedEvent {
             event,
             arrived,
             timed,
-            put: domain.and_then(|domain| put_time(envelope, domain)),
+            put,
+            upstream: if is_told {
+                stages_before(envelope)
+            } else {
+                Vec::new()
+            },
             decode: self.watch().saturating_since(timed),
             trace: envelope.trace,
             clock: envelope.capture.clock.clone(),

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use sedge_latency::Stage;
 use sedge_oni::{
     BeliefReport, Capture, Command, Envelope, Forecast, Key, KeyError,
     LatencyReport as LatencyMessage, LedgerEntry, ScanForecast, Sequence, TraceContext,
@@ -64,8 +63,8 @@ impl Speaker {
     pub(super) fn command(
         &mut self,
         now: Stamp,
-        actions: &ActionSequence,
-        lifespan: Duration,
+        (actions, lifespan): (&ActionSequence, Duration),
+        ledger: Vec<LedgerEntry>,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
         let Some(voice) = &mut self.command else {
@@ -76,6 +75,7 @@ impl Speaker {
         envelope.frame = Some(frame("base"));
         envelope.deadline = Some(lifespan);
         envelope.lifespan = Some(lifespan);
+        envelope.ledger = ledger;
         let message = command_of(actions).to_message(envelope)?;
         voice.put_before(&message, now + lifespan, outbox)
     }
@@ -86,7 +86,7 @@ impl Speaker {
         &mut self,
         scan: (&ArrivedEvent, ScanGeometry),
         predictions: &[Prediction],
-        spans: &[(Stage, Duration)],
+        ledger: Vec<LedgerEntry>,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
         let (scan, geometry) = scan;
@@ -94,11 +94,7 @@ impl Speaker {
         envelope.frame = Some(frame("scanner"));
         envelope.model_hash = Some(self.model_hash);
         envelope.trace = Some(self.trace(scan, envelope.source.sequence));
-        let entry = |(stage, span): &(Stage, Duration)| LedgerEntry {
-            stage: stage.to_string(),
-            nanos: u64::try_from(span.as_nanos()).unwrap_or(u64::MAX),
-        };
-        envelope.ledger = spans.iter().map(entry).collect();
+        envelope.ledger = ledger;
         let message = Forecast {
             first_angle_rad: geometry.first_angle_rad,
             step_rad: geometry.step_rad,

@@ -1,7 +1,9 @@
 #![expect(clippy::float_cmp, reason = "numbers that are exact in binary")]
 
 use std::sync::Mutex;
+use std::time::Duration;
 
+use sedge_latency::Stage;
 use sedge_oni::{BeliefReport, EncodedMessage, Forecast, LatencyReport, TypedMessage as _};
 use sedge_spacetime::ManualClock;
 use sedge_transport::{Network as _, NextTick};

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sedge_latency::Stage;
+use sedge_latency::{LadderReport, Stage};
 use sedge_oni::{Envelope, Goal as GoalMessage, Key, Severity};
 use sedge_planning::{
-    Evidence, Fallback, FallbackReason, Goal, Plan, PlanRequest, Planner, SafetyFilter,
-    SafetyReason, StandIn, StopOrder, TimedScan, TimedTwist, Verdict,
+    Evidence, Fallback, FallbackReason, Goal, Plan, PlanRequest, SafetyFilter, SafetyReason,
+    StandIn, StopOrder, TimedScan, TimedTwist, Verdict,
 };
 use sedge_spacetime::{AgentName, Clock, Pose2, Stamp, Twist2};
 use sedge_world_model::{Action, ActionSequence, Belief, LidarScan, WorldModel};
 
 use super::discs::moving_discs;
+use super::ladder::{Ladder, RungAction};
 use super::mission::{Aim, Mission, NotTaken};
 use super::neighbourhood::Neighbourhood;
 use super::sent_command::SentCommand;
@@ -46,6 +47,10 @@ pub(crate) struct Timing<'t> {
     pub(crate) stopwatch: &'t dyn Clock,
     /// What a plan's time is measured with.
     pub(crate) clock: &'t dyn Clock,
+    /// When the stage before ended, on the stopwatch: where planning begins.
+    pub(crate) began: Stamp,
+    /// How long planning may take, where budgets say.
+    pub(crate) allowed: Option<Duration>,
 }
 
 /// What was decided.
@@ -66,17 +71,21 @@ pub(crate) struct Decision {
     /// What happened, by the names of counters.
     pub(crate) events: Vec<&'static str>,
     pub(crate) spans: Vec<(Stage, Duration)>,
+    /// When the last of the spans ended, on the stopwatch.
+    pub(crate) ended: Stamp,
 }
 
 /// Everything that driving keeps from one decision to the next.
 pub(crate) struct Controller {
     config: DrivingConfig,
-    planner: Box<dyn Planner + Send>,
+    ladder: Ladder,
     filter: SafetyFilter,
     pub(crate) orders: StopOrders,
     mission: Mission,
     pub(crate) neighbourhood: Neighbourhood,
     pub(crate) whereabouts: Whereabouts,
+    /// Why the robot must stand until budgets are kept again, if it must.
+    pub(crate) overrun: Option<String>,
     scan: Option<(Stamp, LidarScan)>,
     /// When the plan that is followed was searched for.
     planned: Option<Stamp>,
@@ -86,19 +95,24 @@ pub(crate) struct Controller {
     n_commands: u64,
     n_by_mode: BTreeMap<DriveMode, u64>,
     n_by_safety_reason: BTreeMap<String, u64>,
-    safety_stage: Stage,
 }
 
 impl Controller {
     pub(crate) fn new(config: DrivingConfig, seed: u64) -> Result<Self, DrivingError> {
         config.check()?;
         Ok(Self {
-            planner: config.planner.build(seed)?,
+            ladder: Ladder::new(
+                &config.ladder,
+                config.ladder_patience,
+                &config.planner,
+                seed,
+            )?,
             filter: SafetyFilter::new(config.safety)?,
             orders: StopOrders::default(),
             mission: Mission::new(config.route),
             neighbourhood: Neighbourhood::new(config.n_neighbours_max),
             whereabouts: Whereabouts::new(config.mount()),
+            overrun: None,
             scan: None,
             planned: None,
             sent: None,
@@ -107,7 +121,6 @@ impl Controller {
             n_commands: 0,
             n_by_mode: BTreeMap::new(),
             n_by_safety_reason: BTreeMap::new(),
-            safety_stage: Stage::new("safety").expect("a constant that is a stage's name"),
             config,
         })
     }
@@ -125,7 +138,7 @@ impl Controller {
         robot: &AgentName,
     ) -> Result<(), NotTaken> {
         self.mission.take(key, envelope, goal, robot)?;
-        self.planner.forget();
+        self.ladder.forget();
         Ok(())
     }
 
@@ -138,7 +151,7 @@ impl Controller {
     /// The belief begins anew: what was seen and planned is gone, what was ordered stays.
     pub(crate) fn restart(&mut self) {
         self.whereabouts.clear();
-        self.planner.forget();
+        self.ladder.forget();
         self.scan = None;
         self.planned = None;
     }
@@ -155,7 +168,18 @@ impl Controller {
             n_commands: self.n_commands,
             n_by_mode: self.n_by_mode.clone(),
             n_by_safety_reason: self.n_by_safety_reason.clone(),
+            ladder: self.ladder.report(),
         }
+    }
+
+    /// What became of the degradation ladder, where one was declared.
+    pub(crate) fn ladder(&self) -> Option<LadderReport> {
+        self.ladder.report()
+    }
+
+    /// A budget was missed that says to go down a rung of the ladder.
+    pub(crate) fn degrade(&mut self) {
+        self.ladder.miss();
     }
 
     /// Whether a scan at `now` is to be planned on, or the one before is recent enough.
@@ -214,30 +238,56 @@ impl Controller {
             verdict: Verdict::Passed,
             events: Vec::new(),
             spans: Vec::new(),
+            ended: timing.began,
         };
-        let began = timing.stopwatch.now();
         let wish = match (&order, aim, cause) {
             (None, Aim::Towards(goal), Cause::Scan) => {
-                model.and_then(|model| self.search(goal, model, timing, &mut decision))
+                model.and_then(|model| self.plan(goal, model, timing, &mut decision))
             }
             (None, Aim::Towards(_), Cause::Time) => self.rest(now, &mut decision),
             _ => None,
         };
         let planned = timing.stopwatch.now();
-        let reason = match (&order, aim) {
-            (None, Aim::Towards(_) | Aim::Unplaced) => self.filter(wish, &mut decision),
+        let overrun = self.overrun.clone();
+        let reason = match (&order, aim, overrun) {
             // Standing still is always safe, and asks for no evidence.
-            (None, Aim::Nowhere | Aim::Arrived) => self.stand(self.braking(), &mut decision),
-            (Some(_), _) => self.stand(self.standstill(), &mut decision),
+            (Some(_), ..) => self.stand(self.standstill(), &mut decision),
+            (None, Aim::Nowhere | Aim::Arrived, _) => self.stand(self.braking(), &mut decision),
+            // What was planned is not driven; that it was planned says when budgets are kept.
+            (None, Aim::Towards(_) | Aim::Unplaced, Some(why)) => {
+                self.stand(self.standstill(), &mut decision);
+                Some(why)
+            }
+            (None, Aim::Towards(_) | Aim::Unplaced, None) => self.filter(wish, &mut decision),
         };
-        let checked = timing.stopwatch.now();
-        decision.spans = vec![
-            (Stage::PLAN, planned.saturating_since(began)),
-            (self.safety_stage.clone(), checked.saturating_since(planned)),
-        ];
         (decision.mode, decision.why) = mode(order, aim, reason);
         self.conclude(&mut decision);
+        decision.ended = timing.stopwatch.now();
+        decision.spans = vec![
+            (Stage::PLAN, planned.saturating_since(timing.began)),
+            (Stage::SAFETY, decision.ended.saturating_since(planned)),
+        ];
         decision
+    }
+
+    /// Plans as the ladder's rung in force says.
+    fn plan(
+        &mut self,
+        goal: Goal,
+        model: &mut dyn WorldModel,
+        timing: &Timing<'_>,
+        decision: &mut Decision,
+    ) -> Option<Vec<Action>> {
+        let began = timing.clock.now();
+        let wish = match self.ladder.pick(timing.allowed) {
+            RungAction::Search => self.search(goal, model, timing, decision),
+            RungAction::LastPlan => self.rest(decision.now, decision),
+            RungAction::Stop => None,
+        };
+        let cost = timing.clock.now().saturating_since(began);
+        let found = decision.plan.as_ref().filter(|plan| is_searched(plan));
+        self.ladder.observe(cost, found);
+        wish
     }
 
     /// Searches for a plan; nothing where the request is none.
@@ -276,7 +326,7 @@ impl Controller {
         let time_max = self.config.plan_secs_max.map(Duration::from_secs_f64);
         let over = time_max.map(|time_max| timing.clock.now() + time_max);
         let mut has_time = || over.is_none_or(|over| timing.clock.now() < over);
-        let plan = match self.planner.plan(model, &request, &mut has_time) {
+        let plan = match self.ladder.search(model, &request, &mut has_time) {
             Ok(plan) => plan,
             Err(error) => {
                 tracing::debug!("no plan: {error}");

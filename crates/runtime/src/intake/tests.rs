@@ -18,6 +18,7 @@ fn event(stamp: Stamp, observation: Observation, arrived: Stamp) -> ArrivedEvent
         timed: arrived,
         put: None,
         decode: Duration::ZERO,
+        upstream: Vec::new(),
         trace: None,
         clock: "log".into(),
         stamp_error: Duration::ZERO,

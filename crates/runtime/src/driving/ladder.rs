@@ -1,0 +1,300 @@
+//! The ways in which a driving agent can plan, from the best to the cheapest.
+
+use std::time::Duration;
+
+use sedge_latency::{
+    Effort, LadderController, LadderReport, N_RUNGS_MAX, Patience, RungSpec, Stage,
+};
+use sedge_planning::{Plan, PlanError, PlanRequest, Planner, PlannerConfig};
+use sedge_spacetime::Stamp;
+use sedge_world_model::{Action, WorldModel};
+use serde::{Deserialize, Serialize};
+
+use crate::DrivingError;
+
+/// What is done on a rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RungAction {
+    /// A plan is searched for.
+    #[default]
+    Search,
+    /// The plan before is kept, as long as it lasts and the safety filter lets it.
+    LastPlan,
+    /// The robot brakes.
+    Stop,
+}
+
+/// One rung of the degradation ladder: what is searched for otherwise than `driving.planner` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RungConfig {
+    /// Its name, in lower-case letters, digits and `-`. No default.
+    pub name: Stage,
+    /// How well it drives, as a share of how the first rung does, in `[0, 1]`, and no better than
+    /// the rung above. It changes nothing but what is reported as lost. No default: it is a
+    /// measurement, or an estimate, of one robot with one model.
+    pub skill: f64,
+    /// What is done. Default `search`.
+    #[serde(default)]
+    pub action: RungAction,
+    /// Motions tried in an iteration. Default that of `driving.planner`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_samples: Option<usize>,
+    /// Iterations at most. Default that of `driving.planner`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_iterations_max: Option<usize>,
+    /// Steps of a plan: how far ahead it looks. Default that of `driving.planner`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_steps: Option<usize>,
+    /// Plans that the model imagines. Default `driving.planner.field.n_nominal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_nominal: Option<usize>,
+}
+
+impl RungConfig {
+    /// The planner of this rung; what must not exceed a number that is smaller here follows it.
+    fn planner(&self, full: &PlannerConfig) -> PlannerConfig {
+        let mut planner = *full;
+        planner.n_samples = self.n_samples.unwrap_or(full.n_samples);
+        planner.n_iterations_max = self.n_iterations_max.unwrap_or(full.n_iterations_max);
+        planner.n_steps = self.n_steps.unwrap_or(full.n_steps);
+        planner.field.n_nominal = self.n_nominal.unwrap_or(full.field.n_nominal);
+        planner.n_knots = planner.n_knots.min(planner.n_steps);
+        planner.n_fan_max = planner.n_fan_max.min(planner.n_samples);
+        planner
+    }
+
+    fn is_full(&self, full: &PlannerConfig) -> bool {
+        self.action == RungAction::Search && self.planner(full) == *full
+    }
+}
+
+/// Refuses a ladder that is none: the first rung is the planner itself, those that search come
+/// first, names differ, and skills fall.
+pub(super) fn check(rungs: &[RungConfig], full: &PlannerConfig) -> Result<(), DrivingError> {
+    let refuse = |rung: &RungConfig, expected: &'static str| {
+        let name = rung.name.clone();
+        Err(DrivingError::Rung { name, expected })
+    };
+    if let Some(rung) = rungs.get(N_RUNGS_MAX) {
+        return refuse(rung, "to be one of the first 16");
+    }
+    for (idx, rung) in rungs.iter().enumerate() {
+        let before = idx.checked_sub(1).map(|idx| &rungs[idx]);
+        if before.is_none() && !rung.is_full(full) {
+            return refuse(rung, "to be first and to search as driving.planner says");
+        }
+        let best = before.map_or(1.0, |it| it.skill);
+        if !(0.0..=best).contains(&rung.skill) {
+            return refuse(
+                rung,
+                "to have a skill in [0, 1], no better than the one above",
+            );
+        }
+        let is_free = |it: &RungConfig| it.action != RungAction::Search;
+        if before.is_some_and(is_free) && !is_free(rung) {
+            return refuse(rung, "to come before those that do not search");
+        }
+        if rungs[..idx].iter().any(|other| other.name == rung.name) {
+            return refuse(rung, "to have a name of its own");
+        }
+        rung.planner(full).check()?;
+    }
+    Ok(())
+}
+
+/// The planner of each rung, and who picks the rung.
+pub(super) struct Ladder {
+    controller: LadderController,
+    /// What each rung does, and what it searches with if it does. `[rung]`
+    rungs: Vec<(RungAction, Box<dyn Planner + Send>)>,
+    is_declared: bool,
+    /// The rung that searched last, and what it found: when it begins and what it does.
+    last: Option<(usize, Stamp, Vec<Action>)>,
+}
+
+impl Ladder {
+    /// Without rungs it is one planner and nothing else.
+    pub(super) fn new(
+        rungs: &[RungConfig],
+        patience: Patience,
+        full: &PlannerConfig,
+        seed: u64,
+    ) -> Result<Self, DrivingError> {
+        check(rungs, full)?;
+        let spec = |rung: &RungConfig| RungSpec {
+            name: rung.name.clone(),
+            skill: rung.skill,
+            effort: match rung.action {
+                RungAction::Search => Effort::Measured,
+                RungAction::LastPlan | RungAction::Stop => Effort::Free,
+            },
+        };
+        let way = |rung: &RungConfig| Ok((rung.action, rung.planner(full).build(seed)?));
+        let mut ways = rungs
+            .iter()
+            .map(way)
+            .collect::<Result<Vec<_>, DrivingError>>()?;
+        if rungs.is_empty() {
+            ways.push((RungAction::Search, full.build(seed)?));
+        }
+        Ok(Self {
+            controller: LadderController::new(rungs.iter().map(spec).collect(), patience),
+            rungs: ways,
+            is_declared: !rungs.is_empty(),
+            last: None,
+        })
+    }
+
+    /// Picks the rung for a plan that may take as long as `allowed`; what is done there.
+    pub(super) fn pick(&mut self, allowed: Option<Duration>) -> RungAction {
+        self.rungs[self.controller.pick(allowed)].0
+    }
+
+    /// Searches as the picked rung does, and goes on from what was searched for last, whichever
+    /// rung that was.
+    pub(super) fn search(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+        has_time: &mut dyn FnMut() -> bool,
+    ) -> Result<Plan, PlanError> {
+        let rung_idx = self.controller.rung();
+        let planner = &mut self.rungs[rung_idx].1;
+        if let Some((_, start, actions)) = self.last.as_ref().filter(|it| it.0 != rung_idx) {
+            planner.resume(*start, actions);
+        }
+        planner.plan(model, request, has_time)
+    }
+
+    /// Takes in what the picked rung took, and what it found if it searched.
+    pub(super) fn observe(&mut self, cost: Duration, found: Option<&Plan>) {
+        self.controller.observe(cost);
+        if let Some(plan) = found.filter(|_| self.is_declared) {
+            let actions = plan.actions.actions.clone();
+            self.last = Some((self.controller.rung(), plan.start, actions));
+        }
+    }
+
+    /// A budget was missed that says to go down a rung.
+    pub(super) fn miss(&mut self) {
+        self.controller.miss();
+    }
+
+    /// Another mission, or a belief that began anew.
+    pub(super) fn forget(&mut self) {
+        self.last = None;
+        for (_, planner) in &mut self.rungs {
+            planner.forget();
+        }
+    }
+
+    /// What became of the ladder, where one was declared.
+    pub(super) fn report(&self) -> Option<LadderReport> {
+        self.is_declared.then(|| self.controller.report())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rung(name: &str, skill: f64) -> RungConfig {
+        RungConfig {
+            name: Stage::new(name).unwrap(),
+            skill,
+            action: RungAction::Search,
+            n_samples: None,
+            n_iterations_max: None,
+            n_steps: None,
+            n_nominal: None,
+        }
+    }
+
+    fn free(name: &str, skill: f64, action: RungAction) -> RungConfig {
+        RungConfig {
+            action,
+            ..rung(name, skill)
+        }
+    }
+
+    fn refusal(rungs: &[RungConfig]) -> String {
+        let error = check(rungs, &PlannerConfig::default()).unwrap_err();
+        error.to_string()
+    }
+
+    #[test]
+    fn a_ladder_begins_with_the_planner_itself_and_falls() {
+        let few = |skill| RungConfig {
+            n_samples: Some(8),
+            n_steps: Some(4),
+            ..rung("few", skill)
+        };
+        let good = [
+            rung("full", 1.0),
+            few(0.8),
+            free("keep", 0.3, RungAction::LastPlan),
+            free("stop", 0.0, RungAction::Stop),
+        ];
+        check(&good, &PlannerConfig::default()).unwrap();
+        let ways = |ladder: &mut Ladder, n: usize| {
+            for _ in 1..n {
+                ladder.miss();
+                ladder.pick(None);
+            }
+            ladder.miss();
+            ladder.pick(None) == RungAction::Search
+        };
+        let full = PlannerConfig::default();
+        let mut ladder = Ladder::new(&good, Patience::default(), &full, 1).unwrap();
+        assert!(ways(&mut ladder, 1), "the second rung searches");
+        assert!(!ways(&mut ladder, 1), "the third does not");
+        assert_eq!(ladder.report().unwrap().rung, 2);
+        assert!(
+            refusal(&[few(0.8)]).contains("few"),
+            "the first is the full one"
+        );
+        assert!(refusal(&[rung("full", 1.1)]).contains("skill"));
+        assert!(refusal(&[rung("full", 0.5), few(0.6)]).contains("no better"));
+        assert!(refusal(&[rung("few", 1.0), few(0.6)]).contains("name of its own"));
+        let swapped = [good[0].clone(), good[2].clone(), few(0.2)];
+        assert!(refusal(&swapped).contains("before those"));
+        let long = RungConfig {
+            n_steps: Some(150),
+            ..rung("long", 0.5)
+        };
+        let text = refusal(&[rung("full", 1.0), long]);
+        assert!(text.contains("half_size_m"), "{text}");
+        let many: Vec<_> = (0..17).map(|idx| rung(&format!("r{idx}"), 1.0)).collect();
+        assert!(refusal(&many).contains("r16"));
+    }
+
+    #[test]
+    fn without_rungs_there_is_one_planner_and_no_report() {
+        let full = PlannerConfig::default();
+        let mut ladder = Ladder::new(&[], Patience::default(), &full, 1).unwrap();
+        ladder.miss();
+        assert_eq!(ladder.pick(Some(Duration::ZERO)), RungAction::Search);
+        ladder.observe(Duration::from_secs(1), None);
+        assert_eq!(ladder.pick(Some(Duration::ZERO)), RungAction::Search);
+        assert_eq!(ladder.report(), None);
+    }
+
+    #[test]
+    fn rungs_are_read_from_a_launch_file_and_unknown_keys_refused() {
+        let text = r#"{"name": "few", "skill": 0.8, "n_samples": 64}"#;
+        let read: RungConfig = serde_json::from_str(text).unwrap();
+        let expected = RungConfig {
+            n_samples: Some(64),
+            ..rung("few", 0.8)
+        };
+        assert_eq!(read, expected);
+        for bad in [
+            r#"{"name": "few"}"#,
+            r#"{"name": "few", "skill": 1, "n": 1}"#,
+        ] {
+            assert!(serde_json::from_str::<RungConfig>(bad).is_err(), "{bad}");
+        }
+    }
+}
