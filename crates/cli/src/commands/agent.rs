@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use sedge_latency::{Budget, Budgets, MissPolicy};
 use sedge_runtime::{
     AgentConfig, AgentNode, AgentReport, DrivingConfig, Lossless, OnEnd, Shutdown, SystemClock,
-    Wiring, new_epoch, run_node, spawn_named,
+    Watchdog, Wiring, new_epoch, run_watched_node, spawn_named,
 };
 use sedge_spacetime::{AgentName, Clock};
 use sedge_transport_zenoh::ZenohNetwork;
@@ -112,6 +113,10 @@ pub struct AgentSettings {
     /// Seed of the planner of an agent that drives (default 0).
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
+    /// How long stages and chains of them may take, in a launch file, and what is done about those
+    /// that took longer (default: a warning past 10 ms from a scan to its prediction).
+    #[arg(skip)]
+    pub budgets: Option<Budgets>,
     /// How it drives, in a launch file; without, it only watches and predicts.
     #[arg(skip)]
     pub driving: Option<DrivingConfig>,
@@ -214,6 +219,7 @@ impl AgentSettings {
             until_stdin_ends: self.until_stdin_ends || otherwise.until_stdin_ends,
             lossless: self.lossless || otherwise.lossless,
             seed: self.seed.or(otherwise.seed),
+            budgets: self.budgets.or(otherwise.budgets),
             driving: self.driving.or(otherwise.driving),
         }
     }
@@ -280,9 +286,23 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
     );
     let wiring = Wiring::connect(&network, &agent.subscriptions(), &agent.publications())?;
     let mut wiring = wiring.serving(agent.services(clock.now())?)?;
-    let ran = run_node(&mut agent, &mut wiring, clock.as_ref(), &shutdown);
+    let watchdog = match agent.watchdog_config() {
+        Some(config) => Some(Watchdog::start(&network, Arc::clone(&clock), &config)?),
+        None => None,
+    };
+    let pulse = watchdog.as_ref().map(Watchdog::pulse).unwrap_or_default();
+    let ran = run_watched_node(&mut agent, &mut wiring, clock.as_ref(), &shutdown, &pulse);
     tracing::info!("ended: {ran:?}");
-    Ok(agent.report())
+    let mut report = agent.report();
+    if let Some(stood) = watchdog.map(|watchdog| watchdog.report())
+        && stood.n_stalls > 0
+    {
+        let counters = &mut report.counters;
+        counters.insert("watchdog-stalls".to_owned(), stood.n_stalls);
+        // Whoever counts the robot's commands counts these too.
+        *counters.entry("commands-sent".to_owned()).or_default() += stood.n_commands;
+    }
+    Ok(report)
 }
 
 /// Asks for the end when nobody holds the other end of standard input any more.
@@ -321,6 +341,7 @@ fn agent_config(
             .map(|secs| secs.duration())
             .collect();
     }
+    config.budgets = budgets(settings)?;
     config.clock_domain = SystemClock::domain();
     config.model_hash = chosen.hash;
     config.scanner_latency_secs = chosen.motion.latency_secs;
@@ -337,9 +358,46 @@ fn agent_config(
     Ok(config)
 }
 
+/// The budgets, all of which can be acted on: only who drives can drive worse, or stop.
+fn budgets(settings: &AgentSettings) -> anyhow::Result<Budgets> {
+    let budgets = settings.budgets.clone().unwrap_or_default();
+    let of_driver = |it: &&Budget| it.harshest() >= MissPolicy::Degrade;
+    if let Some(budget) = budgets.iter().find(of_driver)
+        && settings.driving.is_none()
+    {
+        let (stage, policy) = (&budget.stage, budget.harshest().name());
+        let text = format!(
+            "expected the table `driving` beside a budget of {stage} that calls for {policy}, \
+             got none"
+        );
+        return Err(UsageError(text).into());
+    }
+    Ok(budgets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_drive_has_no_budget_that_drives_worse() {
+        let written = |on_miss: &str| -> AgentSettings {
+            let budget = "stage = 'fuse'\nspan_micros_max = 9\non_miss";
+            toml::from_str(&format!("[[budgets]]\n{budget} = '{on_miss}'")).unwrap()
+        };
+        assert_eq!(budgets(&written("skip")).unwrap().iter().count(), 1);
+        let refused = budgets(&written("safe-stop")).unwrap_err().to_string();
+        assert!(
+            refused.contains("`driving`") && refused.contains("fuse"),
+            "{refused}"
+        );
+        let mut driver = written("degrade");
+        assert!(budgets(&driver).is_err());
+        driver.driving = Some(DrivingConfig::default());
+        assert!(budgets(&driver).is_ok());
+        let default = budgets(&AgentSettings::default()).unwrap();
+        assert_eq!(default, Budgets::default());
+    }
 
     #[test]
     fn what_is_typed_overrides_what_is_written() {

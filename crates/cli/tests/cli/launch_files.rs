@@ -91,6 +91,32 @@ fn a_bad_value_is_refused_with_what_was_expected() {
 }
 
 #[test]
+fn budgets_that_do_not_fit_are_refused_with_the_arithmetic_and_a_place() {
+    let budget = |stage: &str, micros: u32| {
+        format!("[[budgets]]\nstage = '{stage}'\nspan_micros_max = {micros}\non_miss = 'warn'\n")
+    };
+    let all = [
+        ("sensor-to-command", 10_000),
+        ("plan", 6_000),
+        ("fuse", 5_000),
+    ];
+    let text: String = all
+        .iter()
+        .map(|(stage, micros)| budget(stage, *micros))
+        .collect();
+    let got = refusal::<AgentSettings>(&format!("robot = 'a'\n{text}"));
+    let says = "fuse 5 ms + plan 6 ms = 11 ms cannot fit sensor-to-command 10 ms";
+    assert!(got.starts_with("a.toml:2:") && got.ends_with(says), "{got}");
+    let got = refusal::<AgentSettings>(&budget("plam", 1));
+    assert!(got.contains("got plam"), "{got}");
+    let got = refusal::<AgentSettings>(&budget("plan", 1).replace("warn", "shout"));
+    assert!(
+        got.starts_with("a.toml:4:11: ") && got.contains("`shout`"),
+        "{got}"
+    );
+}
+
+#[test]
 fn a_swarm_is_refused_with_its_place() {
     let swarm = refusal::<SwarmSettings>;
     let check = |text: &str, place: &str, says: &str| {
@@ -142,12 +168,12 @@ fn every_launch_file_that_we_ship_is_understood() {
         }
         n_files += 1;
         match path.file_stem().and_then(|stem| stem.to_str()).unwrap() {
-            "agent" => drop(read_launch_file::<AgentSettings>(&path).unwrap()),
+            "agent" | "driver" => drop(read_launch_file::<AgentSettings>(&path).unwrap()),
             "play" => drop(read_launch_file::<PlaySettings>(&path).unwrap()),
             "demo" => drop(read_launch_file::<DemoSettings>(&path).unwrap()),
             "swarm" => drop(read_launch_file::<SwarmSettings>(&path).unwrap()),
             other => panic!("no command reads launch/{other}.toml"),
         }
     }
-    assert!(n_files >= 4, "{n_files}");
+    assert!(n_files >= 5, "{n_files}");
 }
