@@ -8,7 +8,7 @@ use crate::commands::{
     doctor::DoctorArgs, echo::EchoArgs, eval::EvalArgs, film::FilmArgs, graph::GraphArgs,
     hz::HzArgs, inspect::InspectArgs, link::LinkArgs, list::ListArgs, play::PlayArgs,
     router::RouterArgs, schema::SchemaArgs, screenshot::ScreenshotArgs, swarm::SwarmArgs,
-    train::TrainArgs,
+    top::TopArgs, train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -72,6 +72,8 @@ pub enum Command {
     Bw(BwArgs),
     /// Draw who sends what to whom.
     Graph(GraphArgs),
+    /// Show live what each stage of every agent takes, its budget, and what missed it.
+    Top(TopArgs),
     /// Look for what is wrong with this machine, the network and who is on it.
     Doctor(DoctorArgs),
     /// List, show, check and compare what message types hold.

@@ -24,6 +24,7 @@ pub mod schema;
 pub mod screenshot;
 pub mod swarm;
 mod swarm_demo;
+pub mod top;
 pub mod train;
 
 use std::io::Write;
@@ -51,6 +52,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Hz(args) => hz::run(args, out),
         Command::Bw(args) => bw::run(args, out),
         Command::Graph(args) => graph::run(args, out),
+        Command::Top(args) => top::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
         Command::Schema(args) => schema::run(args, out),
         Command::Link(args) => link::run(args, out),

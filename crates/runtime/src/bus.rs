@@ -9,6 +9,7 @@ pub mod doctor;
 mod graph;
 mod roster;
 mod show;
+mod stages;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use clocks::{ClockView, Clocks};
 pub use graph::{Graph, GraphStream};
 pub use roster::{DropView, ProgramView};
 pub use show::{Detail, show, show_json};
+pub use stages::{AgentStages, RungFigures, StageBoard, StageFigures};
 pub use stream::{Agreement, SchemaView, StreamLoss, StreamView};
 
 use roster::Roster;
