@@ -69,7 +69,7 @@ pub const HOUSE: [Room; 16] = [
 ];
 
 /// Vendors that live in one room. `zenoh` also stands for `zenoh-ext` and `zenoh_x`.
-pub const VENDORS: [(&str, &str); 14] = [
+pub const VENDORS: [(&str, &str); 16] = [
     ("zenoh", "transport-zenoh"),
     ("burn", "world-model-burn"),
     ("rten", "world-model-onboard"),
@@ -77,6 +77,8 @@ pub const VENDORS: [(&str, &str); 14] = [
     ("rerun", "viewer"),
     ("re_", "viewer"),
     ("tokio", "runtime"),
+    ("nix", "runtime"),
+    ("thread-priority", "runtime"),
     ("hdrhistogram", "latency"),
     ("prost", "oni"),
     ("zip", "datasets"),

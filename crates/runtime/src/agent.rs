@@ -26,6 +26,7 @@ use crate::counters::Counters;
 use crate::driving::Controller;
 use crate::grader::Grader;
 use crate::intake::Intake;
+use crate::metrics::{Figures, MetricsBoard, Whose};
 use crate::plans::Plans;
 use crate::registry::{FirstContact, ServeError};
 use crate::restarts::Restarts;
@@ -90,6 +91,8 @@ pub struct AgentNode {
     counters: Counters,
     observer: Box<dyn AgentObserver>,
     speaker: Speaker,
+    /// Where its figures are put down for Prometheus, if somebody asked for that.
+    metrics: Option<MetricsBoard>,
     announcer: Announcer,
     life: Life,
     answered: Option<Answered>,
@@ -140,6 +143,7 @@ impl AgentNode {
             latency: StageLedger::default(),
             counters: Counters::default(),
             observer: Box::new(NoObserver),
+            metrics: None,
             answered: None,
             newest_scan: Stamp::ZERO,
             has_mind: true,
@@ -157,6 +161,15 @@ impl AgentNode {
     #[must_use]
     pub fn with_observer(self, observer: Box<dyn AgentObserver>) -> Self {
         Self { observer, ..self }
+    }
+
+    /// With a board on which it puts its figures down as often as it sends them.
+    #[must_use]
+    pub fn with_metrics(self, board: MetricsBoard) -> Self {
+        Self {
+            metrics: Some(board),
+            ..self
+        }
     }
 
     /// What it listens to.
@@ -199,6 +212,7 @@ impl AgentNode {
             drops: self.all_drops().rows().map(Into::into).collect(),
             counters: counters.all(),
             driving: self.controller.as_ref().map(|it| it.report()),
+            threads: Vec::new(),
         }
     }
 
@@ -265,6 +279,24 @@ impl AgentNode {
         let report = latency_message(&latency, kept, self.loss.total());
         let put = self.speaker.report(now, &report, outbox);
         self.spoke(put);
+        if let Some(board) = &self.metrics {
+            board.put(Figures {
+                whose: self.whose(),
+                at: now,
+                report,
+                drops: self.all_drops().rows().collect(),
+            });
+        }
+    }
+
+    fn whose(&self) -> Whose {
+        Whose {
+            fleet: self.config.fleet.to_string(),
+            agent: self.config.robot.to_string(),
+            stream: self.config.stream.clone(),
+            model: self.minds.model_name().to_owned(),
+            epoch: self.config.epoch,
+        }
     }
 
     fn next_tick(&mut self, now: Stamp, outbox: &mut Outbox) -> NextTick {

@@ -33,6 +33,7 @@ mod error_tally;
 mod grader;
 mod intake;
 mod machine;
+mod metrics;
 mod observer;
 mod plans;
 mod player;
@@ -48,7 +49,9 @@ mod shutdown;
 pub mod swarm;
 #[cfg(test)]
 mod test_drive;
+mod threads;
 mod voice;
+pub mod wakeups;
 mod watchdog;
 
 pub use agent::AgentNode;
@@ -58,6 +61,7 @@ pub use agent_config::{
 };
 pub use driving::{DriveMode, DrivingConfig, DrivingReport, RungAction, RungConfig, SensorStreams};
 pub use machine::{SystemClock, new_epoch, spawn_named};
+pub use metrics::{MetricsBoard, MetricsPlace, MetricsPlaceError, MetricsServer};
 pub use observer::{
     AgentObserver, ArrivedFuture, DrivenPlan, ForecastError, MadePrediction, MethodRole,
     NoObserver, SeenScan, Severity,
@@ -75,4 +79,7 @@ pub use registry::{
 pub use report::{AgentReport, DropCountRow, PredictionRow, PredictionTable, StreamRow};
 pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node, run_watched_node};
 pub use shutdown::{Shutdown, WakeGuard};
+pub use threads::{
+    AskedRow, FifoPriority, FifoPriorityError, Granted, ThreadsConfig, prepare_thread,
+};
 pub use watchdog::{Pulse, Watchdog, WatchdogConfig, WatchdogError, WatchdogReport};

@@ -10,10 +10,10 @@ use sedge_spacetime::AgentName;
 use sedge_transport::{DropRow, LossCounts};
 use serde::{Deserialize, Serialize};
 
-use crate::DrivingReport;
 use crate::error_tally::Pooled;
 use crate::grader::Method;
 use crate::registry::ContactRow;
+use crate::{AskedRow, DrivingReport};
 
 /// The figures of one method at one horizon, pooled over every counted beam of every graded start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,6 +114,10 @@ pub struct AgentReport {
     /// How it drove, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driving: Option<DrivingReport>,
+    /// What the operating system was asked for, for the agent's loop, and what became of it; empty
+    /// where it was asked for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<AskedRow>,
 }
 
 impl From<(Duration, &Method, Pooled)> for PredictionRow {
@@ -206,6 +210,9 @@ impl fmt::Display for AgentReport {
         }
         if let Some(driving) = &self.driving {
             writeln!(f, "{driving}")?;
+        }
+        for row in &self.threads {
+            writeln!(f, "loop: {row}")?;
         }
         let counters: Vec<String> = self
             .counters

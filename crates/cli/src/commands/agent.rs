@@ -9,8 +9,9 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use sedge_latency::{Budget, Budgets, MissPolicy};
 use sedge_runtime::{
-    AgentConfig, AgentNode, AgentReport, DrivingConfig, Lossless, OnEnd, Shutdown, SystemClock,
-    Watchdog, Wiring, new_epoch, run_watched_node, spawn_named,
+    AgentConfig, AgentNode, AgentReport, AskedRow, DrivingConfig, Granted, Lossless, MetricsBoard,
+    MetricsPlace, MetricsServer, OnEnd, Shutdown, SystemClock, ThreadsConfig, Watchdog, Wiring,
+    new_epoch, prepare_thread, run_watched_node, spawn_named,
 };
 use sedge_spacetime::{AgentName, Clock};
 use sedge_transport_zenoh::ZenohNetwork;
@@ -100,6 +101,9 @@ pub struct AgentSettings {
     /// Write the report as JSON to this file when it ends.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
+    /// Serve what its stages take to Prometheus, under /metrics: IP:PORT, or a port of 127.0.0.1.
+    #[arg(long, value_name = "IP:PORT")]
+    pub metrics: Option<MetricsPlace>,
     /// End when the log that is played to it ends.
     #[arg(long)]
     pub until_end: bool,
@@ -120,6 +124,10 @@ pub struct AgentSettings {
     /// How it drives, in a launch file; without, it only watches and predicts.
     #[arg(skip)]
     pub driving: Option<DrivingConfig>,
+    /// What its loop asks of the operating system, in a launch file: cores, priority, locked
+    /// memory; without, nothing.
+    #[arg(skip)]
+    pub threads: Option<ThreadsConfig>,
 }
 
 /// Models that need no training.
@@ -215,12 +223,14 @@ impl AgentSettings {
             horizons_secs: first(self.horizons_secs, otherwise.horizons_secs),
             rerun: first(self.rerun, otherwise.rerun),
             report: self.report.or(otherwise.report),
+            metrics: self.metrics.or(otherwise.metrics),
             until_end: self.until_end || otherwise.until_end,
             until_stdin_ends: self.until_stdin_ends || otherwise.until_stdin_ends,
             lossless: self.lossless || otherwise.lossless,
             seed: self.seed.or(otherwise.seed),
             budgets: self.budgets.or(otherwise.budgets),
             driving: self.driving.or(otherwise.driving),
+            threads: self.threads.or(otherwise.threads),
         }
     }
 }
@@ -275,7 +285,8 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
         viewer_config.queue_full = QueueFull::Wait(DRAWING_WAIT_MAX);
     }
     let viewer = Viewer::open(&target, &viewer_config)?;
-    let mut agent = agent.with_observer(Box::new(ViewerObserver::new(viewer, robot.clone())));
+    let agent = agent.with_observer(Box::new(ViewerObserver::new(viewer, robot.clone())));
+    let (mut agent, _metrics) = with_metrics(agent, settings)?;
 
     let config = zenoh_config(&settings.listen, &settings.connect, Side::Dials);
     let network = ZenohNetwork::open(&config, Arc::clone(&clock))?;
@@ -291,9 +302,12 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
         None => None,
     };
     let pulse = watchdog.as_ref().map(Watchdog::pulse).unwrap_or_default();
+    // Last, so that only this thread, the loop's, gets what it asks for: threads inherit it.
+    let threads = prepare_loop(settings.threads.as_ref());
     let ran = run_watched_node(&mut agent, &mut wiring, clock.as_ref(), &shutdown, &pulse);
     tracing::info!("ended: {ran:?}");
     let mut report = agent.report();
+    report.threads = threads;
     if let Some(stood) = watchdog.map(|watchdog| watchdog.report())
         && stood.n_stalls > 0
     {
@@ -303,6 +317,33 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
         *counters.entry("commands-sent".to_owned()).or_default() += stood.n_commands;
     }
     Ok(report)
+}
+
+/// Has the agent's figures served where that is asked for, for as long as the server lives.
+fn with_metrics(
+    agent: AgentNode,
+    settings: &AgentSettings,
+) -> anyhow::Result<(AgentNode, Option<MetricsServer>)> {
+    let Some(place) = settings.metrics else {
+        return Ok((agent, None));
+    };
+    let board = MetricsBoard::new();
+    let server = MetricsServer::start(place, board.clone())
+        .with_context(|| format!("cannot serve metrics at {place}"))?;
+    tracing::info!("metrics at http://{}/metrics", server.address());
+    Ok((agent.with_metrics(board), Some(server)))
+}
+
+/// Asks the operating system for what the launch file says, and says what came.
+fn prepare_loop(config: Option<&ThreadsConfig>) -> Vec<AskedRow> {
+    let rows = config.map(prepare_thread).unwrap_or_default();
+    for row in &rows {
+        match row.granted {
+            Granted::Yes => tracing::info!("loop: {row}"),
+            Granted::No | Granted::NotSupported => tracing::warn!("loop: {row}"),
+        }
+    }
+    rows
 }
 
 /// Asks for the end when nobody holds the other end of standard input any more.

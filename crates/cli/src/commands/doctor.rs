@@ -1,10 +1,12 @@
 //! `sedge doctor`: what works, what is doubtful, what is broken, and what to do about it.
 
+mod latency;
+
 use std::io::{self, Write};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use sedge_oni::{Header, KeyPattern};
 use sedge_runtime::SystemClock;
 use sedge_runtime::bus::doctor::{
@@ -37,17 +39,22 @@ const VIEWER: &str = "rerun";
 
 /// What `sedge doctor` takes.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Examples:
   sedge doctor --machine
   sedge doctor --connect tcp/robot:7447
   sedge doctor --json
+  sedge doctor latency                    does this machine wake an agent on time?
 
 Exit codes: 0 all is well, 1 something is doubtful (WARN), 2 something is broken (FAIL).
 
 Another machine's clock is bounded by messages and round trips: a message cannot come before it was
 put, and the quickest one is taken to need no longer than the quickest round trip.")]
 pub struct DoctorArgs {
+    /// What to look at more closely.
+    #[command(subcommand)]
+    pub closer: Option<Closer>,
     /// Whom it listens to.
     #[command(flatten)]
     pub links: LinkArgs,
@@ -62,6 +69,13 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// What can be looked at more closely.
+#[derive(Debug, Subcommand)]
+pub enum Closer {
+    /// Measure how late this machine wakes a thread, and look for what keeps it from being on time.
+    Latency(latency::LatencyArgs),
+}
+
 /// What was found; what `--json` prints.
 #[derive(Debug, Serialize)]
 struct Diagnosis {
@@ -74,6 +88,9 @@ struct Diagnosis {
 /// # Errors
 /// [`ExitWith`] where something is doubtful or broken, and when nothing can be printed.
 pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    if let Some(Closer::Latency(args)) = &args.closer {
+        return latency::run(args, out);
+    }
     let mut checks = machine();
     if !args.machine {
         checks.extend(network(args)?);
@@ -87,6 +104,11 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         }
     }
     out.flush()?;
+    exit_of(verdict)
+}
+
+/// What the process says to scripts.
+fn exit_of(verdict: Verdict) -> anyhow::Result<()> {
     match verdict {
         Verdict::Ok => Ok(()),
         Verdict::Warn => Err(ExitWith(1).into()),

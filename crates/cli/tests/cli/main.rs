@@ -5,6 +5,7 @@
 mod bus;
 mod commands;
 mod demo;
+mod latency;
 mod launch_files;
 mod running;
 mod schema;

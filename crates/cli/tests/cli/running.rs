@@ -67,6 +67,17 @@ impl Running {
         }
     }
 
+    /// What it says after these words, to the end of the line.
+    pub(crate) fn said_after(&self, words: &str) -> String {
+        loop {
+            let line = self.stderr_lines.recv_timeout(PATIENCE);
+            let line = line.expect("it must say so");
+            if let Some((_, rest)) = line.split_once(words) {
+                return rest.trim().to_owned();
+            }
+        }
+    }
+
     /// Ends it at once, as a power cut would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -2,6 +2,7 @@
 //! do about it. Whoever asks gathers the facts; here is only what they mean.
 
 mod facts;
+pub mod latency;
 
 use std::fmt;
 use std::time::Duration;
