@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sedge_latency::Stage;
+use sedge_latency::{Budget, Stage};
 use sedge_runtime::{
     AgentObserver, ArrivedFuture, ForecastError, MadePrediction, MethodRole, SeenScan, Severity,
 };
@@ -40,11 +40,17 @@ pub(crate) fn text_level(severity: Severity) -> TextLevel {
 pub(crate) struct ViewerObserver {
     viewer: Viewer,
     agent: AgentName,
+    budgets: Vec<Budget>,
 }
 
 impl ViewerObserver {
-    pub(crate) fn new(viewer: Viewer, agent: AgentName) -> Self {
-        Self { viewer, agent }
+    /// Of an agent with these budgets, which are drawn beside what its stages take.
+    pub(crate) fn new(viewer: Viewer, agent: AgentName, budgets: Vec<Budget>) -> Self {
+        Self {
+            viewer,
+            agent,
+            budgets,
+        }
     }
 }
 
@@ -80,9 +86,11 @@ impl AgentObserver for ViewerObserver {
     }
 
     fn on_latency(&mut self, stamp: Stamp, stage: &Stage, span: Duration) {
-        self.viewer
-            .at(&self.agent, stamp)
-            .latency(stage.as_str(), span);
+        let canvas = self.viewer.at(&self.agent, stamp);
+        canvas.latency(stage.as_str(), span);
+        if let Some(budget) = self.budgets.iter().find(|budget| budget.stage == *stage) {
+            canvas.budget(stage.as_str(), budget.limit());
+        }
     }
 
     fn on_text(&mut self, stamp: Stamp, severity: Severity, message: &str) {

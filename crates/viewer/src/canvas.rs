@@ -95,6 +95,15 @@ impl Canvas<'_> {
         });
     }
 
+    /// How long a stage may take, beside how long it took: drawn with each span, so that a look at the
+    /// series says which of them were past it.
+    pub fn budget(&self, stage: &str, limit: Duration) {
+        self.any(|| Shape::Budget {
+            stage: stage.to_owned(),
+            limit,
+        });
+    }
+
     /// A line for the log beside the pictures.
     pub fn text(&self, level: TextLevel, message: &str) {
         self.any(|| Shape::Text {

@@ -73,6 +73,10 @@ pub(crate) enum Shape {
         stage: String,
         taken: Duration,
     },
+    Budget {
+        stage: String,
+        limit: Duration,
+    },
     Text {
         level: TextLevel,
         message: String,

@@ -82,6 +82,13 @@ impl Painter {
                 }
                 self.recorder.log_at(series, &latency::scalar(*taken));
             }
+            Shape::Budget { stage, limit } => {
+                // Not below the stage's own series: a series is a leaf.
+                let lane = format!("{stage} budget");
+                let series = path::entity(&["latency", name, &lane]);
+                self.recorder.once(&series, || latency::limit_style(&lane));
+                self.recorder.log_at(series, &latency::scalar(*limit));
+            }
             Shape::Text { level, message } => {
                 self.recorder
                     .log(&["log", name], &text::line(*level, message));

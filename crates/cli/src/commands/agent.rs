@@ -274,6 +274,7 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
     let config = agent_config(settings, &chosen, clock.as_ref())?;
     let robot = config.robot.clone();
     let epoch = config.epoch;
+    let budgets = config.budgets.clone();
     let baselines = chosen.baselines();
     let agent = AgentNode::new(config, Arc::clone(&clock), chosen.model, baselines)?;
     let agent = match &settings.driving {
@@ -285,7 +286,11 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
         viewer_config.queue_full = QueueFull::Wait(DRAWING_WAIT_MAX);
     }
     let viewer = Viewer::open(&target, &viewer_config)?;
-    let agent = agent.with_observer(Box::new(ViewerObserver::new(viewer, robot.clone())));
+    let agent = agent.with_observer(Box::new(ViewerObserver::new(
+        viewer,
+        robot.clone(),
+        budgets,
+    )));
     let (mut agent, _metrics) = with_metrics(agent, settings)?;
 
     let config = zenoh_config(&settings.listen, &settings.connect, Side::Dials);
