@@ -163,7 +163,7 @@ impl Lane {
     }
 }
 
-/// The lanes of a network; each has a thread once it is used.
+/// The lanes of a network; each has a thread once somebody may use it.
 #[derive(Default)]
 pub(crate) struct Lanes {
     lanes: Mutex<Option<BTreeMap<LaneName, Arc<Lane>>>>,
@@ -173,6 +173,14 @@ impl Lanes {
     pub(crate) fn new() -> Self {
         let lanes = Mutex::new(Some(BTreeMap::new()));
         Self { lanes }
+    }
+
+    /// The lane of live streams of a priority; `None` as of [`Lanes::lane`].
+    pub(crate) fn live(&self, priority: Priority) -> Option<Arc<Lane>> {
+        self.lane(LaneName {
+            priority,
+            is_lossless: false,
+        })
     }
 
     /// The lane of this name; `None` where the network is closed or there is no thread to be had.

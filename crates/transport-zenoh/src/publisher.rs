@@ -295,7 +295,7 @@ impl Job for Queued {
 
 pub(crate) struct ZenohPublisher {
     speaker: Arc<Speaker>,
-    /// Found when it is first needed.
+    /// Of others than live ones found when it is first needed.
     lane: Option<Arc<Lane>>,
     /// The speaker's last one, which takes a lock to ask for.
     voice: Weak<Voice>,
@@ -319,9 +319,12 @@ impl ZenohPublisher {
             gather: Gather::default(),
             itself: Weak::clone(itself),
         };
+        // Its thread starts here: that of the first put may be a loop's with real-time scheduling,
+        // which threads inherit.
+        let lane = lane_of(qos).filter(|_| qos.delivery() == Delivery::Live);
         Self {
             speaker: Arc::new_cyclic(speaker),
-            lane: None,
+            lane: lane.and_then(|priority| shared.lanes.live(priority)),
             voice: Weak::new(),
         }
     }
