@@ -33,10 +33,23 @@ const EXERCISED: &[(&str, &str, &str)] = &[
         "robot.look(&[\"graph\", \"--mermaid\"",
     ),
     ("sedge doctor", BUS_TESTS, "robot.look(&[\"doctor\""),
+    ("sedge top", LATENCY_TESTS, "fleet.json(&[\"top\""),
+    (
+        "sedge latency report --html latency.html",
+        LATENCY_TESTS,
+        "[\"--html\", html.to_str()",
+    ),
+    (
+        "sedge doctor latency",
+        LATENCY_TESTS,
+        "&[\"doctor\", \"latency\", \"--json\"]",
+    ),
 ];
 
 /// The commands that look at a bus are tried against a robot that the test plays.
 const BUS_TESTS: &str = "crates/cli/tests/cli/bus.rs";
+/// Those that look at where the time goes, against a player and an agent.
+const LATENCY_TESTS: &str = "crates/cli/tests/cli/latency.rs";
 
 /// Commands of the README that no row knows.
 fn unknown_commands(page: &SourceFile, exercised: &[(&str, &str, &str)]) -> Vec<Finding> {

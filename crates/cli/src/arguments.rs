@@ -6,9 +6,9 @@ use crate::commands::{
     agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, collect::CollectArgs,
     completion::CompletionArgs, dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs,
     doctor::DoctorArgs, echo::EchoArgs, eval::EvalArgs, film::FilmArgs, graph::GraphArgs,
-    hz::HzArgs, inspect::InspectArgs, link::LinkArgs, list::ListArgs, play::PlayArgs,
-    router::RouterArgs, schema::SchemaArgs, screenshot::ScreenshotArgs, swarm::SwarmArgs,
-    top::TopArgs, train::TrainArgs,
+    hz::HzArgs, inspect::InspectArgs, latency::LatencyArgs, link::LinkArgs, list::ListArgs,
+    play::PlayArgs, router::RouterArgs, schema::SchemaArgs, screenshot::ScreenshotArgs,
+    swarm::SwarmArgs, top::TopArgs, train::TrainArgs,
 };
 
 /// World models for robots that talk to each other: train one from a log, run it live, and see how
@@ -74,6 +74,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// Show live what each stage of every agent takes, its budget, and what missed it.
     Top(TopArgs),
+    /// Write down where the time goes: real traffic beside synthetic probes, and what changed.
+    Latency(LatencyArgs),
     /// Look for what is wrong with this machine, the network and who is on it.
     Doctor(DoctorArgs),
     /// List, show, check and compare what message types hold.

@@ -15,6 +15,7 @@ pub mod film;
 pub mod graph;
 pub mod hz;
 pub mod inspect;
+pub mod latency;
 pub mod link;
 pub mod list;
 mod log_demo;
@@ -53,6 +54,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Bw(args) => bw::run(args, out),
         Command::Graph(args) => graph::run(args, out),
         Command::Top(args) => top::run(args, out),
+        Command::Latency(args) => latency::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
         Command::Schema(args) => schema::run(args, out),
         Command::Link(args) => link::run(args, out),

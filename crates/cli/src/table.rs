@@ -64,7 +64,9 @@ impl Table {
     fn is_numeric(&self, column: usize) -> bool {
         let is_number = |cell: &String| {
             cell.is_empty()
-                || cell.starts_with(|first: char| first.is_ascii_digit() || first == '-')
+                || cell.starts_with(|first: char| {
+                    first.is_ascii_digit() || first == '-' || first == '+'
+                })
         };
         column > 0 && !self.rows.is_empty() && self.rows.iter().all(|row| is_number(&row[column]))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sedge_latency::{Budget, Stage};
+use sedge_latency::{Budgets, Stage};
 use sedge_runtime::{
     AgentObserver, ArrivedFuture, ForecastError, MadePrediction, MethodRole, SeenScan, Severity,
 };
@@ -40,12 +40,12 @@ pub(crate) fn text_level(severity: Severity) -> TextLevel {
 pub(crate) struct ViewerObserver {
     viewer: Viewer,
     agent: AgentName,
-    budgets: Vec<Budget>,
+    budgets: Budgets,
 }
 
 impl ViewerObserver {
     /// Of an agent with these budgets, which are drawn beside what its stages take.
-    pub(crate) fn new(viewer: Viewer, agent: AgentName, budgets: Vec<Budget>) -> Self {
+    pub(crate) fn new(viewer: Viewer, agent: AgentName, budgets: Budgets) -> Self {
         Self {
             viewer,
             agent,

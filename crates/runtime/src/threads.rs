@@ -48,6 +48,10 @@ pub struct FifoPriorityError {
 }
 
 impl FifoPriority {
+    /// `fifo 20`: before every thread as any other, and after the kernel's own interrupt threads,
+    /// which are at 50 where there are such.
+    pub const DEFAULT: Self = Self(20);
+
     /// From 1, the lowest, to 99.
     pub fn new(level: u8) -> Option<Self> {
         (1..=PRIORITY_MAX).contains(&level).then_some(Self(level))

@@ -59,6 +59,9 @@ pub struct Sleeper {
     pub p999_nanos: u64,
     /// The latest.
     pub max_nanos: u64,
+    /// How often it was woken more than a period late; the times that had passed meanwhile count
+    /// as wake-ups that were as late as that.
+    pub stalls: u64,
     /// How often the system took the core away from it, where the system says.
     pub preempted: Option<u64>,
 }
@@ -133,14 +136,16 @@ impl Sleeps {
         let mut ledger = StageLedger::default();
         let before = ThreadSnapshot::take();
         let never_set = Signal::new();
-        let mut due = self.first;
+        let (mut due, mut stalls) = (self.first, 0);
         for _ in 0..self.asked.n {
             if self.shutdown.is_requested() {
                 break;
             }
             // A time that has passed is not skipped: being woken for it late is what is measured.
-            never_set.wait(due.saturating_since(self.clock.now()));
+            let left = due.saturating_since(self.clock.now());
+            never_set.wait(left);
             let late = self.clock.now().saturating_since(due);
+            stalls += u64::from(!left.is_zero() && late > self.asked.period);
             let recorded = ledger.record(&stage, late);
             debug_assert!(recorded.is_ok(), "one stage always has room: {recorded:?}");
             due = due + self.asked.period;
@@ -148,13 +153,12 @@ impl Sleeps {
         let preempted = before.and_then(|before| ThreadSnapshot::take()?.preempted_since(before));
         let report = ledger.report();
         let sleeper = report.row(&stage).map_or_else(Sleeper::none, Sleeper::of);
-        (
-            Sleeper {
-                preempted,
-                ..sleeper
-            },
-            rows,
-        )
+        let sleeper = Sleeper {
+            stalls,
+            preempted,
+            ..sleeper
+        };
+        (sleeper, rows)
     }
 }
 
@@ -166,6 +170,7 @@ impl Sleeper {
             p99_nanos: 0,
             p999_nanos: 0,
             max_nanos: 0,
+            stalls: 0,
             preempted: None,
         }
     }
@@ -177,6 +182,7 @@ impl Sleeper {
             p99_nanos: row.p99_nanos,
             p999_nanos: row.p999_nanos,
             max_nanos: row.max_nanos,
+            stalls: 0,
             preempted: None,
         }
     }

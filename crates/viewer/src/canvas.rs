@@ -95,8 +95,8 @@ impl Canvas<'_> {
         });
     }
 
-    /// How long a stage may take, beside how long it took: drawn with each span, so that a look at the
-    /// series says which of them were past it.
+    /// How long a stage may take, beside how long it took: drawn with each span, so that a look at
+    /// the series says which of them were past it.
     pub fn budget(&self, stage: &str, limit: Duration) {
         self.any(|| Shape::Budget {
             stage: stage.to_owned(),

@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use sedge_runtime::AgentReport;
@@ -260,5 +261,143 @@ fn doctor_measures_wake_ups_and_looks_at_what_disturbs_them() {
     assert!(
         stderr.contains("expected --period from 100µs to 1s, got 1µs"),
         "{stderr}"
+    );
+}
+
+/// A report with probes as few as can be, kept in this history.
+fn report(history: &Path, arguments: &[&str]) -> Output {
+    let always = [
+        "latency",
+        "report",
+        "--probes",
+        "10",
+        "--history",
+        history.to_str().unwrap(),
+    ];
+    sedge(&[&always[..], arguments].concat())
+}
+
+#[test]
+fn a_report_has_real_traffic_and_probes_and_what_changed() {
+    let fleet = Fleet::start(&["--listen", "tcp/127.0.0.1:0"]);
+    crate::running::wait_for_predictions(&fleet.agent.locator(), 5);
+    let folder = tempfile::tempdir().unwrap();
+    let (history, html) = (
+        folder.path().join("a/runs.jsonl"),
+        folder.path().join("a.html"),
+    );
+    let arguments = ["--for", LONG, "--connect", &fleet.locator, "--json"];
+    let first = report(&history, &arguments);
+    let first: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert!(first["before"].is_null(), "{first}");
+    let chain = item(&first["run"]["real"], "what", "sensor-to-prediction");
+    assert_eq!(chain["whose"], "sedge/crane");
+    assert_eq!(chain["budget_nanos"], 10_000_000);
+    let probes = &first["run"]["probes"];
+    for what in ["there and back, 64 B", "there and back, 65536 B", "wake-up"] {
+        assert_eq!(item(probes, "what", what)["n"], 10, "{probes}");
+    }
+    // Both programs answer for the robot: one name, asked once.
+    let question = item(probes, "what", "question and answer");
+    assert_eq!(
+        (&question["whose"], &question["n"]),
+        (&"sedge/crane".into(), &2.into())
+    );
+
+    let into_page = ["--html", html.to_str().unwrap()];
+    let arguments = ["--for", LONG, "--connect", &fleet.locator];
+    let second = report(&history, &[&arguments[..], &into_page].concat());
+    let said = text(&second);
+    assert!(
+        said.contains("real traffic, since each agent started"),
+        "{said}"
+    );
+    assert!(said.contains("the change from the last run"), "{said}");
+    let row = said
+        .lines()
+        .find(|line| line.contains("sensor-to-prediction"));
+    assert!(row.unwrap().ends_with(" %"), "{said}");
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(
+        page.contains("<td>sensor-to-prediction</td>") && page.contains("<svg"),
+        "{page}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&history).unwrap().lines().count(),
+        2
+    );
+}
+
+#[test]
+fn a_report_of_reports_needs_no_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = write_corridor_log(folder.path(), 20);
+    let player = Running::start(&[
+        "play",
+        log.to_str().unwrap(),
+        "--listen",
+        "tcp/127.0.0.1:0",
+        "--speed",
+        "max",
+    ]);
+    let written = folder.path().join("crane.json");
+    let agent = Running::start(&[
+        "agent",
+        "--model",
+        "geometric",
+        "--connect",
+        &player.locator(),
+        "--until-end",
+        "--report",
+        written.to_str().unwrap(),
+    ]);
+    assert!(agent.output().0.success());
+    let history = folder.path().join("runs.jsonl");
+    let of_reports = [
+        "--from",
+        written.to_str().unwrap(),
+        "--probes",
+        "0",
+        "--json",
+    ];
+    let arguments = [
+        &["latency", "report", "--history", history.to_str().unwrap()],
+        &of_reports[..],
+    ];
+    let output = sedge(&arguments.concat());
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let fuse = item(&printed["run"]["real"], "what", "fuse");
+    assert_eq!(fuse["whose"], "crane");
+    assert!(fuse["n"].as_u64().unwrap() > 0, "{fuse}");
+    assert_eq!(printed["run"]["probes"], serde_json::json!([]));
+}
+
+#[test]
+fn a_history_that_is_something_else_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "my notes\n").unwrap();
+    let output = report(&notes, &["--machine"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    for words in ["notes.txt is no history", "--history", "line 1"] {
+        assert!(stderr.contains(words), "expected {words:?} in {stderr}");
+    }
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "my notes\n");
+    let runs = folder.path().join("runs.jsonl");
+    let output = report(&runs, &["--from", notes.to_str().unwrap()]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.contains("expected a report that `sedge agent --report` wrote"),
+        "{stderr}"
+    );
+    let output = sedge(&["latency", "report", "--machine", "--probes", "0"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("expected something to measure"), "{stderr}");
+    let first = report(&runs, &["--machine"]);
+    assert!(
+        text(&first).contains("the first run of this machine"),
+        "{first:?}"
     );
 }

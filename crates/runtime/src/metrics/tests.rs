@@ -89,6 +89,7 @@ fn a_scrape_gets_every_figure_in_base_units() {
     let (head, page) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
     let whose = r#"fleet="flock",agent="crane3",stream="main""#;
+    let key = "oni/flock/crane3/sensor.lidar/front";
     let expected = [
         format!(r#"sedge_agent_info{{{whose},model="a \"quoted\" \\ name",epoch="17"}} 1"#),
         format!("sedge_agent_report_timestamp_seconds{{{whose}}} 1700000000.5"),
@@ -102,7 +103,7 @@ fn a_scrape_gets_every_figure_in_base_units() {
         format!(r#"sedge_rung_in_force{{{whose},rung="half"}} 1"#),
         format!("sedge_messages_lost_total{{{whose}}} 4"),
         format!(
-            r#"sedge_messages_dropped_total{{{whose},key="oni/flock/crane3/sensor.lidar/front",place="reader",reason="full"}} 9"#
+            r#"sedge_messages_dropped_total{{{whose},key="{key}",place="reader",reason="full"}} 9"#
         ),
     ];
     for line in expected {

@@ -24,13 +24,15 @@ pub fn wake_ups(what: &str, period_nanos: u64, sleeper: &Sleeper) -> Check {
         format!("; the core was taken away {n} times")
     });
     let found = format!(
-        "late by {} ms (p50), {} (p99), {} (p99.9), {} (max), {} times every {} ms{taken}",
+        "late by {} ms (p50), {} (p99), {} (p99.9), {} (max), {} times every {} ms; {} stalls \
+         longer than that{taken}",
         millis(sleeper.p50_nanos),
         millis(sleeper.p99_nanos),
         millis(sleeper.p999_nanos),
         millis(sleeper.max_nanos),
         sleeper.n,
         millis(period_nanos),
+        sleeper.stalls,
     );
     let check = Check::ok(what, found);
     let verdict = if sleeper.n == 0 || sleeper.p999_nanos >= LATE_NANOS_FAIL {

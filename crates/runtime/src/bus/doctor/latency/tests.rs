@@ -7,6 +7,7 @@ fn sleeper(p999_nanos: u64) -> Sleeper {
         p99_nanos: 90_000,
         p999_nanos,
         max_nanos: 9_000_000,
+        stalls: 2,
         preempted: Some(3),
     }
 }
@@ -22,7 +23,7 @@ fn wake_ups_are_judged_by_the_one_in_a_thousand() {
     assert_eq!(
         check.found,
         "late by 0.057 ms (p50), 0.090 (p99), 0.120 (p99.9), 9.000 (max), 10000 times every \
-         1.000 ms; the core was taken away 3 times"
+         1.000 ms; 2 stalls longer than that; the core was taken away 3 times"
     );
     let none = Sleeper { n: 0, ..sleeper(0) };
     assert_eq!(wake_ups("wake-ups", 1, &none).verdict, Verdict::Fail);
