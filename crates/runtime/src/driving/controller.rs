@@ -101,12 +101,7 @@ impl Controller {
     pub(crate) fn new(config: DrivingConfig, seed: u64) -> Result<Self, DrivingError> {
         config.check()?;
         Ok(Self {
-            ladder: Ladder::new(
-                &config.ladder,
-                config.ladder_patience,
-                &config.planner,
-                seed,
-            )?,
+            ladder: Ladder::new(&config, seed)?,
             filter: SafetyFilter::new(config.safety)?,
             orders: StopOrders::default(),
             mission: Mission::new(config.route),

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use sedge_latency::{
-    Effort, LadderController, LadderReport, N_RUNGS_MAX, Patience, RungSpec, Stage,
-};
+use sedge_latency::{Effort, LadderController, LadderReport, N_RUNGS_MAX, RungSpec, Stage};
 use sedge_planning::{Plan, PlanError, PlanRequest, Planner, PlannerConfig};
 use sedge_spacetime::Stamp;
 use sedge_world_model::{Action, WorldModel};
 use serde::{Deserialize, Serialize};
 
-use crate::DrivingError;
+use crate::{DrivingConfig, DrivingError};
 
 /// What is done on a rung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -116,12 +114,9 @@ pub(super) struct Ladder {
 
 impl Ladder {
     /// Without rungs it is one planner and nothing else.
-    pub(super) fn new(
-        rungs: &[RungConfig],
-        patience: Patience,
-        full: &PlannerConfig,
-        seed: u64,
-    ) -> Result<Self, DrivingError> {
+    pub(super) fn new(driving: &DrivingConfig, seed: u64) -> Result<Self, DrivingError> {
+        let (rungs, full) = (driving.ladder.as_slice(), &driving.planner);
+        let patience = driving.ladder_patience;
         check(rungs, full)?;
         let spec = |rung: &RungConfig| RungSpec {
             name: rung.name.clone(),
@@ -246,8 +241,11 @@ mod tests {
             ladder.miss();
             ladder.pick(None) == RungAction::Search
         };
-        let full = PlannerConfig::default();
-        let mut ladder = Ladder::new(&good, Patience::default(), &full, 1).unwrap();
+        let driving = DrivingConfig {
+            ladder: good.to_vec(),
+            ..DrivingConfig::default()
+        };
+        let mut ladder = Ladder::new(&driving, 1).unwrap();
         assert!(ways(&mut ladder, 1), "the second rung searches");
         assert!(!ways(&mut ladder, 1), "the third does not");
         assert_eq!(ladder.report().unwrap().rung, 2);
@@ -272,8 +270,7 @@ mod tests {
 
     #[test]
     fn without_rungs_there_is_one_planner_and_no_report() {
-        let full = PlannerConfig::default();
-        let mut ladder = Ladder::new(&[], Patience::default(), &full, 1).unwrap();
+        let mut ladder = Ladder::new(&DrivingConfig::default(), 1).unwrap();
         ladder.miss();
         assert_eq!(ladder.pick(Some(Duration::ZERO)), RungAction::Search);
         ladder.observe(Duration::from_secs(1), None);
