@@ -49,6 +49,8 @@ impl Stage {
     pub const FUSE_ODOMETRY: Self = Self(Cow::Borrowed("fuse-odometry"));
     /// From the chosen actions to what the safety filter lets through.
     pub const SAFETY: Self = Self(Cow::Borrowed("safety"));
+    /// From a command that is out to the futures that the next are searched for in.
+    pub const LOOK_AHEAD: Self = Self(Cow::Borrowed("look-ahead"));
     /// The chain from the arrival of a sensor's message to the prediction that holds it.
     pub const SENSOR_TO_PREDICTION: Self = Self(Cow::Borrowed("sensor-to-prediction"));
     /// The chain from the arrival of a sensor's message to the command that answers it.
@@ -61,7 +63,7 @@ impl Stage {
     pub const END_TO_END: Self = Self(Cow::Borrowed("end-to-end"));
 
     /// The stages that an agent measures, in the order in which they run.
-    pub const MEASURED: [Self; 10] = [
+    pub const MEASURED: [Self; 11] = [
         Self::WIRE,
         Self::DECODE,
         Self::WAIT,
@@ -72,6 +74,7 @@ impl Stage {
         Self::ACT,
         Self::PREDICT,
         Self::ENCODE,
+        Self::LOOK_AHEAD,
     ];
 
     /// A stage of this name.

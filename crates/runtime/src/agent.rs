@@ -343,6 +343,7 @@ impl Node for AgentNode {
         self.is_cut_short = false;
         if let Some(answered) = self.answered.take() {
             self.afterwards(answered);
+            self.look_ahead(now);
         }
         self.settle_contacts(now);
         while let Some(received) = inbox.pop() {

@@ -61,6 +61,19 @@ impl Default for SensorStreams {
     }
 }
 
+/// When the model imagines what plans are searched in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Imagining {
+    /// Before each plan, on the newest scan: a command waits for it, and there is one a scan.
+    #[default]
+    First,
+    /// After each command: the next are searched for in what was imagined on the scan before, in
+    /// which all things have moved on as predicted. A command waits for no model then, and there can
+    /// be more of them than scans; the safety filter looks at the newest scan in any case.
+    Afterwards,
+}
+
 /// How an agent drives: data for launch files. Every key has a default; unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -78,7 +91,10 @@ pub struct DrivingConfig {
     pub streams: SensorStreams,
     /// Where the scanner sits on the base: x and y in metres, yaw in radians. Default the middle.
     pub base_from_scanner: [f64; 3],
-    /// Time from one command to the next where scans come that fast, in seconds. Default 0.1.
+    /// When the model imagines. Default first.
+    pub imagining: Imagining,
+    /// Time from one command to the next, in seconds, where scans come that fast or imagining is
+    /// done afterwards. Default 0.1.
     pub command_period_secs: f64,
     /// How long a command may be executed after it was decided, in seconds: a robot that hears
     /// nothing newer stops then. Default 0.3: three periods.
@@ -116,6 +132,7 @@ impl Default for DrivingConfig {
             route: RouteConfig::default(),
             streams: SensorStreams::default(),
             base_from_scanner: [0.0; 3],
+            imagining: Imagining::First,
             command_period_secs: 0.1,
             command_lifespan_secs: 0.3,
             command_latency_secs: 0.0,

@@ -61,7 +61,9 @@ pub use agent_config::{
     AgentConfig, AgentError, DrivingError, Lossless, ModelError, ModelFactory, OnEnd,
     named_model_hash,
 };
-pub use driving::{DriveMode, DrivingConfig, DrivingReport, RungAction, RungConfig, SensorStreams};
+pub use driving::{
+    DriveMode, DrivingConfig, DrivingReport, Imagining, RungAction, RungConfig, SensorStreams,
+};
 pub use machine::{SystemClock, new_epoch, spawn_named};
 pub use metrics::{MetricsBoard, MetricsPlace, MetricsPlaceError, MetricsServer};
 pub use observer::{

@@ -128,14 +128,29 @@ impl AgentNode {
         let Some(controller) = &self.controller else {
             return;
         };
-        let is_late = controller.next_due().is_some_and(|at| now >= at);
-        if is_late || self.order_came {
+        let order = self.order_came.then_some(Cause::Time);
+        if let Some(cause) = order.or_else(|| controller.cause_by_time(now)) {
             self.lapped = self.watch();
-            let decided = self.drive(Cause::Time, now, Ahead::default(), outbox);
-            // Nothing was searched for, so no budget is about these.
+            let decided = self.drive(cause, now, Ahead::default(), outbox);
             for (stage, span) in decided.into_iter().flat_map(|it| it.spans) {
-                self.note(&stage, span);
+                match cause {
+                    Cause::Scan | Cause::Between => self.record(&stage, span),
+                    // Nothing was searched for, so no budget is about these.
+                    Cause::Time => self.note(&stage, span),
+                }
             }
+        }
+    }
+
+    /// Has the model imagine what the next commands are searched for in, once a scan is answered
+    /// and where they do not wait for that.
+    pub(super) fn look_ahead(&mut self, now: Stamp) {
+        let began = self.watch();
+        let Some(controller) = self.controller.as_mut().filter(|_| self.has_mind) else {
+            return;
+        };
+        if controller.look_ahead(now, self.minds.model()) {
+            self.record(&Stage::LOOK_AHEAD, self.watch().saturating_since(began));
         }
     }
 

@@ -6,21 +6,21 @@ use std::time::Duration;
 use sedge_latency::{LadderReport, Stage};
 use sedge_oni::{Envelope, Goal as GoalMessage, Key, Severity};
 use sedge_planning::{
-    Evidence, Fallback, FallbackReason, Goal, Plan, PlanRequest, SafetyFilter, SafetyReason,
-    StandIn, StopOrder, TimedScan, TimedTwist, Verdict,
+    Evidence, Plan, SafetyFilter, SafetyReason, StopOrder, TimedScan, TimedTwist, Verdict,
 };
 use sedge_spacetime::{AgentName, Clock, Pose2, Stamp, Twist2};
 use sedge_world_model::{Action, ActionSequence, Belief, LidarScan, WorldModel};
 
-use super::discs::moving_discs;
-use super::ladder::{Ladder, RungAction};
+use super::ladder::Ladder;
 use super::mission::{Aim, Mission, NotTaken};
 use super::neighbourhood::Neighbourhood;
 use super::sent_command::SentCommand;
 use super::stop_orders::StopOrders;
 use super::whereabouts::Whereabouts;
-use super::{DriveMode, DrivingConfig, DrivingReport};
+use super::{DriveMode, DrivingConfig, DrivingReport, Imagining};
 use crate::DrivingError;
+
+mod searching;
 
 /// A base that moves less than this stands, in m/s or rad/s.
 const STANDS: f64 = 0.02;
@@ -37,7 +37,9 @@ const N_BRAKING_STEPS: usize = 10;
 pub(crate) enum Cause {
     /// A scan was taken in.
     Scan,
-    /// Time has passed, or an order came.
+    /// It is time for a command between two scans.
+    Between,
+    /// Time has passed and nothing came, or an order came.
     Time,
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct Decision {
     /// What is meant from now on: the command, and how the plan goes on if nothing changes.
     pub(crate) intended: Option<ActionSequence>,
     pub(crate) plan: Option<Plan>,
-    pub(crate) goal_in_base: Option<Goal>,
+    pub(crate) goal_in_base: Option<sedge_planning::Goal>,
     pub(crate) start_from_base: Option<Pose2>,
     pub(crate) world_from_base: Option<Pose2>,
     pub(crate) verdict: Verdict,
@@ -199,7 +201,30 @@ impl Controller {
         let scan = scan.map(|(stamp, _)| beyond(*stamp, safety.scan_age_secs_max));
         let odometry = odometry.map(|newest| beyond(newest.stamp, safety.odometry_age_secs_max));
         let losses = scan.into_iter().chain(odometry);
-        losses.filter(|at| *at > decided).chain([late]).min()
+        let between = self.between_due();
+        losses
+            .filter(|at| *at > decided)
+            .chain([late])
+            .chain(between)
+            .min()
+    }
+
+    /// When a command between two scans is due, where such are wanted.
+    fn between_due(&self) -> Option<Stamp> {
+        let wanted = self.config.imagining == Imagining::Afterwards;
+        let decided = self.decided.filter(|_| wanted)?;
+        Some(decided + self.config.period())
+    }
+
+    /// Why a decision is due at `now`, if one is without anything having come.
+    pub(crate) fn cause_by_time(&self, now: Stamp) -> Option<Cause> {
+        let is_between = self.between_due().is_some_and(|at| now >= at);
+        let is_due = self.next_due().is_some_and(|at| now >= at);
+        match (is_between, is_due) {
+            (true, _) => Some(Cause::Between),
+            (false, true) => Some(Cause::Time),
+            (false, false) => None,
+        }
     }
 
     /// Decides what the base does from `now` on. Without a model nothing is planned.
@@ -236,7 +261,7 @@ impl Controller {
             ended: timing.began,
         };
         let wish = match (&order, aim, cause) {
-            (None, Aim::Towards(goal), Cause::Scan) => {
+            (None, Aim::Towards(goal), Cause::Scan | Cause::Between) => {
                 model.and_then(|model| self.plan(goal, model, timing, &mut decision))
             }
             (None, Aim::Towards(_), Cause::Time) => self.rest(now, &mut decision),
@@ -263,93 +288,6 @@ impl Controller {
             (Stage::SAFETY, decision.ended.saturating_since(planned)),
         ];
         decision
-    }
-
-    /// Plans as the ladder's rung in force says.
-    fn plan(
-        &mut self,
-        goal: Goal,
-        model: &mut dyn WorldModel,
-        timing: &Timing<'_>,
-        decision: &mut Decision,
-    ) -> Option<Vec<Action>> {
-        let began = timing.clock.now();
-        let wish = match self.ladder.pick(timing.allowed) {
-            RungAction::Search => self.search(goal, model, timing, decision),
-            RungAction::LastPlan => self.rest(decision.now, decision),
-            RungAction::Stop => None,
-        };
-        let cost = timing.clock.now().saturating_since(began);
-        let found = decision.plan.as_ref().filter(|plan| is_searched(plan));
-        self.ladder.observe(cost, found);
-        wish
-    }
-
-    /// Searches for a plan; nothing where the request is none.
-    fn search(
-        &mut self,
-        goal: Goal,
-        model: &mut dyn WorldModel,
-        timing: &Timing<'_>,
-        decision: &mut Decision,
-    ) -> Option<Vec<Action>> {
-        let now = decision.now;
-        let (scan_stamp, scan) = self.scan.as_ref()?;
-        let base_now_from_scanner = self.whereabouts.base_now_from_scanner(now)?;
-        let scan_secs = now.secs_since(*scan_stamp).max(0.0);
-        let discs = moving_discs(model, base_now_from_scanner, scan_secs);
-        let latency = self.config.latency();
-        let in_flight = match &self.sent {
-            Some(sent) => sent.next(now, latency),
-            None => SentCommand::new(now, &[]).next(now, latency),
-        };
-        let request = PlanRequest {
-            now,
-            scan_stamp: *scan_stamp,
-            odometry_stamp: self.whereabouts.fused_until()?,
-            twist: self.whereabouts.twist(),
-            in_flight: &in_flight,
-            goal,
-            geometry: scan.geometry,
-            base_from_scanner: self.config.mount(),
-            odometry_from_base: self
-                .whereabouts
-                .start_from_base(now)
-                .unwrap_or(Pose2::IDENTITY),
-            discs: &discs,
-        };
-        let time_max = self.config.plan_secs_max.map(Duration::from_secs_f64);
-        let over = time_max.map(|time_max| timing.clock.now() + time_max);
-        let mut has_time = || over.is_none_or(|over| timing.clock.now() < over);
-        let plan = match self.ladder.search(model, &request, &mut has_time) {
-            Ok(plan) => plan,
-            Err(error) => {
-                tracing::debug!("no plan: {error}");
-                decision.events.push("plans-refused");
-                return None;
-            }
-        };
-        decision.events.push("plans");
-        decision
-            .events
-            .extend(plan.fallback.as_ref().map(fallback_event));
-        if is_searched(&plan) {
-            self.planned = Some(now);
-        }
-        let mut wish = in_flight;
-        wish.extend(plan.actions.actions.iter().copied());
-        decision.plan = Some(plan);
-        Some(wish)
-    }
-
-    /// What is left of the command before.
-    fn rest(&self, now: Stamp, decision: &mut Decision) -> Option<Vec<Action>> {
-        let rest = self.sent.as_ref()?.rest(now);
-        if rest.is_empty() {
-            return None;
-        }
-        decision.events.push("plans-shifted");
-        Some(rest)
     }
 
     /// Slows down as fast as the base can.
@@ -478,21 +416,4 @@ fn slowed(actions: &[Action], factor: f64) -> Vec<Action> {
         twist: action.twist.scaled(factor),
     };
     actions.iter().map(slower).collect()
-}
-
-/// Whether the plan comes from what is predicted now, and not from an earlier plan or none.
-fn is_searched(plan: &Plan) -> bool {
-    let stand_in = plan.fallback.as_ref().map(|fallback| fallback.stand_in);
-    matches!(stand_in, None | Some(StandIn::BestKnown))
-}
-
-fn fallback_event(fallback: &Fallback) -> &'static str {
-    match fallback.reason {
-        FallbackReason::NoTimeToImagine => "plans-without-time-to-imagine",
-        FallbackReason::NoTimeToSearch => "plans-without-time-to-search",
-        FallbackReason::StaleScan { .. } => "plans-on-a-stale-scan",
-        FallbackReason::ModelRefused(_) => "plans-refused-by-model",
-        FallbackReason::OtherPrediction => "plans-on-another-prediction",
-        FallbackReason::NothingImagined => "plans-without-anything-imagined",
-    }
 }

@@ -155,12 +155,35 @@ impl Ladder {
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
+        self.planner().plan(model, request, has_time)
+    }
+
+    /// As [`Ladder::search`], in what that rung's planner imagined last.
+    pub(super) fn replan(
+        &mut self,
+        request: &PlanRequest<'_>,
+        has_time: &mut dyn FnMut() -> bool,
+    ) -> Result<Plan, PlanError> {
+        self.planner().replan(request, has_time)
+    }
+
+    /// Has the model imagine what the picked rung's planner searches in next.
+    pub(super) fn look_ahead(
+        &mut self,
+        model: &mut dyn WorldModel,
+        request: &PlanRequest<'_>,
+    ) -> Result<(), PlanError> {
+        self.planner().look_ahead(model, request)
+    }
+
+    /// The picked rung's planner, going on from what was searched for last.
+    fn planner(&mut self) -> &mut dyn Planner {
         let rung_idx = self.controller.rung();
         let planner = &mut self.rungs[rung_idx].1;
         if let Some((_, start, actions)) = self.last.as_ref().filter(|it| it.0 != rung_idx) {
             planner.resume(*start, actions);
         }
-        planner.plan(model, request, has_time)
+        planner.as_mut()
     }
 
     /// Takes in what the picked rung took, and what it found if it searched.

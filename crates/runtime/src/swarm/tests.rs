@@ -12,7 +12,7 @@ use sedge_world_model::{
 
 use super::toy_world::{N_BEAMS, STEP, ToyWorld, at};
 use super::*;
-use crate::{AgentConfig, DriveMode, DrivingConfig, ModelFactory, NoObserver};
+use crate::{AgentConfig, DriveMode, DrivingConfig, Imagining, ModelFactory, NoObserver};
 
 fn geometry() -> ScanGeometry {
     let step_rad = std::f64::consts::TAU / N_BEAMS as f64;
@@ -65,6 +65,14 @@ fn member_on(
     number: usize,
     model: impl FnOnce() -> ModelFactory + Send + 'static,
 ) -> SwarmMember {
+    member_driving(driving(), (domain, number), model)
+}
+
+fn member_driving(
+    driving: DrivingConfig,
+    (domain, number): (&'static str, usize),
+    model: impl FnOnce() -> ModelFactory + Send + 'static,
+) -> SwarmMember {
     let name = AgentName::new(format!("crane{number}")).unwrap();
     let robot = name.clone();
     let make = move |clocks: &SwarmClocks| {
@@ -72,7 +80,7 @@ fn member_on(
         config.clock_domain = Some(domain.into());
         let clock = Arc::clone(&clocks.simulated);
         let agent = AgentNode::new(config, clock, model(), Vec::new())?;
-        let agent = agent.with_driving(driving(), number as u64)?;
+        let agent = agent.with_driving(driving, number as u64)?;
         Ok(agent.with_stopwatch(Arc::clone(&clocks.stopwatch)))
     };
     SwarmMember {
@@ -244,6 +252,28 @@ fn a_stop_order_holds_until_it_is_released() {
     let held: Vec<_> = commands.filter(|it| is_held(it.came)).collect();
     assert!(held.len() >= 15, "{}", held.len());
     assert!(held.iter().all(|it| is_standstill(&it.command)));
+}
+
+#[test]
+fn a_robot_whose_model_imagines_afterwards_is_commanded_between_scans_too() {
+    let n_plans_of = |imagining| {
+        let driving = DrivingConfig {
+            imagining,
+            command_period_secs: 0.03,
+            ..driving()
+        };
+        let member = member_driving(driving, ("simulation", 1), geometric);
+        let report = run(&mut lone(), vec![member], (1, 12), &mut NoObserver);
+        assert_eq!(mode(&report, 0), DriveMode::Arrived, "{report}");
+        let [plans, scans] = ["plans", "scans"].map(|name| counter(&report, 0, name));
+        let plain = counter(&report, 0, "plans-without-anything-imagined");
+        assert!(plain <= 1, "{plain}: but for the first there is something");
+        (plans, scans)
+    };
+    let (plans, scans) = n_plans_of(Imagining::First);
+    assert!(plans <= scans, "{plans} plans of {scans} scans");
+    let (more, scans) = n_plans_of(Imagining::Afterwards);
+    assert!(more > 2 * plans, "{more} plans of {scans} scans");
 }
 
 #[test]
