@@ -115,8 +115,8 @@ pub trait Planner {
         request: &PlanRequest<'_>,
     ) -> Result<(), PlanError>;
 
-    /// As [`Planner::plan`], in what was imagined last: the robot, its goal and others have moved on
-    /// meanwhile, and predictions say where things are by now. A command need not wait for
+    /// As [`Planner::plan`], in what was imagined last: the robot, its goal and others have moved
+    /// on meanwhile, and predictions say where things are by now. A command need not wait for
     /// imagining then, and there can be more commands than scans.
     ///
     /// # Errors

@@ -69,8 +69,8 @@ pub enum Imagining {
     #[default]
     First,
     /// After each command: the next are searched for in what was imagined on the scan before, in
-    /// which all things have moved on as predicted. A command waits for no model then, and there can
-    /// be more of them than scans; the safety filter looks at the newest scan in any case.
+    /// which all things have moved on as predicted. A command waits for no model then, and there
+    /// can be more of them than scans; the safety filter looks at the newest scan in any case.
     Afterwards,
 }
 
