@@ -12,7 +12,7 @@ use sedge_world_model_trained::{
     CheckpointError, Foreseen, FutureRows, MixtureRows, NetworkConfig, read_out,
 };
 
-use crate::layers::{BeamConv, Dense, RmsDense, Rows, Source};
+use crate::layers::{BeamConv, Dense, RmsDense, Rows, RowsMut, Source};
 use crate::products::{After, MARGIN, beam_stride};
 use crate::recurrent_core::Latents;
 
@@ -78,35 +78,46 @@ impl Decoder {
         futures: &FutureRows,
         latents: Option<&Latents>,
     ) -> Vec<Foreseen> {
+        self.look(futures, latents);
+        (0..futures.n)
+            .map(|future| Foreseen {
+                scan: ReadOut(self.mixture(future, futures), futures.read_out).dispatch(),
+                motion_head: self.motion_head(future),
+            })
+            .collect()
+    }
+
+    /// What is computed for all futures at once: movements, and what latents say to the decoder.
+    pub(crate) fn look(&mut self, futures: &FutureRows, latents: Option<&Latents>) {
         let Scratch {
             modulation,
             motion_hidden,
             motion,
             ..
         } = &mut self.scratch;
+        let feature = self.config.feature();
         if let Some(latents) = latents {
-            self.modulation.begin(futures.n, modulation);
-            add_feature(&self.modulation, &self.config, latents, modulation);
+            modulation.resize(futures.n * self.modulation.width(), 0.0);
+            let mut out = RowsMut::dense(modulation, futures.n);
+            self.modulation.begin(&mut out);
+            add_feature(&self.modulation, &self.config, latents, &mut out);
         }
         let first = &self.motion_first.dense;
-        first.begin(futures.n, motion_hidden);
+        motion_hidden.resize(futures.n * first.width(), 0.0);
+        let mut out = RowsMut::dense(motion_hidden, futures.n);
+        first.begin(&mut out);
         if let Some(latents) = latents {
-            add_feature(first, &self.config, latents, motion_hidden);
+            add_feature(first, &self.config, latents, &mut out);
         }
         let motions = Rows::dense(futures.motions.as_flattened(), futures.n);
-        first.add(self.config.feature(), motions, MOTION_INPUTS, motion_hidden);
-        self.motion_first.finish(motion_hidden);
+        first.add(feature, motions, &mut out);
+        self.motion_first.norm.apply(&mut out);
         self.motion_out
             .apply(Rows::dense(motion_hidden, futures.n), motion);
-        (0..futures.n)
-            .map(|future| Foreseen {
-                scan: self.scan(future, futures),
-                motion_head: self.motion_head(future),
-            })
-            .collect()
     }
 
-    fn motion_head(&self, future: usize) -> [f32; MOTION_OUTPUTS] {
+    /// The movement of one future that was looked at.
+    pub(crate) fn motion_head(&self, future: usize) -> [f32; MOTION_OUTPUTS] {
         let width = self.motion_out.width();
         let mut head = [0.0; MOTION_OUTPUTS];
         head.copy_from_slice(&self.scratch.motion[future * width..][..MOTION_OUTPUTS]);
@@ -116,8 +127,8 @@ impl Decoder {
         head
     }
 
-    /// The scan of one future, modulated by its latent.
-    fn scan(&mut self, future: usize, futures: &FutureRows) -> PredictedScan {
+    /// The scan of one future that was looked at, modulated by its latent.
+    pub(crate) fn mixture(&mut self, future: usize, futures: &FutureRows) -> MixtureRows<'_> {
         let n_beams = futures.n_beams;
         let stride = beam_stride(n_beams);
         let channels = self.input.channels();
@@ -162,14 +173,13 @@ impl Decoder {
         let candidates = (N_COMPONENTS - 1) * n_beams;
         let candidates_m = &futures.views.candidates_m[future * candidates..][..candidates];
         self.scratch.read_head(n_beams, candidates_m);
-        let mixture = MixtureRows {
+        MixtureRows {
             n_beams,
             weight: &self.scratch.weight,
             centre_m: &self.scratch.centre_m,
             rate_per_m: &self.scratch.rate_per_m,
             hit_logit: head_row(&self.scratch.head, 3 * N_COMPONENTS, n_beams),
-        };
-        ReadOut(mixture, futures.read_out).dispatch()
+        }
     }
 }
 
@@ -248,10 +258,9 @@ fn spread(rows: &[f32], n_beams: usize, out: &mut Vec<f32>) {
 }
 
 /// Adds what a layer makes of the latent's feature, whose rows come first.
-fn add_feature(layer: &Dense, config: &NetworkConfig, latents: &Latents, out: &mut [f32]) {
-    let deter = Rows::dense(&latents.deter, latents.n);
-    layer.add(0, deter, config.deter, out);
-    layer.add_hot(config.deter, &latents.hot, config.groups, out);
+fn add_feature(layer: &Dense, config: &NetworkConfig, latents: &Latents, out: &mut RowsMut<'_>) {
+    layer.add(0, latents.deter_rows(), out);
+    layer.add_hot(config.deter, &latents.hot, out);
 }
 
 /// The read-outs, compiled for the widest instructions there are.

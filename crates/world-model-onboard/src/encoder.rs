@@ -33,11 +33,11 @@ impl StridedConv {
                 .map(|out| plain[(out * n_in + channel) * WIDE_KERNEL + k])
                 .collect::<Vec<_>>()
         };
-        let weight = (0..WIDE_KERNEL)
+        let rows: Vec<f32> = (0..WIDE_KERNEL)
             .flat_map(|k| (0..n_in).flat_map(move |channel| tap(k, channel)))
             .collect();
         Ok(Self {
-            dense: Dense::new(weight, bias),
+            dense: Dense::new(&rows, bias),
             n_in,
             n_out,
             stride,
@@ -50,6 +50,7 @@ impl StridedConv {
             n: n_beams / self.stride,
             values: x,
             stride: self.stride * self.n_in,
+            width: WIDE_KERNEL * self.n_in,
         };
         self.dense.apply(rows, scratch);
         out.clear();
@@ -95,8 +96,9 @@ impl Encoder {
         }
         let channels = ENCODER_CONVS[ENCODER_CONVS.len() - 1].1;
         let beams = ENCODED / channels;
-        let lidar = RmsDense::load(source, "encoder.lidar", [ENCODED, hidden])?
-            .reordered(|k| k % channels * beams + k / channels);
+        let order = |k| k % channels * beams + k / channels;
+        let shape = ("encoder.lidar", [ENCODED, hidden]);
+        let lidar = RmsDense::load_reordered(source, shape, order)?;
         let mut modality = |name: &str, n_in: usize| RmsDense::load(source, name, [n_in, hidden]);
         let odometry = modality("encoder.odometry", MOTION_INPUTS)?;
         let imu = modality("encoder.imu", IMU_INPUTS)?;

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use rten_simd::{SimdOp as _, SimdUnaryOp as _};
-use rten_vecmath::Silu;
-use sedge_world_model_trained::structure::RMS_EPSILON;
+use rten_simd::SimdOp as _;
 use sedge_world_model_trained::{CheckpointError, NamedTensors, take};
 
-use crate::products::{After, BeamProduct, CHANNEL_BLOCK, LANES, RowProduct};
+use crate::activations::NormSilu;
+use crate::products::{After, BeamProduct, CHANNEL_BLOCK, LANES, Panels, RowProduct};
 
 /// Where weights come from.
 pub(crate) struct Source<'a> {
@@ -23,11 +22,6 @@ impl Source<'_> {
         shape: &[usize],
     ) -> Result<Vec<f32>, CheckpointError> {
         take(self.tensors, self.path, name, shape)
-    }
-
-    /// Rows padded to whole vectors. `[n_in, n_out]` to `[n_in, width]`
-    fn rows(&mut self, name: &str, [n_in, n_out]: [usize; 2]) -> Result<Vec<f32>, CheckpointError> {
-        Ok(padded(&self.take(name, &[n_in, n_out])?, n_out))
     }
 }
 
@@ -50,20 +44,72 @@ pub(crate) struct Rows<'a> {
     pub(crate) values: &'a [f32],
     /// From the start of one to that of the next.
     pub(crate) stride: usize,
+    /// Numbers of a row.
+    pub(crate) width: usize,
 }
 
 impl<'a> Rows<'a> {
     /// Rows without anything between them.
     pub(crate) fn dense(values: &'a [f32], n: usize) -> Self {
         let stride = values.len() / n.max(1);
+        Self {
+            n,
+            values,
+            stride,
+            width: stride,
+        }
+    }
+
+    /// The first numbers of each row only.
+    pub(crate) fn first(self, width: usize) -> Self {
+        Self { width, ..self }
+    }
+
+    /// So many numbers of each row from one on.
+    pub(crate) fn part(self, from: usize, width: usize) -> Self {
+        Self {
+            values: &self.values[from..],
+            width,
+            ..self
+        }
+    }
+}
+
+/// Rows for a product to add to.
+pub(crate) struct RowsMut<'a> {
+    pub(crate) n: usize,
+    pub(crate) values: &'a mut [f32],
+    /// From the start of one to that of the next.
+    pub(crate) stride: usize,
+}
+
+impl<'a> RowsMut<'a> {
+    /// Rows without anything between them.
+    pub(crate) fn dense(values: &'a mut [f32], n: usize) -> Self {
+        let stride = values.len() / n.max(1);
         Self { n, values, stride }
+    }
+
+    /// The same numbers in every row.
+    pub(crate) fn fill(&mut self, row: &[f32]) {
+        for idx in 0..self.n {
+            self.values[idx * self.stride..][..row.len()].copy_from_slice(row);
+        }
+    }
+
+    /// The same rows for a while, each from one number on.
+    pub(crate) fn from(&mut self, column: usize) -> RowsMut<'_> {
+        RowsMut {
+            n: self.n,
+            values: &mut self.values[column..],
+            stride: self.stride,
+        }
     }
 }
 
 /// `y = x W + b`. Parts of `x` may lie in several places: each adds its rows of `W`.
 pub(crate) struct Dense {
-    /// `[n_in, width]`
-    weight: Vec<f32>,
+    weight: Panels,
     /// `[width]`
     bias: Vec<f32>,
 }
@@ -72,14 +118,28 @@ impl Dense {
     pub(crate) fn load(
         source: &mut Source<'_>,
         name: &str,
-        [n_in, n_out]: [usize; 2],
+        shape: [usize; 2],
     ) -> Result<Self, CheckpointError> {
-        let weight = source.rows(&format!("{name}.weight"), [n_in, n_out])?;
-        let bias = source.take(&format!("{name}.bias"), &[n_out])?;
-        Ok(Self::new(weight, padded(&bias, n_out)))
+        Self::load_reordered(source, (name, shape), |k| k)
     }
 
-    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>) -> Self {
+    /// Inputs in another order: row `k` of the weights is that of `order(k)`.
+    pub(crate) fn load_reordered(
+        source: &mut Source<'_>,
+        (name, [n_in, n_out]): (&str, [usize; 2]),
+        order: impl Fn(usize) -> usize,
+    ) -> Result<Self, CheckpointError> {
+        let plain = source.take(&format!("{name}.weight"), &[n_in, n_out])?;
+        let rows: Vec<f32> = (0..n_in)
+            .flat_map(|k| plain[order(k) * n_out..][..n_out].iter().copied())
+            .collect();
+        let bias = source.take(&format!("{name}.bias"), &[n_out])?;
+        Ok(Self::new(&padded(&rows, n_out), padded(&bias, n_out)))
+    }
+
+    /// From rows of weights as long as the bias, whole vectors both.
+    pub(crate) fn new(rows: &[f32], bias: Vec<f32>) -> Self {
+        let weight = Panels::new(rows, bias.len());
         Self { weight, bias }
     }
 
@@ -88,49 +148,43 @@ impl Dense {
         self.bias.len()
     }
 
-    /// Inputs in another order: row `k` of the weights is now that of `order(k)`.
-    pub(crate) fn reordered(self, order: impl Fn(usize) -> usize) -> Self {
-        let width = self.width();
-        let rows = (0..self.weight.len() / width)
-            .flat_map(|k| self.weight[order(k) * width..][..width].iter().copied());
-        Self {
-            weight: rows.collect(),
-            bias: self.bias,
-        }
+    pub(crate) fn bias(&self) -> &[f32] {
+        &self.bias
     }
 
-    /// As many rows of the bias. Whatever was in `out` is gone.
-    pub(crate) fn begin(&self, n_rows: usize, out: &mut Vec<f32>) {
-        out.clear();
-        for _ in 0..n_rows {
-            out.extend_from_slice(&self.bias);
-        }
+    /// Numbers of an input row.
+    pub(crate) fn n_in(&self) -> usize {
+        self.weight.n_in
+    }
+
+    /// The bias in every row.
+    pub(crate) fn begin(&self, out: &mut RowsMut<'_>) {
+        out.fill(&self.bias);
     }
 
     /// Adds inputs from `from` on.
-    pub(crate) fn add(&self, from: usize, x: Rows<'_>, n_in: usize, out: &mut [f32]) {
-        let width = self.width();
+    pub(crate) fn add(&self, from: usize, x: Rows<'_>, out: &mut RowsMut<'_>) {
         RowProduct {
             n_rows: x.n,
             x: x.values,
             x_stride: x.stride,
-            n_in,
-            weight: &self.weight[from * width..][..n_in * width],
-            out,
+            n_in: x.width,
+            weight: &self.weight,
+            from,
+            out: out.values,
+            out_stride: out.stride,
         }
         .dispatch();
     }
 
     /// Adds inputs that are one where `hot` says and zero elsewhere, from `from` on. Indices of
     /// [`Dense::NOTHING`] add nothing. `hot` is `[row, groups]`.
-    pub(crate) fn add_hot(&self, from: usize, hot: &[u32], groups: usize, out: &mut [f32]) {
-        let width = self.width();
-        for (hot, out) in hot.chunks_exact(groups).zip(out.chunks_exact_mut(width)) {
+    pub(crate) fn add_hot(&self, from: usize, hot: &[u32], out: &mut RowsMut<'_>) {
+        let groups = hot.len() / out.n.max(1);
+        for (row, hot) in hot.chunks_exact(groups.max(1)).enumerate() {
             for &idx in hot.iter().filter(|&&idx| idx != Self::NOTHING) {
-                let weights = &self.weight[(from + idx as usize) * width..][..width];
-                for (out, weight) in out.iter_mut().zip(weights) {
-                    *out += weight;
-                }
+                let row = &mut out.values[row * out.stride..];
+                self.weight.add_row(from + idx as usize, row);
             }
         }
     }
@@ -138,67 +192,79 @@ impl Dense {
     /// Index of an input that is zero.
     pub(crate) const NOTHING: u32 = u32::MAX;
 
-    /// `y = x W + b`, whole.
+    /// `y = x W + b`, whole. Whatever was in `out` is gone.
     pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
-        self.begin(x.n, out);
-        self.add(0, x, self.weight.len() / self.width(), out);
+        out.resize(x.n * self.width(), 0.0);
+        let mut out = RowsMut::dense(out, x.n);
+        self.begin(&mut out);
+        // Rows may be padded beyond what the layer reads.
+        self.add(0, x.first(self.weight.n_in), &mut out);
+    }
+}
+
+/// Scale of a normed layer: what follows its linear part.
+pub(crate) struct Norm {
+    /// Padded with zeros.
+    scale: Vec<f32>,
+    n_out: usize,
+}
+
+impl Norm {
+    pub(crate) fn load(
+        source: &mut Source<'_>,
+        name: &str,
+        n_out: usize,
+    ) -> Result<Self, CheckpointError> {
+        let scale = source.take(&format!("{name}.scale"), &[n_out])?;
+        Ok(Self {
+            scale: padded(&scale, n_out),
+            n_out,
+        })
+    }
+
+    /// RMS norm, scale and `SiLU`, in place.
+    pub(crate) fn apply(&self, out: &mut RowsMut<'_>) {
+        NormSilu {
+            n_rows: out.n,
+            values: out.values,
+            stride: out.stride,
+            n: self.n_out,
+            scale: Some(&self.scale),
+            width: self.scale.len(),
+        }
+        .dispatch();
     }
 }
 
 /// Linear, RMS norm, scale, `SiLU`.
 pub(crate) struct RmsDense {
     pub(crate) dense: Dense,
-    scale: Vec<f32>,
-    n_out: usize,
+    pub(crate) norm: Norm,
 }
 
 impl RmsDense {
     pub(crate) fn load(
         source: &mut Source<'_>,
         name: &str,
-        [n_in, n_out]: [usize; 2],
+        shape: [usize; 2],
     ) -> Result<Self, CheckpointError> {
-        let dense = Dense::load(source, &format!("{name}.dense"), [n_in, n_out])?;
-        let scale = source.take(&format!("{name}.scale"), &[n_out])?;
-        Ok(Self {
-            scale: padded(&scale, n_out),
-            dense,
-            n_out,
-        })
+        Self::load_reordered(source, (name, shape), |k| k)
     }
 
-    /// Inputs in another order, as [`Dense::reordered`].
-    pub(crate) fn reordered(self, order: impl Fn(usize) -> usize) -> Self {
-        Self {
-            dense: self.dense.reordered(order),
-            ..self
-        }
-    }
-
-    /// What follows the linear part, in place.
-    pub(crate) fn finish(&self, out: &mut [f32]) {
-        for row in out.chunks_exact_mut(self.scale.len()) {
-            // Padding is zero: it adds nothing to the sum.
-            rms_norm(row, self.n_out);
-            for (value, scale) in row.iter_mut().zip(&self.scale) {
-                *value *= scale;
-            }
-        }
-        Silu {}.map_mut(out);
+    /// Inputs in another order, as [`Dense::load_reordered`].
+    pub(crate) fn load_reordered(
+        source: &mut Source<'_>,
+        (name, shape): (&str, [usize; 2]),
+        order: impl Fn(usize) -> usize,
+    ) -> Result<Self, CheckpointError> {
+        let norm = Norm::load(source, name, shape[1])?;
+        let dense = Dense::load_reordered(source, (&format!("{name}.dense"), shape), order)?;
+        Ok(Self { dense, norm })
     }
 
     pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
         self.dense.apply(x, out);
-        self.finish(out);
-    }
-}
-
-/// Divides by the root mean square of `n` numbers.
-pub(crate) fn rms_norm(row: &mut [f32], n: usize) {
-    let square: f32 = row.iter().map(|x| x * x).sum();
-    let scale = 1.0 / (square / n as f32 + RMS_EPSILON).sqrt();
-    for x in row {
-        *x *= scale;
+        self.norm.apply(&mut RowsMut::dense(out, x.n));
     }
 }
 

@@ -6,16 +6,30 @@
 //! plain slices, in memory that serves again, on the caller's thread. Vectors are as wide as the
 //! machine has, chosen when it runs.
 //!
-//! It never trains, starts no thread and never chooses another engine by itself.
+//! [`load`] gives the world model. Whoever scores plans on the latent alone, hundreds at a time,
+//! takes an [`OnboardEngine`] and [imagines](OnboardEngine::imagine) them, on as many threads and in
+//! the [`Precision`] that [`EngineConfig`] says.
 //!
-//! The same weights and inputs give the same bits on the same machine; machines with vectors of
-//! another width round differently in the last digits, as two frameworks do.
+//! It never trains, never starts more threads than it was told to (none, unless told), and never
+//! chooses another engine by itself.
+//!
+//! The same weights and inputs give the same bits on the same machine, however many threads there
+//! are; machines with vectors of another width round differently in the last digits, as two
+//! frameworks do.
 
+mod activations;
 mod decoder;
 mod encoder;
+mod engine_config;
+mod imagination;
 mod layers;
+mod linear;
+mod narrow;
 mod onboard_engine;
 mod products;
 mod recurrent_core;
+mod workers;
 
-pub use onboard_engine::load;
+pub use engine_config::{EngineConfig, Precision};
+pub use imagination::{ImaginedRows, PlanRows};
+pub use onboard_engine::{Decoded, LoadError, OnboardEngine, load, load_with};

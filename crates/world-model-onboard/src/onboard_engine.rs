@@ -1,53 +1,186 @@
 //! The network as an engine.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use sedge_world_model_trained::structure::IMAGINE_STEPS;
+use sedge_world_model_trained::structure::{IMAGINE_STEPS, MOTION_OUTPUTS};
 use sedge_world_model_trained::{
-    CheckpointError, Engine, Foreseen, FutureRows, MODEL_FILE, NetworkConfig, SensedStep,
-    TrainedModel, read_weights,
+    CheckpointError, CheckpointStory, Engine, Foreseen, FutureRows, MODEL_FILE, MixtureRows,
+    NamedTensors, NetworkConfig, SensedStep, TrainedModel, read_weights,
 };
 
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
+use crate::imagination::{ImaginedRows, PlanRows, Rollout};
 use crate::layers::Source;
-use crate::recurrent_core::{Latents, Moves, RecurrentCore};
+use crate::recurrent_core::{Latents, Moves, Posterior, Sequence, Workspace};
+use crate::workers::Workers;
+use crate::{EngineConfig, Precision};
+
+/// Why an engine cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The threads that it was told to imagine on did not start.
+    #[error("cannot start threads to imagine on")]
+    Threads(#[source] std::io::Error),
+}
+
+/// What the heads say of one view.
+#[derive(Debug)]
+pub struct Decoded<'a> {
+    /// What the scanner may see.
+    pub mixture: MixtureRows<'a>,
+    /// For [`corrected_motion`](sedge_world_model_trained::corrected_motion).
+    pub motion_head: [f32; MOTION_OUTPUTS],
+}
 
 /// The weights, the recurrent state, and memory that serves again.
-struct OnboardEngine {
+pub struct OnboardEngine {
     config: NetworkConfig,
     encoder: Encoder,
-    core: RecurrentCore,
+    sequence: Arc<Sequence>,
+    posterior: Posterior,
     decoder: Decoder,
     /// One row: what is believed.
     latent: Latents,
+    workers: Workers,
+    /// Whether the caller's thread imagines a share of its own.
+    shares_in: bool,
     /// Kept for their memory.
-    imagined: Latents,
+    rollout: Rollout,
+    imagined: ImaginedRows,
+    plans: PlanRows,
+    space: Workspace,
     token: Vec<f32>,
 }
 
-/// Loads the weights of a run's folder.
+/// Loads the weights of a run's folder, to be computed in `f32` on the caller's thread.
 ///
 /// # Errors
 /// [`CheckpointError`] when the checkpoint is absent, damaged or incompatible.
 pub fn load(dir: &Path) -> Result<TrainedModel, CheckpointError> {
-    let (mut tensors, story) = read_weights(dir)?;
-    let config = story.config.network.clone();
-    let path = dir.join(MODEL_FILE);
-    let mut source = Source {
-        tensors: &mut tensors,
-        path: &path,
-    };
-    let engine = OnboardEngine {
-        encoder: Encoder::load(&mut source, config.hidden)?,
-        core: RecurrentCore::load(&mut source, &config)?,
-        decoder: Decoder::load(&mut source, &config)?,
-        latent: Latents::nothing(&config),
-        imagined: Latents::default(),
-        token: Vec::new(),
-        config,
-    };
+    match load_with(dir, EngineConfig::default()) {
+        Ok(model) => Ok(model),
+        Err(LoadError::Checkpoint(error)) => Err(error),
+        Err(LoadError::Threads(error)) => unreachable!("it starts none: {error}"),
+    }
+}
+
+/// Loads the weights of a run's folder, to be computed as said.
+///
+/// # Errors
+/// [`LoadError`] when the checkpoint is absent, damaged or incompatible, or threads do not start.
+pub fn load_with(dir: &Path, config: EngineConfig) -> Result<TrainedModel, LoadError> {
+    let (engine, story) = OnboardEngine::load(dir, config)?;
     Ok(TrainedModel::new(story, Box::new(engine)))
+}
+
+impl OnboardEngine {
+    /// The engine of a run's folder, without a memory of scans, and the story of its weights.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the checkpoint is absent, damaged or incompatible, or threads do not start.
+    pub fn load(dir: &Path, config: EngineConfig) -> Result<(Self, CheckpointStory), LoadError> {
+        let (tensors, story) = read_weights(dir)?;
+        let network = &story.config.network;
+        let engine = Self::new(tensors, &dir.join(MODEL_FILE), (network, config))?;
+        Ok((engine, story))
+    }
+
+    fn new(
+        mut tensors: NamedTensors,
+        path: &Path,
+        (network, config): (&NetworkConfig, EngineConfig),
+    ) -> Result<Self, LoadError> {
+        let threads = config.threads.clamp(1, EngineConfig::THREADS_MAX);
+        let shares_in = config.precision == Precision::F32;
+        // Layers are taken out of the tensors, and a narrow core reads the same ones again.
+        let mut again = tensors.clone();
+        let mut source = Source {
+            tensors: &mut tensors,
+            path,
+        };
+        let sequence = Arc::new(Sequence::load(&mut source, network, Precision::F32)?);
+        let imagining = match config.precision {
+            Precision::F32 => Arc::clone(&sequence),
+            Precision::Int8 => {
+                let tensors = &mut again;
+                Arc::new(Sequence::load(
+                    &mut Source { tensors, path },
+                    network,
+                    Precision::Int8,
+                )?)
+            }
+        };
+        let workers = Workers::start(threads - usize::from(shares_in), &imagining);
+        Ok(Self {
+            encoder: Encoder::load(&mut source, network.hidden)?,
+            posterior: Posterior::load(&mut source, network)?,
+            decoder: Decoder::load(&mut source, network)?,
+            latent: Latents::nothing(network),
+            sequence,
+            workers: workers.map_err(LoadError::Threads)?,
+            shares_in,
+            rollout: Rollout::default(),
+            imagined: ImaginedRows::default(),
+            plans: PlanRows::default(),
+            space: Workspace::default(),
+            token: Vec::new(),
+            config: network.clone(),
+        })
+    }
+
+    /// Imagines plans from what is believed now, and leaves no trace in it.
+    ///
+    /// Nothing is allocated once it has imagined as many plans of as many steps before.
+    ///
+    /// # Panics
+    /// Where lengths of the plans do not fit each other or the network.
+    pub fn imagine(&mut self, plans: &PlanRows) -> &ImaginedRows {
+        assert_eq!(plans.motions.len(), plans.secs.len(), "movements and times");
+        assert!(
+            plans.read_out.is_empty() || plans.read_out.len() == self.config.feature(),
+            "expected a read-out of {} numbers, got {}",
+            self.config.feature(),
+            plans.read_out.len()
+        );
+        let n_threads = self.workers.n() + usize::from(self.shares_in);
+        let share = plans.n.div_ceil(n_threads);
+        let rows = |idx: usize| (idx * share).min(plans.n)..((idx + 1) * share).min(plans.n);
+        let first = usize::from(self.shares_in);
+        for idx in 0..self.workers.n() {
+            let latent = &self.latent;
+            let fill = |rollout: &mut Rollout| rollout.take(latent, plans, rows(first + idx));
+            self.workers.hand(idx, fill);
+        }
+        self.imagined.clear();
+        if self.shares_in {
+            self.rollout.take(&self.latent, plans, rows(0));
+            self.rollout.run(&self.sequence);
+            self.imagined.append(&self.rollout.imagined);
+        }
+        for idx in 0..self.workers.n() {
+            self.imagined.append(&self.workers.take_back(idx).imagined);
+        }
+        &self.imagined
+    }
+
+    /// What the heads say of one view from what is believed now, without imagining: parts of
+    /// movements are not looked at.
+    ///
+    /// # Panics
+    /// Where lengths of the view do not fit the network.
+    pub fn decode(&mut self, view: &FutureRows) -> Decoded<'_> {
+        let latents = self.config.latent.then_some(&self.latent);
+        self.decoder.look(view, latents);
+        Decoded {
+            motion_head: self.decoder.motion_head(0),
+            mixture: self.decoder.mixture(0, view),
+        }
+    }
 }
 
 impl Engine for OnboardEngine {
@@ -57,8 +190,9 @@ impl Engine for OnboardEngine {
             motions: &[step.motion],
             secs: &[step.dt_secs],
         };
-        self.core.step(&mut self.latent, moves);
-        self.core.take_posterior(&mut self.latent, &self.token);
+        self.sequence.step(&mut self.latent, moves, &mut self.space);
+        self.posterior
+            .take(&mut self.latent, &self.token, &mut self.space);
     }
 
     fn feature(&self) -> Vec<f32> {
@@ -69,15 +203,16 @@ impl Engine for OnboardEngine {
         if !self.config.latent {
             return self.decoder.forward(futures, None);
         }
-        self.imagined.repeat(&self.latent, futures.n);
-        let moves = Moves {
-            motions: &futures.part_motions,
-            secs: &futures.part_secs,
-        };
+        let mut plans = std::mem::take(&mut self.plans);
+        plans.n = futures.n;
+        plans.motions.clear();
+        plans.secs.clear();
         for _ in 0..IMAGINE_STEPS {
-            self.core.step(&mut self.imagined, moves);
-            self.core.take_prior(&mut self.imagined);
+            plans.motions.extend_from_slice(&futures.part_motions);
+            plans.secs.extend_from_slice(&futures.part_secs);
         }
-        self.decoder.forward(futures, Some(&self.imagined))
+        self.imagine(&plans);
+        self.plans = plans;
+        self.decoder.forward(futures, Some(&self.imagined.latents))
     }
 }

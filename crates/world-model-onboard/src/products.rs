@@ -22,6 +22,55 @@ pub(crate) const BEAM_BLOCK: usize = BEAM_VECTORS * LANES;
 /// Zeros before and after the beams of a row: as far as a convolution reaches.
 pub(crate) const MARGIN: usize = 16;
 
+/// Columns of weights that lie together: two of the widest vectors.
+const PANEL: usize = 2 * LANES;
+
+/// `[n_in, width]` weights, laid out as products read them: in panels of [`PANEL`] columns, each row
+/// by row, so that a panel is one stretch of memory.
+#[derive(Clone)]
+pub(crate) struct Panels {
+    values: Vec<f32>,
+    pub(crate) n_in: usize,
+    /// A multiple of [`LANES`].
+    pub(crate) width: usize,
+}
+
+impl Panels {
+    /// From rows of `width` numbers.
+    pub(crate) fn new(rows: &[f32], width: usize) -> Self {
+        let starts = (0..width).step_by(PANEL);
+        let panel = |start: usize| {
+            let n = PANEL.min(width - start);
+            rows.chunks_exact(width)
+                .flat_map(move |row| row[start..start + n].iter().copied())
+        };
+        Self {
+            values: starts.flat_map(panel).collect(),
+            n_in: rows.len() / width.max(1),
+            width,
+        }
+    }
+
+    /// The panel that starts at a column, from one row on, and its width.
+    #[inline(always)]
+    fn panel(&self, start: usize, from: usize) -> (&[f32], usize) {
+        let n = PANEL.min(self.width - start);
+        let panel = &self.values[start * self.n_in..][..n * self.n_in];
+        (&panel[from * n..], n)
+    }
+
+    /// Adds one row of the weights to numbers.
+    #[inline]
+    pub(crate) fn add_row(&self, row: usize, out: &mut [f32]) {
+        for (idx, out) in out[..self.width].chunks_mut(PANEL).enumerate() {
+            let (panel, n) = self.panel(idx * PANEL, row);
+            for (out, weight) in out.iter_mut().zip(&panel[..n]) {
+                *out += weight;
+            }
+        }
+    }
+}
+
 /// `out += x W`, row by row.
 pub(crate) struct RowProduct<'a> {
     pub(crate) n_rows: usize,
@@ -29,10 +78,23 @@ pub(crate) struct RowProduct<'a> {
     pub(crate) x: &'a [f32],
     pub(crate) x_stride: usize,
     pub(crate) n_in: usize,
-    /// `[n_in, width]`; `width` is a multiple of [`LANES`].
-    pub(crate) weight: &'a [f32],
-    /// `[n_rows, width]`
+    pub(crate) weight: &'a Panels,
+    /// The first of the weights' rows that take part.
+    pub(crate) from: usize,
+    /// Rows as wide as the weights, each `out_stride` after the one before.
     pub(crate) out: &'a mut [f32],
+    pub(crate) out_stride: usize,
+}
+
+/// A part of the output: where it starts, and the weights of its columns.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    row: usize,
+    column: usize,
+    panel: &'a [f32],
+    panel_width: usize,
+    /// Columns of the panel before it.
+    skipped: usize,
 }
 
 impl SimdOp for RowProduct<'_> {
@@ -40,51 +102,129 @@ impl SimdOp for RowProduct<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
-        let width = self.weight.len() / self.n_in.max(1);
+        // Sums of a tile stay in registers: of 32 in the widest set, and of 16 in others.
         let mut row = 0;
+        if isa.f32().len() == LANES {
+            while row + 12 <= self.n_rows {
+                self.rows::<I, 12>(isa, row);
+                row += 12;
+            }
+        }
         while row + 4 <= self.n_rows {
-            self.rows::<I, 4, 4>(isa, row, width);
+            self.rows::<I, 4>(isa, row);
             row += 4;
         }
         while row < self.n_rows {
-            self.rows::<I, 1, 8>(isa, row, width);
+            self.row(isa, row);
             row += 1;
         }
     }
 }
 
 impl RowProduct<'_> {
-    /// `R` whole rows of the output, `C` vectors at a time as far as these go.
+    /// `R` whole rows of the output, two vectors at a time.
     #[inline(always)]
-    fn rows<I: Isa, const R: usize, const C: usize>(&mut self, isa: I, row: usize, width: usize) {
+    fn rows<I: Isa, const R: usize>(&mut self, isa: I, row: usize) {
+        let weight = self.weight;
         let lanes = isa.f32().len();
-        let mut column = 0;
-        while column + C * lanes <= width {
-            self.tile::<I, R, C>(isa, (row, column, width));
-            column += C * lanes;
+        for column in (0..weight.width).step_by(PANEL) {
+            let (panel, panel_width) = weight.panel(column, self.from);
+            let mut skipped = 0;
+            while skipped < panel_width {
+                let tile = Tile {
+                    row,
+                    column: column + skipped,
+                    panel,
+                    panel_width,
+                    skipped,
+                };
+                if skipped + 2 * lanes <= panel_width {
+                    self.tile::<I, R, 2>(isa, tile);
+                    skipped += 2 * lanes;
+                } else {
+                    self.tile::<I, R, 1>(isa, tile);
+                    skipped += lanes;
+                }
+            }
         }
-        while column < width {
-            self.tile::<I, R, 1>(isa, (row, column, width));
-            column += lanes;
+    }
+
+    /// One row: several panels at once, so that sums do not wait for each other.
+    #[inline(always)]
+    fn row<I: Isa>(&mut self, isa: I, row: usize) {
+        const AT_ONCE: usize = 4;
+        let weight = self.weight;
+        let mut column = 0;
+        if isa.f32().len() == LANES {
+            while column + AT_ONCE * PANEL <= weight.width {
+                let panels =
+                    std::array::from_fn(|k| weight.panel(column + k * PANEL, self.from).0);
+                self.wide_row::<I, AT_ONCE>(isa, (row, column), panels);
+                column += AT_ONCE * PANEL;
+            }
+        }
+        let lanes = isa.f32().len();
+        for column in (column..weight.width).step_by(PANEL) {
+            let (panel, panel_width) = weight.panel(column, self.from);
+            let tile = |skipped| Tile {
+                row,
+                column: column + skipped,
+                panel,
+                panel_width,
+                skipped,
+            };
+            if panel_width == 8 * lanes {
+                self.tile::<I, 1, 8>(isa, tile(0));
+            } else if panel_width == 4 * lanes {
+                self.tile::<I, 1, 4>(isa, tile(0));
+            } else {
+                for skipped in (0..panel_width).step_by(lanes) {
+                    self.tile::<I, 1, 1>(isa, tile(skipped));
+                }
+            }
+        }
+    }
+
+    /// One row by `P` whole panels, of two vectors each.
+    #[inline(always)]
+    fn wide_row<I: Isa, const P: usize>(
+        &mut self,
+        isa: I,
+        (row, column): (usize, usize),
+        panels: [&[f32]; P],
+    ) {
+        let ops = isa.f32();
+        let x = &self.x[row * self.x_stride..][..self.n_in];
+        let out = &mut self.out[row * self.out_stride + column..][..P * PANEL];
+        let panels = panels.map(|panel| &panel.as_chunks::<PANEL>().0[..self.n_in]);
+        let mut sums: [[I::F32; 2]; P] =
+            std::array::from_fn(|p| ops.load_many::<2>(&out[p * PANEL..]));
+        for (idx, &x) in x.iter().enumerate() {
+            let x = ops.splat(x);
+            for (sums, panel) in sums.iter_mut().zip(panels) {
+                for (sum, weight) in sums.iter_mut().zip(ops.load_many::<2>(&panel[idx])) {
+                    *sum = ops.mul_add(x, weight, *sum);
+                }
+            }
+        }
+        for (out, sum) in out.chunks_exact_mut(LANES).zip(sums.as_flattened()) {
+            ops.store(*sum, out);
         }
     }
 
     /// `R` rows by `C` vectors of the output, kept in registers.
     #[inline(always)]
-    fn tile<I: Isa, const R: usize, const C: usize>(
-        &mut self,
-        isa: I,
-        (row, column, width): (usize, usize, usize),
-    ) {
+    fn tile<I: Isa, const R: usize, const C: usize>(&mut self, isa: I, tile: Tile<'_>) {
         let ops = isa.f32();
         let lanes = ops.len();
+        let at = |r: usize| (tile.row + r) * self.out_stride + tile.column;
         let xs: [&[f32]; R] =
-            std::array::from_fn(|r| &self.x[(row + r) * self.x_stride..][..self.n_in]);
-        let mut sums: [[I::F32; C]; R] = std::array::from_fn(|r| {
-            ops.load_many::<C>(&self.out[(row + r) * width + column..][..C * lanes])
-        });
-        for (idx, weights) in self.weight.chunks_exact(width).enumerate() {
-            let weights = ops.load_many::<C>(&weights[column..][..C * lanes]);
+            std::array::from_fn(|r| &self.x[(tile.row + r) * self.x_stride..][..self.n_in]);
+        let mut sums: [[I::F32; C]; R] =
+            std::array::from_fn(|r| ops.load_many::<C>(&self.out[at(r)..][..C * lanes]));
+        let weights = &tile.panel[tile.skipped..];
+        for idx in 0..self.n_in {
+            let weights = ops.load_many::<C>(&weights[idx * tile.panel_width..][..C * lanes]);
             for (sums, x) in sums.iter_mut().zip(xs) {
                 let x = ops.splat(x[idx]);
                 for (sum, weight) in sums.iter_mut().zip(weights) {
@@ -93,9 +233,9 @@ impl RowProduct<'_> {
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {
-            for (c, sum) in sums.into_iter().enumerate() {
-                let at = (row + r) * width + column + c * lanes;
-                ops.store(sum, &mut self.out[at..][..lanes]);
+            let at = (tile.row + r) * self.out_stride + tile.column;
+            for (out, sum) in self.out[at..].chunks_exact_mut(lanes).zip(sums) {
+                ops.store(sum, out);
             }
         }
     }
@@ -242,17 +382,21 @@ mod tests {
 
     #[test]
     fn rows_times_weights_are_what_the_definition_says() {
-        for (n_rows, n_in, width) in [(1, 3, 16), (1, 37, 144), (5, 8, 80), (11, 64, 192)] {
+        for (n_rows, n_in, width) in [(1, 3, 16), (1, 37, 144), (5, 8, 80), (29, 64, 192)] {
             let stride = n_in + 2;
+            let out_stride = width + 5;
             let (x, weight) = (numbers(n_rows * stride, 1), numbers(n_in * width, 2));
-            let mut out = numbers(n_rows * width, 3);
+            let mut out = numbers(n_rows * out_stride, 3);
             let mut expected = out.clone();
+            // The first of the weights' rows is left out.
             for row in 0..n_rows {
                 for column in 0..width {
-                    let terms = (0..n_in).map(|k| x[row * stride + k] * weight[k * width + column]);
-                    expected[row * width + column] += terms.sum::<f32>();
+                    let terms =
+                        (1..n_in).map(|k| x[row * stride + k - 1] * weight[k * width + column]);
+                    expected[row * out_stride + column] += terms.sum::<f32>();
                 }
             }
+            let weight = Panels::new(&weight, width);
             let before = out.clone();
             for set in SETS {
                 out.clone_from(&before);
@@ -260,9 +404,11 @@ mod tests {
                     n_rows,
                     x: &x,
                     x_stride: stride,
-                    n_in,
+                    n_in: n_in - 1,
                     weight: &weight,
+                    from: 1,
                     out: &mut out,
+                    out_stride,
                 };
                 run(product, set);
                 for (got, expected) in out.iter().zip(&expected) {

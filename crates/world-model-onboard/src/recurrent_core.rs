@@ -1,11 +1,14 @@
 //! The recurrent categorical latent: a block-diagonal GRU whose stochastic part is kept as indices.
 
-use rten_simd::SimdUnaryOp as _;
-use rten_vecmath::{Exp, Sigmoid, Silu, Tanh};
+use rten_simd::SimdOp as _;
 use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 use sedge_world_model_trained::{CheckpointError, NetworkConfig};
 
-use crate::layers::{Dense, RmsDense, Rows, Source, padded, rms_norm};
+use crate::Precision;
+use crate::activations::{GatedUpdate, NormSilu};
+use crate::layers::{Dense, Norm, RmsDense, Rows, RowsMut, Source, padded};
+use crate::linear::Linear;
+use crate::narrow::NarrowScratch;
 use crate::products::LANES;
 
 /// Latent states, one a row.
@@ -39,7 +42,14 @@ impl Latents {
         }
     }
 
-    fn deter_rows(&self) -> Rows<'_> {
+    /// Adds the rows of others.
+    pub(crate) fn append(&mut self, others: &Self) {
+        self.n += others.n;
+        self.deter.extend_from_slice(&others.deter);
+        self.hot.extend_from_slice(&others.hot);
+    }
+
+    pub(crate) fn deter_rows(&self) -> Rows<'_> {
         Rows::dense(&self.deter, self.n)
     }
 
@@ -63,174 +73,321 @@ pub(crate) struct Moves<'a> {
     pub(crate) secs: &'a [f32],
 }
 
-/// Sequence model, prior and posterior.
-pub(crate) struct RecurrentCore {
-    config: NetworkConfig,
-    in_deter: RmsDense,
-    in_stoch: RmsDense,
-    in_motion: RmsDense,
-    /// By block: from what came in and the block's part of the state.
-    hidden: Vec<Dense>,
-    gates: Vec<Dense>,
-    prior_first: RmsDense,
-    prior_second: RmsDense,
-    prior_out: Dense,
-    posterior_first: RmsDense,
-    posterior_out: Dense,
-    scratch: Scratch,
-}
-
 /// Memory that serves again.
 #[derive(Default)]
-struct Scratch {
-    inputs: [Vec<f32>; 3],
+pub(crate) struct Workspace {
+    /// What comes in: state, classes and movement, side by side.
+    inputs: Vec<f32>,
     hidden: Vec<f32>,
     gates: Vec<f32>,
-    parts: [Vec<f32>; 4],
+    steps: Vec<f32>,
     first: Vec<f32>,
     second: Vec<f32>,
     logits: Vec<f32>,
+    narrow: NarrowScratch,
 }
 
-/// The layers of a block-diagonal one.
-fn blocks(
-    source: &mut Source<'_>,
-    name: &str,
-    [blocks, n_in, n_out]: [usize; 3],
-) -> Result<Vec<Dense>, CheckpointError> {
-    let weight = source.take(&format!("{name}.weight"), &[blocks, n_in, n_out])?;
-    let bias = source.take(&format!("{name}.bias"), &[blocks, 1, n_out])?;
-    let block =
-        |(weight, bias): (&[f32], &[f32])| Dense::new(padded(weight, n_out), padded(bias, n_out));
-    Ok(weight
-        .chunks_exact(n_in * n_out)
-        .zip(bias.chunks_exact(n_out))
-        .map(block)
-        .collect())
+/// Room for so many rows; whatever was there may be gone.
+fn rows_of(values: &mut Vec<f32>, n: usize, width: usize) -> RowsMut<'_> {
+    values.resize(n * width, 0.0);
+    RowsMut::dense(values, n)
 }
 
-impl RecurrentCore {
-    pub(crate) fn load(
+/// A linear layer and the norm that follows it.
+struct Normed {
+    linear: Linear,
+    norm: Norm,
+}
+
+impl Normed {
+    fn put(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
+        self.linear.put(x, out, scratch);
+        self.norm.apply(out);
+    }
+}
+
+/// Weights of which each block of the state has its own.
+struct BlockWeights {
+    /// `[block, n_in, n_out]`
+    weight: Vec<f32>,
+    /// `[block, n_out]`
+    bias: Vec<f32>,
+    n_in: usize,
+    n_out: usize,
+}
+
+impl BlockWeights {
+    fn load(
         source: &mut Source<'_>,
-        config: &NetworkConfig,
+        name: &str,
+        [blocks, n_in, n_out]: [usize; 3],
     ) -> Result<Self, CheckpointError> {
-        let (deter, hidden, stoch) = (config.deter, config.hidden, config.stoch());
-        let block = deter / config.blocks;
-        let wide = 3 * hidden + block;
-        let hidden_blocks = blocks(source, "core.hidden", [config.blocks, wide, block])?;
-        let gates = blocks(source, "core.gates", [config.blocks, block, 3 * block])?;
-        let mut rms = |name: &str, n_in: usize| {
-            RmsDense::load(source, &format!("core.{name}"), [n_in, hidden])
-        };
-        let in_deter = rms("in_deter", deter)?;
-        let in_stoch = rms("in_stoch", stoch)?;
-        let in_motion = rms("in_motion", MOTION_INPUTS)?;
-        let prior_first = rms("prior_first", deter)?;
-        let prior_second = rms("prior_second", hidden)?;
-        let posterior_first = rms("posterior_first", deter + hidden)?;
-        let mut out = |name: &str| Dense::load(source, &format!("core.{name}"), [hidden, stoch]);
         Ok(Self {
-            config: config.clone(),
-            in_deter,
-            in_stoch,
-            in_motion,
-            hidden: hidden_blocks,
-            gates,
-            prior_first,
-            prior_second,
-            prior_out: out("prior_out")?,
-            posterior_first,
-            posterior_out: out("posterior_out")?,
-            scratch: Scratch::default(),
+            weight: source.take(&format!("{name}.weight"), &[blocks, n_in, n_out])?,
+            bias: source.take(&format!("{name}.bias"), &[blocks, 1, n_out])?,
+            n_in,
+            n_out,
         })
     }
 
-    /// Moves the deterministic state of every row on.
-    pub(crate) fn step(&mut self, latents: &mut Latents, moves: Moves<'_>) {
-        let n = latents.n;
-        let [deter, stoch, motion] = &mut self.scratch.inputs;
-        self.in_deter.apply(latents.deter_rows(), deter);
-        self.in_stoch.dense.begin(n, stoch);
-        self.in_stoch
-            .dense
-            .add_hot(0, &latents.hot, self.config.groups, stoch);
-        self.in_stoch.finish(stoch);
-        self.in_motion
-            .apply(Rows::dense(moves.motions.as_flattened(), n), motion);
-        for block in 0..self.config.blocks {
-            self.step_block(block, latents, moves.secs);
-        }
+    /// A row of one block.
+    fn row(&self, block: usize, k: usize) -> &[f32] {
+        &self.weight[(block * self.n_in + k) * self.n_out..][..self.n_out]
     }
 
-    /// Moves one block of the state on. Blocks read what came in, and their own part alone.
-    fn step_block(&mut self, block: usize, latents: &mut Latents, secs: &[f32]) {
-        let (n, deter) = (latents.n, self.config.deter);
-        let width = deter / self.config.blocks;
-        let from = block * width;
-        let Scratch {
+    fn bias(&self, block: usize) -> &[f32] {
+        &self.bias[block * self.n_out..][..self.n_out]
+    }
+}
+
+/// The sequence model and its prior: what imagination needs.
+pub(crate) struct Sequence {
+    config: NetworkConfig,
+    in_deter: Normed,
+    in_stoch: RmsDense,
+    in_motion: RmsDense,
+    /// From what came in to every block, side by side.
+    shared: Linear,
+    /// From each block's part of the state to that block.
+    own: Vec<Linear>,
+    /// Reset, candidate and update of each block, each padded to whole vectors.
+    gates: Vec<Linear>,
+    prior_first: Normed,
+    prior_second: Normed,
+    prior_out: Linear,
+}
+
+fn linear(
+    source: &mut Source<'_>,
+    name: &str,
+    ([n_in, n_out], precision): ([usize; 2], Precision),
+) -> Result<Linear, CheckpointError> {
+    let rows = source.take(&format!("{name}.weight"), &[n_in, n_out])?;
+    let bias = source.take(&format!("{name}.bias"), &[n_out])?;
+    let (rows, bias) = (padded(&rows, n_out), padded(&bias, n_out));
+    Ok(Linear::new(&rows, bias, precision))
+}
+
+impl Sequence {
+    /// Inputs and sparse layers stay `f32` in either precision: they are a small part.
+    pub(crate) fn load(
+        source: &mut Source<'_>,
+        config: &NetworkConfig,
+        precision: Precision,
+    ) -> Result<Self, CheckpointError> {
+        let (deter, hidden, stoch) = (config.deter, config.hidden, config.stoch());
+        let mut normed = |name: &str, n_in: usize| {
+            let name = format!("core.{name}");
+            let shape = ([n_in, hidden], precision);
+            Ok::<_, CheckpointError>(Normed {
+                linear: linear(source, &format!("{name}.dense"), shape)?,
+                norm: Norm::load(source, &name, hidden)?,
+            })
+        };
+        let in_deter = normed("in_deter", deter)?;
+        let prior_first = normed("prior_first", deter)?;
+        let prior_second = normed("prior_second", hidden)?;
+        let prior_out = linear(source, "core.prior_out", ([hidden, stoch], precision))?;
+        let block = deter / config.blocks;
+        let shape = [config.blocks, 3 * hidden + block, block];
+        let weights = BlockWeights::load(source, "core.hidden", shape)?;
+        let shape = [config.blocks, block, 3 * block];
+        let gates = BlockWeights::load(source, "core.gates", shape)?;
+        Ok(Self {
+            in_deter,
+            in_stoch: RmsDense::load(source, "core.in_stoch", [stoch, hidden])?,
+            in_motion: RmsDense::load(source, "core.in_motion", [MOTION_INPUTS, hidden])?,
+            shared: shared(config, &weights, precision),
+            own: own(config, &weights, precision),
+            gates: gate_layers(config, &gates, precision),
+            prior_first,
+            prior_second,
+            prior_out,
+            config: config.clone(),
+        })
+    }
+
+    /// Numbers of a block of the hidden layer, padding included.
+    fn block_width(&self) -> usize {
+        padded_block(&self.config)
+    }
+
+    /// Moves the deterministic state of every row on.
+    pub(crate) fn step(&self, latents: &mut Latents, moves: Moves<'_>, space: &mut Workspace) {
+        let n = latents.n;
+        let Workspace {
             inputs,
             hidden,
-            gates,
-            parts,
+            narrow,
             ..
-        } = &mut self.scratch;
-        let layer = &self.hidden[block];
-        layer.begin(n, hidden);
-        for (k, input) in inputs.iter().enumerate() {
-            let rows = Rows::dense(input, n);
-            layer.add(k * self.config.hidden, rows, self.config.hidden, hidden);
+        } = space;
+        let width = self.in_deter.linear.width();
+        let mut out = rows_of(inputs, n, 3 * width);
+        self.in_deter.put(latents.deter_rows(), &mut out, narrow);
+        let mut stoch = out.from(width);
+        self.in_stoch.dense.begin(&mut stoch);
+        self.in_stoch.dense.add_hot(0, &latents.hot, &mut stoch);
+        self.in_stoch.norm.apply(&mut stoch);
+        let mut motion = out.from(2 * width);
+        let motions = Rows::dense(moves.motions.as_flattened(), n);
+        self.in_motion.dense.begin(&mut motion);
+        self.in_motion.dense.add(0, motions, &mut motion);
+        self.in_motion.norm.apply(&mut motion);
+
+        let block = self.config.deter / self.config.blocks;
+        let padded = self.block_width();
+        let mut out = rows_of(hidden, n, self.shared.width());
+        self.shared.put(Rows::dense(inputs, n), &mut out, narrow);
+        for (idx, own) in self.own.iter().enumerate() {
+            let part = latents.deter_rows().part(idx * block, block);
+            own.add(part, &mut out.from(idx * padded), narrow);
         }
-        let own = Rows {
-            n,
-            values: &latents.deter[from..],
-            stride: deter,
-        };
-        layer.add(3 * self.config.hidden, own, width, hidden);
-        for row in hidden.chunks_exact_mut(layer.width()) {
-            rms_norm(row, width);
-        }
-        Silu {}.map_mut(hidden);
-        let hidden = Rows {
-            n,
+        NormSilu {
+            n_rows: n * self.config.blocks,
             values: hidden,
-            stride: layer.width(),
-        };
-        let layer = &self.gates[block];
-        layer.begin(n, gates);
-        layer.add(0, hidden, width, gates);
-        let gates = gates.chunks_exact(layer.width());
-        let states = latents.deter.chunks_exact_mut(deter);
-        for ((gates, state), secs) in gates.zip(states).zip(secs) {
-            let steps = secs / STEP_REFERENCE_SECS;
-            update(gates, &mut state[from..from + width], steps, parts);
+            stride: padded,
+            n: block,
+            scale: None,
+            width: padded,
+        }
+        .dispatch();
+        self.update(latents, moves.secs, space);
+    }
+
+    /// What the gates make of the hidden layer.
+    fn update(&self, latents: &mut Latents, secs: &[f32], space: &mut Workspace) {
+        let Workspace {
+            hidden,
+            gates,
+            steps,
+            narrow,
+            ..
+        } = space;
+        let n = latents.n;
+        steps.clear();
+        steps.extend(secs.iter().map(|secs| secs / STEP_REFERENCE_SECS));
+        let (width, stride) = (self.config.deter / self.config.blocks, self.config.deter);
+        let padded = self.block_width();
+        for (idx, layer) in self.gates.iter().enumerate() {
+            let part = Rows::dense(hidden, n).part(idx * padded, width);
+            layer.put(part, &mut rows_of(gates, n, layer.width()), narrow);
+            GatedUpdate {
+                gates,
+                gate_width: padded,
+                state: &mut latents.deter[idx * width..],
+                stride,
+                width,
+                steps,
+            }
+            .dispatch();
         }
     }
 
     /// Takes the class of every group that is most probable before sensing.
-    pub(crate) fn take_prior(&mut self, latents: &mut Latents) {
-        let Scratch {
+    pub(crate) fn take_prior(&self, latents: &mut Latents, space: &mut Workspace) {
+        let Workspace {
             first,
             second,
             logits,
+            narrow,
             ..
-        } = &mut self.scratch;
-        self.prior_first.apply(latents.deter_rows(), first);
-        self.prior_second
-            .apply(Rows::dense(first, latents.n), second);
-        self.prior_out.apply(Rows::dense(second, latents.n), logits);
+        } = space;
+        let n = latents.n;
+        let mut out = rows_of(first, n, self.prior_first.linear.width());
+        self.prior_first.put(latents.deter_rows(), &mut out, narrow);
+        let mut out = rows_of(second, n, self.prior_second.linear.width());
+        self.prior_second.put(Rows::dense(first, n), &mut out, narrow);
+        let mut out = rows_of(logits, n, self.prior_out.width());
+        self.prior_out.put(Rows::dense(second, n), &mut out, narrow);
         take_best(&self.config, logits, &mut latents.hot);
     }
+}
 
-    /// Takes the class of every group that is most probable after sensing.
-    pub(crate) fn take_posterior(&mut self, latents: &mut Latents, token: &[f32]) {
-        let Scratch { first, logits, .. } = &mut self.scratch;
-        let layer = &self.posterior_first;
-        layer.dense.begin(1, first);
-        let (deter, hidden) = (self.config.deter, self.config.hidden);
-        layer.dense.add(0, latents.deter_rows(), deter, first);
-        layer.dense.add(deter, Rows::dense(token, 1), hidden, first);
-        layer.finish(first);
-        self.posterior_out.apply(Rows::dense(first, 1), logits);
+/// Numbers of a block of the state in whole vectors.
+fn padded_block(config: &NetworkConfig) -> usize {
+    (config.deter / config.blocks).next_multiple_of(LANES)
+}
+
+/// What all blocks read, as one layer: `[3 * padded hidden, blocks * padded block]`.
+fn shared(config: &NetworkConfig, weights: &BlockWeights, precision: Precision) -> Linear {
+    let (block, padded) = (weights.n_out, padded_block(config));
+    let width = config.hidden.next_multiple_of(LANES);
+    let mut rows = vec![0.0; 3 * width * config.blocks * padded];
+    for (row, out) in rows.chunks_exact_mut(config.blocks * padded).enumerate() {
+        let (input, k) = (row / width, row % width);
+        for (idx, out) in out.chunks_exact_mut(padded).enumerate() {
+            if k < config.hidden {
+                out[..block].copy_from_slice(weights.row(idx, input * config.hidden + k));
+            }
+        }
+    }
+    let mut bias = vec![0.0; config.blocks * padded];
+    for (idx, out) in bias.chunks_exact_mut(padded).enumerate() {
+        out[..block].copy_from_slice(weights.bias(idx));
+    }
+    Linear::new(&rows, bias, precision)
+}
+
+/// What each block reads of its own state. The bias is with what all blocks read.
+fn own(config: &NetworkConfig, weights: &BlockWeights, precision: Precision) -> Vec<Linear> {
+    let block = weights.n_out;
+    let layer = |idx: usize| {
+        let rows: Vec<f32> = (0..block)
+            .flat_map(|k| padded(weights.row(idx, 3 * config.hidden + k), block))
+            .collect();
+        Linear::new(&rows, vec![0.0; padded_block(config)], precision)
+    };
+    (0..config.blocks).map(layer).collect()
+}
+
+/// The gates of each block.
+fn gate_layers(
+    config: &NetworkConfig,
+    weights: &BlockWeights,
+    precision: Precision,
+) -> Vec<Linear> {
+    let block = weights.n_in;
+    // Three parts, each padded by itself.
+    let layer = |idx: usize| {
+        let rows: Vec<f32> = (0..block)
+            .flat_map(|k| padded(weights.row(idx, k), block))
+            .collect();
+        Linear::new(&rows, padded(weights.bias(idx), block), precision)
+    };
+    (0..config.blocks).map(layer).collect()
+}
+
+/// What filtering needs beside the sequence model.
+pub(crate) struct Posterior {
+    config: NetworkConfig,
+    first: RmsDense,
+    out: Dense,
+}
+
+impl Posterior {
+    pub(crate) fn load(
+        source: &mut Source<'_>,
+        config: &NetworkConfig,
+    ) -> Result<Self, CheckpointError> {
+        let (deter, hidden) = (config.deter, config.hidden);
+        let shape = [deter + hidden, hidden];
+        Ok(Self {
+            first: RmsDense::load(source, "core.posterior_first", shape)?,
+            out: Dense::load(source, "core.posterior_out", [hidden, config.stoch()])?,
+            config: config.clone(),
+        })
+    }
+
+    /// Takes the class of every group that is most probable after sensing, of one row.
+    pub(crate) fn take(&self, latents: &mut Latents, token: &[f32], space: &mut Workspace) {
+        let Workspace { first, logits, .. } = space;
+        let mut out = rows_of(first, 1, self.first.dense.width());
+        self.first.dense.begin(&mut out);
+        self.first.dense.add(0, latents.deter_rows(), &mut out);
+        let token = Rows::dense(token, 1).first(self.config.hidden);
+        self.first.dense.add(self.config.deter, token, &mut out);
+        self.first.norm.apply(&mut out);
+        self.out.apply(Rows::dense(first, 1), logits);
         take_best(&self.config, logits, &mut latents.hot);
     }
 }
@@ -252,80 +409,5 @@ fn take_best(config: &NetworkConfig, logits: &[f32], hot: &mut [u32]) {
             let best = (0..config.classes).fold(0, better);
             *hot = (group * config.classes + best) as u32;
         }
-    }
-}
-
-/// The gated update of one block's state after so many reference steps.
-///
-/// `gates` are reset, candidate and update.
-fn update(gates: &[f32], state: &mut [f32], steps: f32, parts: &mut [Vec<f32>; 4]) {
-    let width = state.len();
-    let [reset, fresh, opens, stays] = parts;
-    reset.clear();
-    reset.extend_from_slice(&gates[..width]);
-    Sigmoid {}.map_mut(reset);
-    fresh.clear();
-    let candidate = &gates[width..2 * width];
-    fresh.extend(reset.iter().zip(candidate).map(|(r, c)| r * c));
-    Tanh {}.map_mut(fresh);
-    // The share that stays over one reference step is 1 - sigmoid(u - 1), and this to the power of
-    // `steps` over all of them: exp(-steps * softplus(u - 1)).
-    let update = &gates[2 * width..3 * width];
-    opens.clear();
-    opens.extend(update.iter().map(|u| -(u - 1.0).abs()));
-    Exp {}.map_mut(opens);
-    stays.clear();
-    let softplus = |(u, z): (&f32, &f32)| (u - 1.0).max(0.0) + ln_1p(*z);
-    stays.extend(
-        update
-            .iter()
-            .zip(opens.iter())
-            .map(|it| -steps * softplus(it)),
-    );
-    Exp {}.map_mut(stays);
-    for ((state, fresh), stays) in state.iter_mut().zip(fresh.iter()).zip(stays.iter()) {
-        *state = stays * (*state - fresh) + fresh;
-    }
-}
-
-/// `ln(1 + z)` for `z` from 0 to 1, to within 2e-7: the series of the inverse hyperbolic tangent.
-fn ln_1p(z: f32) -> f32 {
-    let w = z / (2.0 + z);
-    let square = w * w;
-    let odd = [1.0 / 3.0, 1.0 / 5.0, 1.0 / 7.0, 1.0 / 9.0, 1.0 / 11.0];
-    let series = odd.iter().rev().fold(0.0, |sum, k| square * (sum + k));
-    2.0 * w * (1.0 + series)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_short_logarithm_is_the_logarithm() {
-        for k in 0..=1000_u16 {
-            let z = f32::from(k) / 1000.0;
-            assert!((ln_1p(z) - z.ln_1p()).abs() < 2e-7, "{z}");
-        }
-    }
-
-    #[test]
-    fn two_short_steps_change_as_much_as_one_long_one() {
-        let gates: Vec<f32> = (0..12).map(|k| 0.7 * (k as f32 - 6.0)).collect();
-        let start = [0.3_f32, -0.2, 0.9, -1.0];
-        let mut parts = Default::default();
-        let (mut once, mut twice) = (start, start);
-        update(&gates, &mut once, 1.0, &mut parts);
-        for _ in 0..2 {
-            update(&gates, &mut twice, 0.5, &mut parts);
-        }
-        for (once, twice) in once.iter().zip(twice) {
-            assert!((once - twice).abs() < 1e-6, "{once} {twice}");
-        }
-        assert!(
-            once.iter()
-                .zip(start)
-                .any(|(once, start)| (once - start).abs() > 0.1)
-        );
     }
 }
