@@ -99,15 +99,15 @@ impl Decoder {
         if let Some(latents) = latents {
             modulation.resize(futures.n * self.modulation.width(), 0.0);
             let mut out = RowsMut::dense(modulation, futures.n);
-            self.modulation.begin(&mut out);
-            add_feature(&self.modulation, &self.config, latents, &mut out);
+            put_feature(&self.modulation, &self.config, latents, &mut out);
         }
         let first = &self.motion_first.dense;
         motion_hidden.resize(futures.n * first.width(), 0.0);
         let mut out = RowsMut::dense(motion_hidden, futures.n);
-        first.begin(&mut out);
-        if let Some(latents) = latents {
-            add_feature(first, &self.config, latents, &mut out);
+        match latents {
+            Some(latents) => put_feature(first, &self.config, latents, &mut out),
+            // Nothing to multiply, so the bias alone.
+            None => first.put(Rows::dense(&[], futures.n), &mut out),
         }
         let motions = Rows::dense(futures.motions.as_flattened(), futures.n);
         first.add(feature, motions, &mut out);
@@ -257,9 +257,9 @@ fn spread(rows: &[f32], n_beams: usize, out: &mut Vec<f32>) {
     }
 }
 
-/// Adds what a layer makes of the latent's feature, whose rows come first.
-fn add_feature(layer: &Dense, config: &NetworkConfig, latents: &Latents, out: &mut RowsMut<'_>) {
-    layer.add(0, latents.deter_rows(), out);
+/// What a layer makes of the latent's feature, whose rows come first.
+fn put_feature(layer: &Dense, config: &NetworkConfig, latents: &Latents, out: &mut RowsMut<'_>) {
+    layer.put(latents.deter_rows(), out);
     layer.add_hot(config.deter, &latents.hot, out);
 }
 

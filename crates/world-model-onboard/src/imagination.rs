@@ -6,7 +6,7 @@ use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, SimdOp};
 use sedge_world_model_trained::structure::MOTION_INPUTS;
 
-use crate::layers::Dense;
+use crate::products::NOTHING;
 use crate::recurrent_core::{Latents, Moves, Sequence, Workspace};
 
 /// Rows that go through all steps together: few enough that what lies between two layers stays in
@@ -152,7 +152,7 @@ impl SimdOp for Score<'_> {
                 *score += x * weight;
             }
             let hot = latents.hot[row * groups..][..groups].iter();
-            for &idx in hot.filter(|&&idx| idx != Dense::NOTHING) {
+            for &idx in hot.filter(|&&idx| idx != NOTHING) {
                 *score += read_out[width + idx as usize];
             }
         }

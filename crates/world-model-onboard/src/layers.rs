@@ -6,7 +6,9 @@ use rten_simd::SimdOp as _;
 use sedge_world_model_trained::{CheckpointError, NamedTensors, take};
 
 use crate::activations::NormSilu;
-use crate::products::{After, BeamProduct, CHANNEL_BLOCK, LANES, Panels, RowProduct};
+use crate::products::{
+    After, BeamProduct, CHANNEL_BLOCK, HotProduct, LANES, Out, Panels, RowProduct,
+};
 
 /// Where weights come from.
 pub(crate) struct Source<'a> {
@@ -90,10 +92,12 @@ impl<'a> RowsMut<'a> {
         Self { n, values, stride }
     }
 
-    /// The same numbers in every row.
-    pub(crate) fn fill(&mut self, row: &[f32]) {
-        for idx in 0..self.n {
-            self.values[idx * self.stride..][..row.len()].copy_from_slice(row);
+    /// Where a product is added to what is there, or to the same numbers in each row.
+    pub(crate) fn out<'b>(&'b mut self, bias: Option<&'b [f32]>) -> Out<'b> {
+        Out {
+            values: self.values,
+            stride: self.stride,
+            bias,
         }
     }
 
@@ -148,22 +152,22 @@ impl Dense {
         self.bias.len()
     }
 
-    pub(crate) fn bias(&self) -> &[f32] {
-        &self.bias
-    }
-
     /// Numbers of an input row.
     pub(crate) fn n_in(&self) -> usize {
         self.weight.n_in
     }
 
-    /// The bias in every row.
-    pub(crate) fn begin(&self, out: &mut RowsMut<'_>) {
-        out.fill(&self.bias);
+    /// `out = x W + b`, with the weights' first rows. Whatever was in `out` is gone.
+    pub(crate) fn put(&self, x: Rows<'_>, out: &mut RowsMut<'_>) {
+        self.multiply(0, x, out.out(Some(&self.bias)));
     }
 
     /// Adds inputs from `from` on.
     pub(crate) fn add(&self, from: usize, x: Rows<'_>, out: &mut RowsMut<'_>) {
+        self.multiply(from, x, out.out(None));
+    }
+
+    fn multiply(&self, from: usize, x: Rows<'_>, out: Out<'_>) {
         RowProduct {
             n_rows: x.n,
             x: x.values,
@@ -171,34 +175,40 @@ impl Dense {
             n_in: x.width,
             weight: &self.weight,
             from,
-            out: out.values,
-            out_stride: out.stride,
+            out,
         }
         .dispatch();
     }
 
-    /// Adds inputs that are one where `hot` says and zero elsewhere, from `from` on. Indices of
-    /// [`Dense::NOTHING`] add nothing. `hot` is `[row, groups]`.
-    pub(crate) fn add_hot(&self, from: usize, hot: &[u32], out: &mut RowsMut<'_>) {
-        let groups = hot.len() / out.n.max(1);
-        for (row, hot) in hot.chunks_exact(groups.max(1)).enumerate() {
-            for &idx in hot.iter().filter(|&&idx| idx != Self::NOTHING) {
-                let row = &mut out.values[row * out.stride..];
-                self.weight.add_row(from + idx as usize, row);
-            }
-        }
+    /// As [`Dense::put`] for inputs that are one where `hot` says, `[row, groups]`, and zero
+    /// elsewhere.
+    pub(crate) fn put_hot(&self, hot: &[u32], out: &mut RowsMut<'_>) {
+        let groups = hot.len() / out.n;
+        self.multiply_hot(0, (hot, groups), out.out(Some(&self.bias)));
     }
 
-    /// Index of an input that is zero.
-    pub(crate) const NOTHING: u32 = u32::MAX;
+    /// As [`Dense::add`] for such inputs.
+    pub(crate) fn add_hot(&self, from: usize, hot: &[u32], out: &mut RowsMut<'_>) {
+        let groups = hot.len() / out.n;
+        self.multiply_hot(from, (hot, groups), out.out(None));
+    }
+
+    fn multiply_hot(&self, from: usize, (hot, groups): (&[u32], usize), out: Out<'_>) {
+        HotProduct {
+            hot,
+            groups,
+            weight: &self.weight,
+            from,
+            out,
+        }
+        .dispatch();
+    }
 
     /// `y = x W + b`, whole. Whatever was in `out` is gone.
     pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
         out.resize(x.n * self.width(), 0.0);
-        let mut out = RowsMut::dense(out, x.n);
-        self.begin(&mut out);
         // Rows may be padded beyond what the layer reads.
-        self.add(0, x.first(self.weight.n_in), &mut out);
+        self.put(x.first(self.weight.n_in), &mut RowsMut::dense(out, x.n));
     }
 }
 

@@ -21,13 +21,9 @@ impl Linear {
 
     /// Numbers of an output row, padding included.
     pub(crate) fn width(&self) -> usize {
-        self.bias().len()
-    }
-
-    fn bias(&self) -> &[f32] {
         match self {
-            Self::Wide(dense) => dense.bias(),
-            Self::Narrow(dense) => dense.bias(),
+            Self::Wide(dense) => dense.width(),
+            Self::Narrow(dense) => dense.width(),
         }
     }
 
@@ -35,13 +31,15 @@ impl Linear {
     pub(crate) fn add(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
         match self {
             Self::Wide(dense) => dense.add(0, x.first(dense.n_in()), out),
-            Self::Narrow(dense) => dense.add(x, out, scratch),
+            Self::Narrow(dense) => dense.multiply(x, out.out(None), scratch),
         }
     }
 
-    /// `y = x W + b`. Whatever was in `out` is gone.
+    /// `out = x W + b`. Whatever was in `out` is gone.
     pub(crate) fn put(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
-        out.fill(self.bias());
-        self.add(x, out, scratch);
+        match self {
+            Self::Wide(dense) => dense.put(x.first(dense.n_in()), out),
+            Self::Narrow(dense) => dense.multiply(x, out.out(Some(dense.bias())), scratch),
+        }
     }
 }

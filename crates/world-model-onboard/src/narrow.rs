@@ -20,7 +20,8 @@ use rten_simd::ops::{
 use rten_simd::{Isa, Simd as _, SimdOp};
 use rten_tensor::NdTensorView;
 
-use crate::layers::{Rows, RowsMut};
+use crate::layers::Rows;
+use crate::products::Out;
 
 /// What stands for zero in an input: the middle of its range.
 const ZERO: u8 = 128;
@@ -115,8 +116,8 @@ impl NarrowDense {
         &self.bias
     }
 
-    /// Adds `x W`. Only whole rows of inputs.
-    pub(crate) fn add(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
+    /// Puts `x W` to rows.
+    pub(crate) fn multiply(&self, x: Rows<'_>, out: Out<'_>, scratch: &mut NarrowScratch) {
         let NarrowScratch { steps, scale, sums } = scratch;
         steps.resize(x.n * self.n_in, ZERO);
         scale.resize(x.n, 0.0);
@@ -127,7 +128,7 @@ impl NarrowDense {
             scale,
         }
         .dispatch();
-        self.multiply(x.n, steps, sums);
+        self.sum(x.n, steps, sums);
         Widen {
             sums,
             row_scale: scale,
@@ -138,7 +139,7 @@ impl NarrowDense {
     }
 
     /// `[row, n_in]` to `[row, width]`
-    fn multiply(&self, n_rows: usize, steps: &[u8], sums: &mut [i32]) {
+    fn sum(&self, n_rows: usize, steps: &[u8], sums: &mut [i32]) {
         match &self.weights {
             Weights::Packed(packed) => {
                 let steps = NdTensorView::from_data([n_rows, self.n_in], steps);
@@ -206,15 +207,15 @@ impl SimdOp for Narrow<'_> {
 }
 
 /// Sums to numbers, added to rows.
-struct Widen<'a, 'b> {
+struct Widen<'a> {
     /// `[row, width]`
     sums: &'a [i32],
     row_scale: &'a [f32],
     layer: &'a NarrowDense,
-    out: &'a mut RowsMut<'b>,
+    out: Out<'a>,
 }
 
-impl SimdOp for Widen<'_, '_> {
+impl SimdOp for Widen<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -225,14 +226,15 @@ impl SimdOp for Widen<'_, '_> {
         for (row, &row_scale) in self.row_scale.iter().enumerate() {
             let row_scale = ops.splat(row_scale);
             let sums = &self.sums[row * width..][..width];
-            let out = &mut self.out.values[row * self.out.stride..][..width];
             for column in (0..width).step_by(lanes) {
                 let sum = ints.load(&sums[column..][..lanes]);
                 let sum = ints.sub(sum, ints.load(&self.layer.at_zero[column..][..lanes]));
                 let scale = ops.load(&self.layer.scale[column..][..lanes]);
-                let out = &mut out[column..][..lanes];
                 let scale = ops.mul(scale, row_scale);
-                ops.store(ops.mul_add(ints.to_float(sum), scale, ops.load(out)), out);
+                let at = self.out.at(row, column);
+                let before = self.out.before(isa, at, column);
+                let after = ops.mul_add(ints.to_float(sum), scale, before);
+                ops.store(after, &mut self.out.values[at..][..lanes]);
             }
         }
     }
@@ -282,8 +284,12 @@ mod tests {
     /// What a layer adds to zeros.
     fn product(layer: &NarrowDense, x: &[f32], n_rows: usize) -> Vec<f32> {
         let mut out = vec![0.0; n_rows * layer.width()];
-        let mut rows = RowsMut::dense(&mut out, n_rows);
-        layer.add(Rows::dense(x, n_rows), &mut rows, &mut NarrowScratch::default());
+        let to = Out {
+            values: &mut out,
+            stride: layer.width(),
+            bias: None,
+        };
+        layer.multiply(Rows::dense(x, n_rows), to, &mut NarrowScratch::default());
         out
     }
 

@@ -58,20 +58,73 @@ impl Panels {
         let panel = &self.values[start * self.n_in..][..n * self.n_in];
         (&panel[from * n..], n)
     }
+}
 
-    /// Adds one row of the weights to numbers.
-    #[inline]
-    pub(crate) fn add_row(&self, row: usize, out: &mut [f32]) {
-        for (idx, out) in out[..self.width].chunks_mut(PANEL).enumerate() {
-            let (panel, n) = self.panel(idx * PANEL, row);
-            for (out, weight) in out.iter_mut().zip(&panel[..n]) {
-                *out += weight;
+/// Adds the weights' rows of inputs that are one: `hot` says which, and all others are zero.
+pub(crate) struct HotProduct<'a> {
+    /// Indices, so many each row. Those of [`NOTHING`] are zero.
+    pub(crate) hot: &'a [u32],
+    pub(crate) groups: usize,
+    pub(crate) weight: &'a Panels,
+    /// The weights' row of the first index.
+    pub(crate) from: usize,
+    pub(crate) out: Out<'a>,
+}
+
+/// Index of an input that is zero.
+pub(crate) const NOTHING: u32 = u32::MAX;
+
+impl SimdOp for HotProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let lanes = ops.len();
+        for (row, hot) in self.hot.chunks_exact(self.groups).enumerate() {
+            for column in (0..self.weight.width).step_by(PANEL) {
+                let (panel, panel_width) = self.weight.panel(column, self.from);
+                for skipped in (0..panel_width).step_by(lanes) {
+                    let mut sum = ops.zero();
+                    for &idx in hot.iter().filter(|&&idx| idx != NOTHING) {
+                        let weights = &panel[idx as usize * panel_width + skipped..];
+                        sum = ops.add(sum, ops.load(&weights[..lanes]));
+                    }
+                    let at = self.out.at(row, column + skipped);
+                    let before = self.out.before(isa, at, column + skipped);
+                    ops.store(ops.add(before, sum), &mut self.out.values[at..][..lanes]);
+                }
             }
         }
     }
 }
 
-/// `out += x W`, row by row.
+/// Where a product goes: rows, each `stride` after the one before.
+pub(crate) struct Out<'a> {
+    pub(crate) values: &'a mut [f32],
+    pub(crate) stride: usize,
+    /// What a product is added to: the same numbers in each row, or what is there.
+    pub(crate) bias: Option<&'a [f32]>,
+}
+
+impl Out<'_> {
+    #[inline(always)]
+    pub(crate) fn at(&self, row: usize, column: usize) -> usize {
+        row * self.stride + column
+    }
+
+    /// What a vector of the product is added to.
+    #[inline(always)]
+    pub(crate) fn before<I: Isa>(&self, isa: I, at: usize, column: usize) -> I::F32 {
+        let from = match self.bias {
+            Some(bias) => &bias[column..],
+            None => &self.values[at..],
+        };
+        isa.f32().load(&from[..isa.f32().len()])
+    }
+}
+
+/// `out = x W + ..`, row by row.
 pub(crate) struct RowProduct<'a> {
     pub(crate) n_rows: usize,
     /// Rows of `n_in` numbers, each `x_stride` after the one before; they may overlap.
@@ -81,9 +134,8 @@ pub(crate) struct RowProduct<'a> {
     pub(crate) weight: &'a Panels,
     /// The first of the weights' rows that take part.
     pub(crate) from: usize,
-    /// Rows as wide as the weights, each `out_stride` after the one before.
-    pub(crate) out: &'a mut [f32],
-    pub(crate) out_stride: usize,
+    /// Rows as wide as the weights.
+    pub(crate) out: Out<'a>,
 }
 
 /// A part of the output: where it starts, and the weights of its columns.
@@ -102,49 +154,48 @@ impl SimdOp for RowProduct<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
-        // Sums of a tile stay in registers: of 32 in the widest set, and of 16 in others.
-        let mut row = 0;
-        if isa.f32().len() == LANES {
-            while row + 12 <= self.n_rows {
-                self.rows::<I, 12>(isa, row);
-                row += 12;
+        // A panel stays in the fastest cache while all rows go by.
+        let in_tiles = self.n_rows / 4 * 4;
+        let weight = self.weight;
+        for column in (0..weight.width).step_by(PANEL) {
+            let (panel, panel_width) = weight.panel(column, self.from);
+            let mut tile = Tile {
+                row: 0,
+                column,
+                panel,
+                panel_width,
+                skipped: 0,
+            };
+            // Sums of a tile stay in registers: of 32 in the widest set, and of 16 in others.
+            while isa.f32().len() == LANES && tile.row + 12 <= in_tiles {
+                self.rows::<I, 12>(isa, tile);
+                tile.row += 12;
+            }
+            while tile.row < in_tiles {
+                self.rows::<I, 4>(isa, tile);
+                tile.row += 4;
             }
         }
-        while row + 4 <= self.n_rows {
-            self.rows::<I, 4>(isa, row);
-            row += 4;
-        }
-        while row < self.n_rows {
+        for row in in_tiles..self.n_rows {
             self.row(isa, row);
-            row += 1;
         }
     }
 }
 
 impl RowProduct<'_> {
-    /// `R` whole rows of the output, two vectors at a time.
+    /// `R` rows by a panel, two vectors at a time.
     #[inline(always)]
-    fn rows<I: Isa, const R: usize>(&mut self, isa: I, row: usize) {
-        let weight = self.weight;
+    fn rows<I: Isa, const R: usize>(&mut self, isa: I, mut tile: Tile<'_>) {
         let lanes = isa.f32().len();
-        for column in (0..weight.width).step_by(PANEL) {
-            let (panel, panel_width) = weight.panel(column, self.from);
-            let mut skipped = 0;
-            while skipped < panel_width {
-                let tile = Tile {
-                    row,
-                    column: column + skipped,
-                    panel,
-                    panel_width,
-                    skipped,
-                };
-                if skipped + 2 * lanes <= panel_width {
-                    self.tile::<I, R, 2>(isa, tile);
-                    skipped += 2 * lanes;
-                } else {
-                    self.tile::<I, R, 1>(isa, tile);
-                    skipped += lanes;
-                }
+        while tile.skipped < tile.panel_width {
+            if tile.skipped + 2 * lanes <= tile.panel_width {
+                self.tile::<I, R, 2>(isa, tile);
+                tile.skipped += 2 * lanes;
+                tile.column += 2 * lanes;
+            } else {
+                self.tile::<I, R, 1>(isa, tile);
+                tile.skipped += lanes;
+                tile.column += lanes;
             }
         }
     }
@@ -195,20 +246,18 @@ impl RowProduct<'_> {
     ) {
         let ops = isa.f32();
         let x = &self.x[row * self.x_stride..][..self.n_in];
-        let out = &mut self.out[row * self.out_stride + column..][..P * PANEL];
         let panels = panels.map(|panel| &panel.as_chunks::<PANEL>().0[..self.n_in]);
-        let mut sums: [[I::F32; 2]; P] =
-            std::array::from_fn(|p| ops.load_many::<2>(&out[p * PANEL..]));
+        let mut sums = [[ops.zero(); 2]; P];
         for (idx, &x) in x.iter().enumerate() {
             let x = ops.splat(x);
             for (sums, panel) in sums.iter_mut().zip(panels) {
-                for (sum, weight) in sums.iter_mut().zip(ops.load_many::<2>(&panel[idx])) {
-                    *sum = ops.mul_add(x, weight, *sum);
-                }
+                let (low, high) = panel[idx].split_at(LANES);
+                sums[0] = ops.mul_add(x, ops.load(low), sums[0]);
+                sums[1] = ops.mul_add(x, ops.load(high), sums[1]);
             }
         }
-        for (out, sum) in out.chunks_exact_mut(LANES).zip(sums.as_flattened()) {
-            ops.store(*sum, out);
+        for (idx, &sum) in sums.as_flattened().iter().enumerate() {
+            self.put(isa, (row, column + idx * LANES), sum);
         }
     }
 
@@ -217,27 +266,38 @@ impl RowProduct<'_> {
     fn tile<I: Isa, const R: usize, const C: usize>(&mut self, isa: I, tile: Tile<'_>) {
         let ops = isa.f32();
         let lanes = ops.len();
-        let at = |r: usize| (tile.row + r) * self.out_stride + tile.column;
         let xs: [&[f32]; R] =
             std::array::from_fn(|r| &self.x[(tile.row + r) * self.x_stride..][..self.n_in]);
-        let mut sums: [[I::F32; C]; R] =
-            std::array::from_fn(|r| ops.load_many::<C>(&self.out[at(r)..][..C * lanes]));
+        let mut sums = [[ops.zero(); C]; R];
         let weights = &tile.panel[tile.skipped..];
         for idx in 0..self.n_in {
-            let weights = ops.load_many::<C>(&weights[idx * tile.panel_width..][..C * lanes]);
+            let weights = &weights[idx * tile.panel_width..][..C * lanes];
+            let mut vectors = [ops.zero(); C];
+            for (vector, weights) in vectors.iter_mut().zip(weights.chunks_exact(lanes)) {
+                *vector = ops.load(weights);
+            }
             for (sums, x) in sums.iter_mut().zip(xs) {
                 let x = ops.splat(x[idx]);
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = ops.mul_add(x, weight, *sum);
+                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                    *sum = ops.mul_add(x, vector, *sum);
                 }
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {
-            let at = (tile.row + r) * self.out_stride + tile.column;
-            for (out, sum) in self.out[at..].chunks_exact_mut(lanes).zip(sums) {
-                ops.store(sum, out);
+            for (c, sum) in sums.into_iter().enumerate() {
+                self.put(isa, (tile.row + r, tile.column + c * lanes), sum);
             }
         }
+    }
+
+    /// Puts a vector of sums to the output. Sums begin at zero whatever the tile, so that a row has
+    /// the same bits wherever it stands.
+    #[inline(always)]
+    fn put<I: Isa>(&mut self, isa: I, (row, column): (usize, usize), sum: I::F32) {
+        let ops = isa.f32();
+        let at = self.out.at(row, column);
+        let sum = ops.add(self.out.before(isa, at, column), sum);
+        ops.store(sum, &mut self.out.values[at..][..ops.len()]);
     }
 }
 
@@ -407,8 +467,11 @@ mod tests {
                     n_in: n_in - 1,
                     weight: &weight,
                     from: 1,
-                    out: &mut out,
-                    out_stride,
+                    out: Out {
+                        values: &mut out,
+                        stride: out_stride,
+                        bias: None,
+                    },
                 };
                 run(product, set);
                 for (got, expected) in out.iter().zip(&expected) {

@@ -1,6 +1,7 @@
 //! The recurrent categorical latent: a block-diagonal GRU whose stochastic part is kept as indices.
 
-use rten_simd::SimdOp as _;
+use rten_simd::ops::{BitOps as _, NumOps as _};
+use rten_simd::{Isa, Simd as _, SimdOp};
 use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 use sedge_world_model_trained::{CheckpointError, NetworkConfig};
 
@@ -9,7 +10,7 @@ use crate::activations::{GatedUpdate, NormSilu};
 use crate::layers::{Dense, Norm, RmsDense, Rows, RowsMut, Source, padded};
 use crate::linear::Linear;
 use crate::narrow::NarrowScratch;
-use crate::products::LANES;
+use crate::products::{LANES, NOTHING};
 
 /// Latent states, one a row.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +28,7 @@ impl Latents {
         Self {
             n: 1,
             deter: vec![0.0; config.deter],
-            hot: vec![Dense::NOTHING; config.groups],
+            hot: vec![NOTHING; config.groups],
         }
     }
 
@@ -58,7 +59,7 @@ impl Latents {
         let mut feature = self.deter[..config.deter].to_vec();
         feature.resize(config.feature(), 0.0);
         for &idx in &self.hot[..config.groups] {
-            if idx != Dense::NOTHING {
+            if idx != NOTHING {
                 feature[config.deter + idx as usize] = 1.0;
             }
         }
@@ -187,7 +188,8 @@ impl Sequence {
         let in_deter = normed("in_deter", deter)?;
         let prior_first = normed("prior_first", deter)?;
         let prior_second = normed("prior_second", hidden)?;
-        let prior_out = linear(source, "core.prior_out", ([hidden, stoch], precision))?;
+        let (rows, bias) = class_rows(source, "core.prior_out", config)?;
+        let prior_out = Linear::new(&rows, bias, precision);
         let block = deter / config.blocks;
         let shape = [config.blocks, 3 * hidden + block, block];
         let weights = BlockWeights::load(source, "core.hidden", shape)?;
@@ -225,13 +227,11 @@ impl Sequence {
         let mut out = rows_of(inputs, n, 3 * width);
         self.in_deter.put(latents.deter_rows(), &mut out, narrow);
         let mut stoch = out.from(width);
-        self.in_stoch.dense.begin(&mut stoch);
-        self.in_stoch.dense.add_hot(0, &latents.hot, &mut stoch);
+        self.in_stoch.dense.put_hot(&latents.hot, &mut stoch);
         self.in_stoch.norm.apply(&mut stoch);
         let mut motion = out.from(2 * width);
         let motions = Rows::dense(moves.motions.as_flattened(), n);
-        self.in_motion.dense.begin(&mut motion);
-        self.in_motion.dense.add(0, motions, &mut motion);
+        self.in_motion.dense.put(motions, &mut motion);
         self.in_motion.norm.apply(&mut motion);
 
         let block = self.config.deter / self.config.blocks;
@@ -371,9 +371,10 @@ impl Posterior {
     ) -> Result<Self, CheckpointError> {
         let (deter, hidden) = (config.deter, config.hidden);
         let shape = [deter + hidden, hidden];
+        let (rows, bias) = class_rows(source, "core.posterior_out", config)?;
         Ok(Self {
             first: RmsDense::load(source, "core.posterior_first", shape)?,
-            out: Dense::load(source, "core.posterior_out", [hidden, config.stoch()])?,
+            out: Dense::new(&rows, bias),
             config: config.clone(),
         })
     }
@@ -382,8 +383,7 @@ impl Posterior {
     pub(crate) fn take(&self, latents: &mut Latents, token: &[f32], space: &mut Workspace) {
         let Workspace { first, logits, .. } = space;
         let mut out = rows_of(first, 1, self.first.dense.width());
-        self.first.dense.begin(&mut out);
-        self.first.dense.add(0, latents.deter_rows(), &mut out);
+        self.first.dense.put(latents.deter_rows(), &mut out);
         let token = Rows::dense(token, 1).first(self.config.hidden);
         self.first.dense.add(self.config.deter, token, &mut out);
         self.first.norm.apply(&mut out);
@@ -392,22 +392,80 @@ impl Posterior {
     }
 }
 
+/// Rows and bias of a layer of logits, in another order: by class, and there by group, padded to
+/// whole vectors. So the classes of all groups are compared at once.
+fn class_rows(
+    source: &mut Source<'_>,
+    name: &str,
+    config: &NetworkConfig,
+) -> Result<(Vec<f32>, Vec<f32>), CheckpointError> {
+    let (groups, classes) = (config.groups, config.classes);
+    let reordered = |row: &[f32]| {
+        let mut out = vec![0.0; classes * groups.next_multiple_of(LANES)];
+        for (class, out) in out.chunks_exact_mut(groups.next_multiple_of(LANES)).enumerate() {
+            for (group, out) in out[..groups].iter_mut().enumerate() {
+                *out = row[group * classes + class];
+            }
+        }
+        out
+    };
+    let shape = [config.hidden, config.stoch()];
+    let rows = source.take(&format!("{name}.weight"), &shape)?;
+    let bias = source.take(&format!("{name}.bias"), &shape[1..])?;
+    let rows = rows.chunks_exact(config.stoch()).flat_map(reordered);
+    Ok((rows.collect(), reordered(&bias)))
+}
+
 /// The first of the most probable classes of each group.
 fn take_best(config: &NetworkConfig, logits: &[f32], hot: &mut [u32]) {
-    let width = config.stoch().next_multiple_of(LANES);
-    let rows = logits.chunks_exact(width);
-    for (logits, hot) in rows.zip(hot.chunks_exact_mut(config.groups)) {
-        let groups = logits.chunks_exact(config.classes);
-        for (group, (logits, hot)) in groups.zip(hot).enumerate() {
-            let better = |best: usize, class: usize| {
-                if logits[class] > logits[best] {
-                    class
-                } else {
-                    best
+    Best {
+        logits,
+        hot,
+        groups: config.groups,
+        classes: config.classes,
+    }
+    .dispatch();
+}
+
+struct Best<'a> {
+    /// `[row, class, padded group]`
+    logits: &'a [f32],
+    /// `[row, group]`
+    hot: &'a mut [u32],
+    groups: usize,
+    classes: usize,
+}
+
+impl SimdOp for Best<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "only what is inlined is compiled for the instructions that were chosen"
+    )]
+    fn eval<I: Isa>(self, isa: I) {
+        let (ops, ints) = (isa.f32(), isa.i32());
+        let lanes = ops.len();
+        let padded = self.groups.next_multiple_of(LANES);
+        let rows = self.logits.chunks_exact(self.classes * padded);
+        for (logits, hot) in rows.zip(self.hot.chunks_exact_mut(self.groups)) {
+            for (idx, hot) in hot.chunks_mut(lanes).enumerate() {
+                let first = idx * lanes;
+                let mut most = ops.load(&logits[first..][..lanes]);
+                let mut best = ints.zero();
+                for class in 1..self.classes {
+                    let logit = ops.load(&logits[class * padded + first..][..lanes]);
+                    let better = ops.gt(logit, most);
+                    most = ops.select(logit, most, better);
+                    best = ints.select(ints.splat(class as i32), best, better);
                 }
-            };
-            let best = (0..config.classes).fold(0, better);
-            *hot = (group * config.classes + best) as u32;
+                let best = best.to_array();
+                for (lane, hot) in hot.iter_mut().enumerate() {
+                    let group = first + lane;
+                    *hot = (group * self.classes) as u32 + best[lane] as u32;
+                }
+            }
         }
     }
 }
