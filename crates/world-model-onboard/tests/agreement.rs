@@ -7,18 +7,25 @@ use std::time::Duration;
 
 use sedge_spacetime::Twist2;
 use sedge_world_model::{
-    Action, ActionSequence, Episode, MotionModel, MotionNoise, Observation, PredictedScan,
+    Action, ActionSequence, Company, Episode, MotionModel, MotionNoise, Observation, PredictedScan,
     RegisteredScans, SensorEvent, WorldModel, conformance,
 };
 use sedge_world_model_burn::{DeviceKind, Trainer, TrainingData};
+use sedge_world_model_onboard::{EngineConfig, OnboardEngine, PlanRows, Precision};
+use sedge_world_model_trained::structure::{ENCODER_BEAMS, ENCODER_CHANNELS};
 use sedge_world_model_trained::{
-    CheckpointError, HorizonRange, MODEL_FILE, Preset, TrainConfig, TrainedModel,
+    CheckpointError, CompanyRow, Engine as _, HorizonRange, MODEL_FILE, Preset, SensedStep,
+    TrainConfig, TrainedModel,
 };
 
 /// As far as two orders of the same sums may differ.
 const LATENT_ERROR: f32 = 1e-4;
 /// The same, through the decoder, in metres; the free component is an exponential.
 const RANGE_ERROR_M: f32 = 2e-3;
+
+/// As far as products of eight bits may lead from `f32`, in metres: on average over beams, and for
+/// any movement.
+const EIGHT_BITS_ERROR_M: f64 = 1e-3;
 
 /// A short recipe, with a latent or without.
 fn recipe(network: impl Fn(&mut TrainConfig)) -> TrainConfig {
@@ -159,6 +166,117 @@ fn it_keeps_the_contract_of_world_models() {
         Box::new(sedge_world_model_onboard::load(dir.path()).unwrap())
     };
     conformance::check_scanner(&|_| make(), episode.geometry);
+}
+
+/// Plans whose steps all differ.
+fn plan_rows(n: usize, n_steps: usize) -> PlanRows {
+    let motion = |k: usize| {
+        let part = |by: usize| (k * by % 101) as f32 / 101.0;
+        [part(7), 0.0, part(31) - 0.5, -2.0 + part(13)]
+    };
+    PlanRows {
+        n,
+        motions: (0..n * n_steps).map(motion).collect(),
+        secs: (0..n * n_steps).map(|k| 0.05 + (k % 9) as f32 / 40.0).collect(),
+        read_out: (0..512).map(|k| (k % 17) as f32 / 17.0 - 0.5).collect(),
+    }
+}
+
+#[test]
+fn threads_and_company_in_a_batch_change_no_bit() {
+    let scan: Vec<f32> = (0..ENCODER_CHANNELS * ENCODER_BEAMS)
+        .map(|k| (k * 7919 % 1009) as f32 / 1009.0)
+        .collect();
+    let step = SensedStep {
+        scan: &scan,
+        motion: [0.4, 0.0, 0.1, -2.3],
+        dt_secs: 0.1,
+        company: &CompanyRow::new(&Company::default(), None),
+    };
+    for precision in [Precision::F32, Precision::Int8] {
+        let imagined = |threads: usize, plans: &PlanRows| {
+            let config = EngineConfig { precision, threads };
+            let (mut engine, _) = OnboardEngine::load(&shipped(), config).unwrap();
+            engine.filter(&step);
+            let imagined = engine.imagine(plans);
+            let scores = imagined.scores().to_vec();
+            (imagined.deter().to_vec(), imagined.hot().to_vec(), scores)
+        };
+        let plans = plan_rows(61, 5);
+        let alone = imagined(1, &plans);
+        assert!(alone.0.iter().all(|it| it.is_finite()) && alone.2[0] != alone.2[1]);
+        for threads in [2, 3, 64] {
+            assert_eq!(imagined(threads, &plans), alone, "{threads} threads");
+        }
+        // The last plan by itself.
+        let of = |values: &[f32]| values.iter().skip(60).step_by(61).copied().collect();
+        let motions = plans.motions.iter().skip(60).step_by(61).copied();
+        let last = PlanRows {
+            n: 1,
+            motions: motions.collect(),
+            secs: of(&plans.secs),
+            read_out: plans.read_out.clone(),
+        };
+        let by_itself = imagined(1, &last);
+        assert_eq!(by_itself.0, alone.0[60 * 256..]);
+        assert_eq!(by_itself.2, alone.2[60..]);
+    }
+}
+
+#[test]
+fn eight_bits_keep_the_contract_of_world_models() {
+    let episode = conformance::crowded_drive(conformance::full_circle(90), 14.0, (4, 6));
+    let dir = tempfile::tempdir().unwrap();
+    trained(&episode, recipe(|_| ()), dir.path());
+    let config = EngineConfig {
+        precision: Precision::Int8,
+        threads: 2,
+    };
+    let make = || -> Box<dyn WorldModel> {
+        Box::new(sedge_world_model_onboard::load_with(dir.path(), config).unwrap())
+    };
+    conformance::check_scanner(&|_| make(), episode.geometry);
+}
+
+#[test]
+fn eight_bits_believe_the_same_and_foresee_nearly_the_same() {
+    let events = conformance::crowded_drive(conformance::full_circle(360), 8.0, (4, 6)).events();
+    let narrow = EngineConfig {
+        precision: Precision::Int8,
+        threads: 2,
+    };
+    let mut wide = sedge_world_model_onboard::load(&shipped()).unwrap();
+    let mut narrow = sedge_world_model_onboard::load_with(&shipped(), narrow).unwrap();
+    let horizons = [0.3, 1.0, 2.0].map(Duration::from_secs_f64);
+    let (mut n_scans, mut n_beams, mut off_m, mut farthest_m) = (0, 0, 0.0, 0.0_f64);
+    for event in &events {
+        for model in [&mut wide, &mut narrow] {
+            model.observe(event).unwrap();
+        }
+        if !matches!(event.observation, Observation::Lidar(_)) {
+            continue;
+        }
+        n_scans += 1;
+        let latents = [&wide, &narrow].map(|model| model.belief().unwrap().latent);
+        assert_eq!(latents[0], latents[1]);
+        if n_scans % 10 != 0 {
+            continue;
+        }
+        let futures =
+            [&mut wide, &mut narrow].map(|model| model.imagine(&plans(), &horizons).unwrap());
+        let predictions = |k: usize| futures[k].iter().flat_map(|it| &it.predictions);
+        for (one, other) in predictions(0).zip(predictions(1)) {
+            let beams = one.scan.least_error_m.iter().zip(&other.scan.least_error_m);
+            off_m += beams.map(|(a, b)| f64::from((a - b).abs())).sum::<f64>();
+            n_beams += one.scan.least_error_m.len();
+            farthest_m = farthest_m.max(one.motion.between(other.motion).distance_m());
+        }
+    }
+    let off_m = off_m / n_beams as f64;
+
+    assert!(off_m < EIGHT_BITS_ERROR_M, "scans {off_m} m apart");
+    assert!(farthest_m < EIGHT_BITS_ERROR_M, "movements {farthest_m} m apart");
+    assert!(off_m > 0.0, "nothing was rounded");
 }
 
 /// What loading says of a changed model file.
