@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor, nn
+from torch.nn import functional
 
 RMS_EPSILON = 1e-4
 STEP_REFERENCE_SECS = 0.25
@@ -54,7 +54,7 @@ class RmsLinear(nn.Module):
 
     def finish(self, x: Tensor) -> Tensor:
         """What follows the linear part."""
-        return F.silu(F.rms_norm(x, self.scale.shape, self.scale, RMS_EPSILON))
+        return functional.silu(functional.rms_norm(x, self.scale.shape, self.scale, RMS_EPSILON))
 
     def forward(self, x: Tensor) -> Tensor:
         """`[batch, n_in]` to `[batch, n_out]`."""
@@ -100,36 +100,36 @@ class Core(nn.Module):
     def step(self, deter: Tensor, hot: Tensor, motion: Tensor, dt_secs: Tensor) -> Tensor:
         """The deterministic state after a movement. `hot` are classes, `[batch, groups]`."""
         batch, blocks = deter.shape[0], self.sizes.blocks
-        chosen = F.embedding_bag(hot + self.starts, self.table, mode="sum")
+        chosen = functional.embedding_bag(hot + self.starts, self.table, mode="sum")
         stoch = self.in_stoch.finish(chosen + self.in_stoch.dense.bias)
         inputs = torch.cat([self.in_deter(deter), stoch, self.in_motion(motion)], 1)
         before = deter.view(batch, blocks, -1).transpose(0, 1)
-        from_all = F.linear(inputs, self.shared).view(batch, blocks, -1).transpose(0, 1)
+        from_all = functional.linear(inputs, self.shared).view(batch, blocks, -1).transpose(0, 1)
         hidden = from_all + torch.baddbmm(self.hidden.bias, before, self.own)
-        hidden = F.silu(F.rms_norm(hidden, hidden.shape[-1:], None, RMS_EPSILON))
+        hidden = functional.silu(functional.rms_norm(hidden, hidden.shape[-1:], None, RMS_EPSILON))
         gates = torch.baddbmm(self.gates.bias, hidden, self.gates.weight)
         reset, candidate, update = gates.chunk(3, 2)
         # The share that stays over a reference step, to the power of the number of steps.
-        stays = torch.exp(-F.softplus(update - 1.0) * (dt_secs / STEP_REFERENCE_SECS))
+        stays = torch.exp(-functional.softplus(update - 1.0) * (dt_secs / STEP_REFERENCE_SECS))
         fresh = torch.tanh(torch.sigmoid(reset) * candidate)
         after = stays * (before - fresh) + fresh
         return after.transpose(0, 1).reshape(batch, -1)
 
     def classes(self, logits: Tensor) -> Tensor:
-        """The most probable class of each group. `[batch, groups]`"""
+        """The most probable class of each group. `[batch, groups]`."""
         return logits.view(-1, self.sizes.groups, self.sizes.classes).argmax(2)
 
     def prior(self, deter: Tensor) -> Tensor:
-        """Logits expected before sensing. `[batch, groups * classes]`"""
+        """Logits expected before sensing. `[batch, groups * classes]`."""
         return self.prior_out(self.prior_second(self.prior_first(deter)))
 
     def posterior(self, deter: Tensor, token: Tensor) -> Tensor:
-        """Logits after sensing. `[batch, groups * classes]`"""
+        """Logits after sensing. `[batch, groups * classes]`."""
         return self.posterior_out(self.posterior_first(torch.cat([deter, token], 1)))
 
     def feature(self, deter: Tensor, hot: Tensor) -> Tensor:
-        """What heads read. `[batch, deter + groups * classes]`"""
-        return torch.cat([deter, F.one_hot(hot, self.sizes.classes).flatten(1).float()], 1)
+        """What heads read. `[batch, deter + groups * classes]`."""
+        return torch.cat([deter, functional.one_hot(hot, self.sizes.classes).flatten(1).float()], 1)
 
 
 class Encoder(nn.Module):
@@ -148,12 +148,12 @@ class Encoder(nn.Module):
     ) -> Tensor:
         """`[batch, 3, 360]`, `[batch, 4]`, `[batch, 5]`, `[batch, 8, 16]` and `[batch, 8]`."""
         for conv in self.convs:
-            scan = F.relu(conv(scan))
+            scan = functional.relu(conv(scan))
         token = self.lidar(scan.flatten(1)) + self.odometry(motion) + self.imu(imu) * imu[:, -1:]
         each = self.other(others)
         score = (self.other_key(each) @ self.query(token).unsqueeze(2)).squeeze(2)
         score = score / math.sqrt(KEY) + (1.0 - valid) * -1e4
-        weight = F.softmax(score, 1) * valid
+        weight = functional.softmax(score, 1) * valid
         return token + (weight.unsqueeze(1) @ self.other_value(each)).squeeze(1)
 
 
@@ -166,7 +166,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[batch, channel, beam]` to the same."""
-        return x + F.relu(self.conv(x))
+        return x + functional.relu(self.conv(x))
 
 
 class Decoder(nn.Module):
@@ -185,17 +185,19 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Weights, centres, rates `[batch, component, beam]` and hit logits `[batch, beam]`."""
         gain, offset = self.modulation(feature).unsqueeze(2).chunk(2, 1)
-        x = F.relu(self.input(view) * (gain + 1.0) + offset)
+        x = functional.relu(self.input(view) * (gain + 1.0) + offset)
         for block in self.trunk:
             x = block(x)
         shift, scale, weight, hit = self.head(x).split([N_COMPONENTS] * 3 + [1], 1)
-        moved = candidates_m * (F.softsign(shift[:, :-1]) * SHIFT_MAX + 1.0)
-        free = torch.exp(F.softsign(shift[:, -1:]) * FREE_LOG_REACH + math.log(FREE_CENTRE_M))
+        moved = candidates_m * (functional.softsign(shift[:, :-1]) * SHIFT_MAX + 1.0)
+        free = torch.exp(
+            functional.softsign(shift[:, -1:]) * FREE_LOG_REACH + math.log(FREE_CENTRE_M)
+        )
         centre_m = torch.cat([moved, free], 1).clamp(0.0, 50.0)
         log_scale = (scale + math.log(SCALE_START_M)).clamp(
             math.log(SCALE_MIN_M), math.log(SCALE_MAX_M)
         )
-        return F.softmax(weight, 1), centre_m, torch.exp(-log_scale), hit.squeeze(1)
+        return functional.softmax(weight, 1), centre_m, torch.exp(-log_scale), hit.squeeze(1)
 
 
 class MotionHead(nn.Module):
@@ -207,7 +209,7 @@ class MotionHead(nn.Module):
         self.out = nn.Linear(sizes.hidden, 9)
 
     def forward(self, feature: Tensor, motion: Tensor) -> Tensor:
-        """`[batch, 9]`"""
+        """`[batch, 9]`."""
         out = self.out(self.first(torch.cat([feature, motion], 1)))
         middle = out[:, 3:6].clamp(-LOG_PRECISION_MAX, LOG_PRECISION_MAX)
         return torch.cat([out[:, :3], middle, out[:, 6:]], 1)

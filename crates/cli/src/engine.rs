@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use sedge_runtime::SystemClock;
 use sedge_spacetime::Clock as _;
 use sedge_world_model_burn::DeviceKind;
+use sedge_world_model_onboard::{EngineConfig, Precision};
 use sedge_world_model_trained::structure::{COMPONENTS, DECODER_CHANNELS};
 use sedge_world_model_trained::{DecoderRows, FutureRows, TrainedModel};
 use serde::Deserialize;
@@ -26,6 +27,9 @@ pub enum EngineChoice {
     Auto,
     /// Sedge's own for CPUs.
     Onboard,
+    /// The same, imagining in products of eight-bit integers.
+    #[serde(rename = "onboard-int8")]
+    OnboardInt8,
     /// The framework that trains, on any device.
     Burn,
 }
@@ -34,6 +38,7 @@ pub enum EngineChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     Onboard,
+    OnboardInt8,
     Burn(DeviceKind),
 }
 
@@ -52,12 +57,15 @@ impl Engine {
             device.open()?;
         }
         match (choice, device) {
-            (Some(EngineChoice::Onboard), Some(device)) => Err(UsageError(format!(
-                "expected a device of the engine `burn` only, got {device} for `onboard`, which \
-                 runs on the CPU"
-            ))
-            .into()),
+            (Some(EngineChoice::Onboard | EngineChoice::OnboardInt8), Some(device)) => {
+                Err(UsageError(format!(
+                    "expected a device of the engine `burn` only, got {device} for `onboard`, \
+                     which runs on the CPU"
+                ))
+                .into())
+            }
             (Some(EngineChoice::Onboard) | None, None) => Ok(Self::Onboard),
+            (Some(EngineChoice::OnboardInt8), None) => Ok(Self::OnboardInt8),
             (None, Some(device)) => Ok(Self::Burn(device)),
             (Some(EngineChoice::Burn), device) => {
                 Ok(Self::Burn(device.unwrap_or(DeviceKind::Flex)))
@@ -95,6 +103,13 @@ impl Engine {
     pub(crate) fn load(self, run: &Path) -> anyhow::Result<TrainedModel> {
         Ok(match self {
             Self::Onboard => sedge_world_model_onboard::load(run)?,
+            Self::OnboardInt8 => sedge_world_model_onboard::load_with(
+                run,
+                EngineConfig {
+                    precision: Precision::Int8,
+                    ..EngineConfig::default()
+                },
+            )?,
             Self::Burn(device) => sedge_world_model_burn::load(run, device)?,
         })
     }
@@ -102,6 +117,7 @@ impl Engine {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Onboard => "onboard",
+            Self::OnboardInt8 => "onboard-int8",
             Self::Burn(_) => "burn",
         }
     }
@@ -109,7 +125,7 @@ impl Engine {
     /// The device, of an engine that has one to choose.
     pub(crate) fn device(self) -> Option<DeviceKind> {
         match self {
-            Self::Onboard => None,
+            Self::Onboard | Self::OnboardInt8 => None,
             Self::Burn(device) => Some(device),
         }
     }
@@ -154,8 +170,21 @@ mod tests {
         assert_eq!(chosen(None, flex).unwrap(), Engine::Burn(DeviceKind::Flex));
         let burn = Some(EngineChoice::Burn);
         assert_eq!(chosen(burn, None).unwrap(), Engine::Burn(DeviceKind::Flex));
+        let narrow = Some(EngineChoice::OnboardInt8);
+        assert_eq!(chosen(narrow, None).unwrap(), Engine::OnboardInt8);
         let error = chosen(Some(EngineChoice::Onboard), flex).unwrap_err();
         assert!(error.to_string().contains("got flex"), "{error}");
+    }
+
+    #[test]
+    fn choices_have_the_same_names_everywhere() {
+        for choice in EngineChoice::value_variants() {
+            let on_the_command_line = choice.to_possible_value().unwrap();
+            let text = format!("engine = \"{}\"", on_the_command_line.get_name());
+            let table: std::collections::BTreeMap<String, EngineChoice> =
+                toml::from_str(&text).unwrap();
+            assert_eq!(table["engine"], *choice);
+        }
     }
 
     #[test]

@@ -116,5 +116,10 @@ fn main() {
         });
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
+    // Sections that others write stay.
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    if let Some(at) = before.find("\n## ") {
+        page.push_str(&before[at..]);
+    }
     std::fs::write(path, page).expect("the results are written");
 }
