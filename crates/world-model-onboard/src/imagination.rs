@@ -105,6 +105,8 @@ impl Rollout {
         for first in (0..plans.n).step_by(BLOCK_ROWS) {
             let rows = first..plans.n.min(first + BLOCK_ROWS);
             self.block.repeat(&self.start, rows.len());
+            sequence.look(&self.start, &mut self.space);
+            self.space.repeat_look(rows.len());
             let motions = plans.motions.chunks_exact(plans.n);
             for (motions, secs) in motions.zip(plans.secs.chunks_exact(plans.n)) {
                 let moves = Moves {
@@ -112,6 +114,7 @@ impl Rollout {
                     secs: &secs[rows.clone()],
                 };
                 sequence.step(&mut self.block, moves, &mut self.space);
+                sequence.look(&self.block, &mut self.space);
                 sequence.take_prior(&mut self.block, &mut self.space);
                 if !plans.read_out.is_empty() {
                     let scores = &mut self.imagined.scores[rows.clone()];
@@ -144,7 +147,10 @@ impl SimdOp for Score<'_> {
             let deter = &latents.deter[row * width..][..width];
             let (vectors, rest) = deter.split_at(width / lanes * lanes);
             let mut sum = ops.zero();
-            for (x, weight) in vectors.chunks_exact(lanes).zip(read_out.chunks_exact(lanes)) {
+            for (x, weight) in vectors
+                .chunks_exact(lanes)
+                .zip(read_out.chunks_exact(lanes))
+            {
                 sum = ops.mul_add(ops.load(x), ops.load(weight), sum);
             }
             *score += ops.sum(sum);

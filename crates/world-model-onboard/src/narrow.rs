@@ -14,14 +14,12 @@
 )]
 
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
-use rten_simd::ops::{
-    BitOps as _, FloatOps as _, NarrowSaturate as _, NumOps as _, ToFloat as _,
-};
+use rten_simd::ops::{BitOps as _, FloatOps as _, NarrowSaturate as _, NumOps as _, ToFloat as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
 use rten_tensor::NdTensorView;
 
 use crate::layers::Rows;
-use crate::products::Out;
+use crate::products::{LANES, Out};
 
 /// What stands for zero in an input: the middle of its range.
 const ZERO: u8 = 128;
@@ -183,14 +181,13 @@ impl SimdOp for Narrow<'_> {
             let vectors = x.chunks_exact(lanes);
             let rest = vectors.remainder();
             let most = vectors.fold(ops.zero(), |most, x| ops.max(most, ops.abs(ops.load(x))));
-            let most = ops.fold_splat(most, 0.0, f32::max).to_array()[0];
+            let most = largest(most.to_array().as_ref());
             let most = rest.iter().fold(most, |most: f32, x| most.max(x.abs()));
             *scale = most / STEPS_MAX;
             let per_unit = if most > 0.0 { STEPS_MAX / most } else { 0.0 };
             let per_unit_lanes = ops.splat(per_unit);
-            let step = |x: &[f32]| {
-                ints.add(ops.to_int_round(ops.mul(ops.load(x), per_unit_lanes)), zero)
-            };
+            let step =
+                |x: &[f32]| ints.add(ops.to_int_round(ops.mul(ops.load(x), per_unit_lanes)), zero);
             let mut blocks = x.chunks_exact(4 * lanes);
             let mut out = steps.chunks_exact_mut(4 * lanes);
             for (x, out) in blocks.by_ref().zip(out.by_ref()) {
@@ -204,6 +201,23 @@ impl SimdOp for Narrow<'_> {
             }
         }
     }
+}
+
+/// The largest of some numbers, a power of two of them and no more than [`LANES`]. Halves are
+/// compared at once.
+#[inline(always)]
+fn largest(numbers: &[f32]) -> f32 {
+    let mut most = [0.0; LANES];
+    most[..numbers.len()].copy_from_slice(numbers);
+    let mut n = LANES;
+    while n > 1 {
+        n /= 2;
+        for idx in 0..n {
+            let other = most[idx + n];
+            most[idx] = if other > most[idx] { other } else { most[idx] };
+        }
+    }
+    most[0]
 }
 
 /// Sums to numbers, added to rows.
@@ -279,7 +293,8 @@ mod tests {
         (0..n).map(number).collect()
     }
 
-    const SHAPES: [(usize, usize, usize); 4] = [(1, 3, 16), (5, 100, 64), (48, 384, 256), (9, 64, 192)];
+    const SHAPES: [(usize, usize, usize); 4] =
+        [(1, 3, 16), (5, 100, 64), (48, 384, 256), (9, 64, 192)];
 
     /// What a layer adds to zeros.
     fn product(layer: &NarrowDense, x: &[f32], n_rows: usize) -> Vec<f32> {
@@ -315,7 +330,9 @@ mod tests {
         for (n_rows, n_in, width) in SHAPES {
             // Each sign at its largest, so that what saturates would show.
             let weight: Vec<f32> = (0..n_in * width).map(|k| [1.0, -1.0][k % 7 % 2]).collect();
-            let x: Vec<f32> = (0..n_rows * n_in).map(|k| [1.0, 0.99, -0.7][k % 3]).collect();
+            let x: Vec<f32> = (0..n_rows * n_in)
+                .map(|k| [1.0, 0.99, -0.7][k % 3])
+                .collect();
             let plain = NarrowDense::laid_out(&weight, vec![0.0; width], None);
             let chosen = NarrowDense::new(&weight, vec![0.0; width]);
             assert_eq!(product(&plain, &x, n_rows), product(&chosen, &x, n_rows));

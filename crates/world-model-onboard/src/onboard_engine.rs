@@ -190,6 +190,7 @@ impl Engine for OnboardEngine {
             motions: &[step.motion],
             secs: &[step.dt_secs],
         };
+        self.sequence.look(&self.latent, &mut self.space);
         self.sequence.step(&mut self.latent, moves, &mut self.space);
         self.posterior
             .take(&mut self.latent, &self.token, &mut self.space);

@@ -208,8 +208,7 @@ impl RowProduct<'_> {
         let mut column = 0;
         if isa.f32().len() == LANES {
             while column + AT_ONCE * PANEL <= weight.width {
-                let panels =
-                    std::array::from_fn(|k| weight.panel(column + k * PANEL, self.from).0);
+                let panels = std::array::from_fn(|k| weight.panel(column + k * PANEL, self.from).0);
                 self.wide_row::<I, AT_ONCE>(isa, (row, column), panels);
                 column += AT_ONCE * PANEL;
             }

@@ -77,15 +77,29 @@ pub(crate) struct Moves<'a> {
 /// Memory that serves again.
 #[derive(Default)]
 pub(crate) struct Workspace {
-    /// What comes in: state, classes and movement, side by side.
+    /// Side by side: what the state says to the prior, and what comes in to the next step, which is
+    /// what the state, the classes and the movement say.
     inputs: Vec<f32>,
     hidden: Vec<f32>,
     gates: Vec<f32>,
     steps: Vec<f32>,
+    /// Of the posterior.
     first: Vec<f32>,
+    /// Of the prior.
     second: Vec<f32>,
     logits: Vec<f32>,
     narrow: NarrowScratch,
+}
+
+impl Workspace {
+    /// What was seen of one row, for so many copies of it.
+    pub(crate) fn repeat_look(&mut self, n: usize) {
+        let width = self.inputs.len();
+        self.inputs.resize(n * width, 0.0);
+        for row in 1..n {
+            self.inputs.copy_within(..width, row * width);
+        }
+    }
 }
 
 /// Room for so many rows; whatever was there may be gone.
@@ -144,7 +158,10 @@ impl BlockWeights {
 /// The sequence model and its prior: what imagination needs.
 pub(crate) struct Sequence {
     config: NetworkConfig,
-    in_deter: Normed,
+    /// From the state to the prior and to the next step, side by side.
+    deter: Linear,
+    prior_first: Norm,
+    in_deter: Norm,
     in_stoch: RmsDense,
     in_motion: RmsDense,
     /// From what came in to every block, side by side.
@@ -153,7 +170,6 @@ pub(crate) struct Sequence {
     own: Vec<Linear>,
     /// Reset, candidate and update of each block, each padded to whole vectors.
     gates: Vec<Linear>,
-    prior_first: Normed,
     prior_second: Normed,
     prior_out: Linear,
 }
@@ -177,17 +193,10 @@ impl Sequence {
         precision: Precision,
     ) -> Result<Self, CheckpointError> {
         let (deter, hidden, stoch) = (config.deter, config.hidden, config.stoch());
-        let mut normed = |name: &str, n_in: usize| {
-            let name = format!("core.{name}");
-            let shape = ([n_in, hidden], precision);
-            Ok::<_, CheckpointError>(Normed {
-                linear: linear(source, &format!("{name}.dense"), shape)?,
-                norm: Norm::load(source, &name, hidden)?,
-            })
+        let prior_second = Normed {
+            linear: linear(source, "core.prior_second.dense", ([hidden; 2], precision))?,
+            norm: Norm::load(source, "core.prior_second", hidden)?,
         };
-        let in_deter = normed("in_deter", deter)?;
-        let prior_first = normed("prior_first", deter)?;
-        let prior_second = normed("prior_second", hidden)?;
         let (rows, bias) = class_rows(source, "core.prior_out", config)?;
         let prior_out = Linear::new(&rows, bias, precision);
         let block = deter / config.blocks;
@@ -196,13 +205,14 @@ impl Sequence {
         let shape = [config.blocks, block, 3 * block];
         let gates = BlockWeights::load(source, "core.gates", shape)?;
         Ok(Self {
-            in_deter,
+            deter: side_by_side(source, config, precision)?,
+            prior_first: Norm::load(source, "core.prior_first", hidden)?,
+            in_deter: Norm::load(source, "core.in_deter", hidden)?,
             in_stoch: RmsDense::load(source, "core.in_stoch", [stoch, hidden])?,
             in_motion: RmsDense::load(source, "core.in_motion", [MOTION_INPUTS, hidden])?,
             shared: shared(config, &weights, precision),
             own: own(config, &weights, precision),
             gates: gate_layers(config, &gates, precision),
-            prior_first,
             prior_second,
             prior_out,
             config: config.clone(),
@@ -214,7 +224,21 @@ impl Sequence {
         padded_block(&self.config)
     }
 
-    /// Moves the deterministic state of every row on.
+    /// Numbers of the hidden layer of inputs, padding included.
+    fn width(&self) -> usize {
+        self.deter.width() / 2
+    }
+
+    /// Looks at the state of every row: the next step and the prior go by what was seen last.
+    pub(crate) fn look(&self, latents: &Latents, space: &mut Workspace) {
+        let Workspace { inputs, narrow, .. } = space;
+        let mut out = rows_of(inputs, latents.n, 4 * self.width());
+        self.deter.put(latents.deter_rows(), &mut out, narrow);
+        self.prior_first.apply(&mut out);
+        self.in_deter.apply(&mut out.from(self.width()));
+    }
+
+    /// Moves the deterministic state of every row on, which was looked at.
     pub(crate) fn step(&self, latents: &mut Latents, moves: Moves<'_>, space: &mut Workspace) {
         let n = latents.n;
         let Workspace {
@@ -223,13 +247,12 @@ impl Sequence {
             narrow,
             ..
         } = space;
-        let width = self.in_deter.linear.width();
-        let mut out = rows_of(inputs, n, 3 * width);
-        self.in_deter.put(latents.deter_rows(), &mut out, narrow);
-        let mut stoch = out.from(width);
+        let width = self.width();
+        let mut out = rows_of(inputs, n, 4 * width);
+        let mut stoch = out.from(2 * width);
         self.in_stoch.dense.put_hot(&latents.hot, &mut stoch);
         self.in_stoch.norm.apply(&mut stoch);
-        let mut motion = out.from(2 * width);
+        let mut motion = out.from(3 * width);
         let motions = Rows::dense(moves.motions.as_flattened(), n);
         self.in_motion.dense.put(motions, &mut motion);
         self.in_motion.norm.apply(&mut motion);
@@ -237,7 +260,8 @@ impl Sequence {
         let block = self.config.deter / self.config.blocks;
         let padded = self.block_width();
         let mut out = rows_of(hidden, n, self.shared.width());
-        self.shared.put(Rows::dense(inputs, n), &mut out, narrow);
+        let inputs = Rows::dense(inputs, n).part(width, 3 * width);
+        self.shared.put(inputs, &mut out, narrow);
         for (idx, own) in self.own.iter().enumerate() {
             let part = latents.deter_rows().part(idx * block, block);
             own.add(part, &mut out.from(idx * padded), narrow);
@@ -283,24 +307,43 @@ impl Sequence {
         }
     }
 
-    /// Takes the class of every group that is most probable before sensing.
+    /// Takes the class of every group that is most probable before sensing, by the state that was
+    /// looked at.
     pub(crate) fn take_prior(&self, latents: &mut Latents, space: &mut Workspace) {
         let Workspace {
-            first,
+            inputs,
             second,
             logits,
             narrow,
             ..
         } = space;
         let n = latents.n;
-        let mut out = rows_of(first, n, self.prior_first.linear.width());
-        self.prior_first.put(latents.deter_rows(), &mut out, narrow);
         let mut out = rows_of(second, n, self.prior_second.linear.width());
-        self.prior_second.put(Rows::dense(first, n), &mut out, narrow);
+        self.prior_second
+            .put(Rows::dense(inputs, n), &mut out, narrow);
         let mut out = rows_of(logits, n, self.prior_out.width());
         self.prior_out.put(Rows::dense(second, n), &mut out, narrow);
         take_best(&self.config, logits, &mut latents.hot);
     }
+}
+
+/// What the state says to the prior and to the next step, as one layer: `[deter, 2 * padded hidden]`.
+fn side_by_side(
+    source: &mut Source<'_>,
+    config: &NetworkConfig,
+    precision: Precision,
+) -> Result<Linear, CheckpointError> {
+    let (mut rows, mut bias) = (vec![Vec::new(); config.deter], Vec::new());
+    for name in ["core.prior_first.dense", "core.in_deter.dense"] {
+        let shape = [config.deter, config.hidden];
+        let weight = source.take(&format!("{name}.weight"), &shape)?;
+        for (row, weight) in rows.iter_mut().zip(weight.chunks_exact(config.hidden)) {
+            row.extend(padded(weight, config.hidden));
+        }
+        let plain = source.take(&format!("{name}.bias"), &shape[1..])?;
+        bias.extend(padded(&plain, config.hidden));
+    }
+    Ok(Linear::new(&rows.concat(), bias, precision))
 }
 
 /// Numbers of a block of the state in whole vectors.
@@ -402,7 +445,10 @@ fn class_rows(
     let (groups, classes) = (config.groups, config.classes);
     let reordered = |row: &[f32]| {
         let mut out = vec![0.0; classes * groups.next_multiple_of(LANES)];
-        for (class, out) in out.chunks_exact_mut(groups.next_multiple_of(LANES)).enumerate() {
+        for (class, out) in out
+            .chunks_exact_mut(groups.next_multiple_of(LANES))
+            .enumerate()
+        {
             for (group, out) in out[..groups].iter_mut().enumerate() {
                 *out = row[group * classes + class];
             }

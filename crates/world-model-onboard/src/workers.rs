@@ -32,11 +32,7 @@ impl Worker {
 }
 
 /// Imagines what comes in until nobody is there to ask.
-fn work(
-    sequence: &Sequence,
-    inbox: &Receiver<Box<Rollout>>,
-    outbox: &SyncSender<Box<Rollout>>,
-) {
+fn work(sequence: &Sequence, inbox: &Receiver<Box<Rollout>>, outbox: &SyncSender<Box<Rollout>>) {
     // Eight-bit products ask rayon; as the only thread of a pool, this one does all of its work.
     let _alone = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
@@ -92,7 +88,9 @@ impl Workers {
         let mut rollout = self.rollouts[idx].take().expect("shares are taken back");
         fill(&mut rollout);
         let plans = self.workers[idx].plans.as_ref().expect("not dropped yet");
-        plans.send(rollout).expect("a thread that imagines panicked");
+        plans
+            .send(rollout)
+            .expect("a thread that imagines panicked");
     }
 
     /// Waits for a thread's share.

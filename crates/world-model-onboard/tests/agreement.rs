@@ -177,7 +177,9 @@ fn plan_rows(n: usize, n_steps: usize) -> PlanRows {
     PlanRows {
         n,
         motions: (0..n * n_steps).map(motion).collect(),
-        secs: (0..n * n_steps).map(|k| 0.05 + (k % 9) as f32 / 40.0).collect(),
+        secs: (0..n * n_steps)
+            .map(|k| 0.05 + (k % 9) as f32 / 40.0)
+            .collect(),
         read_out: (0..512).map(|k| (k % 17) as f32 / 17.0 - 0.5).collect(),
     }
 }
@@ -275,7 +277,10 @@ fn eight_bits_believe_the_same_and_foresee_nearly_the_same() {
     let off_m = off_m / n_beams as f64;
 
     assert!(off_m < EIGHT_BITS_ERROR_M, "scans {off_m} m apart");
-    assert!(farthest_m < EIGHT_BITS_ERROR_M, "movements {farthest_m} m apart");
+    assert!(
+        farthest_m < EIGHT_BITS_ERROR_M,
+        "movements {farthest_m} m apart"
+    );
     assert!(off_m > 0.0, "nothing was rounded");
 }
 

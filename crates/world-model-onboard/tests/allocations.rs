@@ -49,6 +49,7 @@ fn allocations(config: EngineConfig) -> usize {
         motions: vec![[0.0; 4]],
         part_motions: vec![[0.0; 4]],
         part_secs: vec![0.25],
+        read_out: None,
     };
     // Fewer plans than before take no new memory either.
     let plans = [plans(64, 2), plans(61, 1), plans(1, 2)];

@@ -66,9 +66,17 @@ pub(crate) fn write(engine: &mut OnboardEngine, file: &Path) {
     put("hit_logit", &[1, N_BEAMS], mixture.hit_logit.to_vec());
     put("motion_head", &[1, 9], decoded.motion_head.to_vec());
     let views = &view.views;
-    put("view", &[1, DECODER_CHANNELS, N_BEAMS], views.features.clone());
+    put(
+        "view",
+        &[1, DECODER_CHANNELS, N_BEAMS],
+        views.features.clone(),
+    );
     let candidates_m = views.candidates_m.clone();
-    put("candidates_m", &[1, COMPONENTS.len(), N_BEAMS], candidates_m);
+    put(
+        "candidates_m",
+        &[1, COMPONENTS.len(), N_BEAMS],
+        candidates_m,
+    );
     put("view_motion", &[1, 4], view.motions.concat());
     put_plans(engine, &mut put);
     let story = read_story(&shipped()).expect("shipped weights");
@@ -98,7 +106,11 @@ fn put_plans(engine: &mut OnboardEngine, put: &mut impl FnMut(&str, &[usize], Ve
     put("plan_deter", &[N_STEPS, N_PLANS, n_deter / rows], deter);
     put("plan_hot", &[N_STEPS, N_PLANS, n_hot / rows], hot);
     put("plan_scores", &[N_STEPS, N_PLANS], scores);
-    put("plan_motions", &[N_STEPS, N_PLANS, 4], whole.motions.concat());
+    put(
+        "plan_motions",
+        &[N_STEPS, N_PLANS, 4],
+        whole.motions.concat(),
+    );
     put("plan_secs", &[N_STEPS, N_PLANS, 1], whole.secs);
     put("read_out", &[FEATURE], whole.read_out);
 }

@@ -24,10 +24,19 @@ const CORE: usize = 256 * 128 + 4 * 128 + 4 * (384 + 64) * 64 + 4 * 64 * 192;
 /// Multiplications of a step of imagination: recurrent step and prior.
 const IMAGINED: usize = CORE + 256 * 128 + 128 * 128 + 128 * 256;
 /// Multiplications of the encoder: convolutions, what follows them, and the look at eight others.
-const ENCODER: usize = 180 * 16 * 15 + 90 * 32 * 80 + 45 * 48 * 160 + 15 * 64 * 240
-    + (960 + 4 + 5) * 128 + 8 * (16 * 128 + 128 * 16 + 128 * 128) + 128 * 16;
+const ENCODER: usize = 180 * 16 * 15
+    + 90 * 32 * 80
+    + 45 * 48 * 160
+    + 15 * 64 * 240
+    + (960 + 4 + 5) * 128
+    + 8 * (16 * 128 + 128 * 16 + 128 * 128)
+    + 128 * 16;
 /// Multiplications of the posterior, the motion head and the decoder of one view.
-const HEADS: usize = (256 + 128) * 128 + 128 * 256 + (256 + 4) * 128 + 128 * 9 + 256 * 64
+const HEADS: usize = (256 + 128) * 128
+    + 128 * 256
+    + (256 + 4) * 128
+    + 128 * 9
+    + 256 * 64
     + (42 * 5 + 6 * 32 * 3 + 40) * 32 * N_BEAMS;
 const N_SAMPLES: usize = 256;
 const N_ITERATIONS: usize = 3;
@@ -83,6 +92,7 @@ pub(crate) fn view() -> FutureRows {
         motions: vec![[0.3, 0.2, 0.5, 0.0]],
         part_motions: vec![[0.0; 4]],
         part_secs: vec![STEP_SECS],
+        read_out: None,
     }
 }
 
@@ -222,8 +232,7 @@ impl Planner {
         for _ in 0..N_ITERATIONS {
             for idx in 0..self.actions.len() {
                 let (step, drawn) = (idx / N_SAMPLES, self.normals());
-                let action =
-                    std::array::from_fn(|k| mean[step][k] + deviation[step][k] * drawn[k]);
+                let action = std::array::from_fn(|k| mean[step][k] + deviation[step][k] * drawn[k]);
                 self.actions[idx] = action;
                 self.plans.motions[idx] = [action[0], 0.0, action[1], STEP_SECS.ln()];
             }
