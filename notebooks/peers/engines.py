@@ -96,6 +96,17 @@ def turns(case: str, n_calls: int, ours: Side, peers: dict[str, Side]) -> dict[s
     return times
 
 
+def reached(ours: Side, before: list[race.Ceiling]) -> list[race.Ceiling]:
+    """What the machine multiplies at best on one thread, two, and so on, now or before."""
+    found = []
+    for threads in range(1, THREADS + 1):
+        f32, int8 = (float(it) for it in ours.ask(f"ceiling {threads}").split())
+        known = [it for it in before if it.threads == threads]
+        best = [race.Ceiling(threads, f32, int8), *known]
+        found.append(race.Ceiling(threads, max(it.f32 for it in best), max(it.int8 for it in best)))
+    return found
+
+
 def load() -> str:
     """Load averages now."""
     return ", ".join(f"{it:.2f}" for it in os.getloadavg())
@@ -103,7 +114,7 @@ def load() -> str:
 
 def about(agreed: str, loads: tuple[str, str], ceilings: list[race.Ceiling]) -> str:
     """What stands above the table."""
-    reached = "; ".join(
+    best = "; ".join(
         f"on {it.threads} thread{'s' * (it.threads > 1)} {it.f32:.0f} GFLOP/s in `f32` and "
         f"{it.int8:.0f} GOP/s in eight bits"
         for it in ceilings
@@ -114,16 +125,17 @@ Written by `python -m peers.engines` in `notebooks/`: the shipped network, and t
 same of the same inputs over 60 scans, a view and plans of 15 steps, to within {agreed}.
 All take turns in one run, each call is timed by itself and nothing is left out. PyTorch has
 {THREADS} threads; of ours, `f32-1` has one, `int8-2` two, and so on. "Filter" takes a scan, an
-inertial unit and eight others into the latent, and decodes one view to a mixture for each of 360 beams, in
-`f32` with one thread whatever the row says. "Imagine" is the latent alone. The network has no cost
-head: a plan's cost is a linear read-out of the whole latent at every step, the same in both.
-Microseconds.
+inertial unit and eight others into the latent, and decodes one view to a mixture for each of 360
+beams, in `f32` on one thread whatever the row says. "Imagine" is the latent alone. The network
+has no cost head: a plan's cost is a linear read-out of the whole latent at every step, the same
+in both. Microseconds.
 
-"PyTorch / it" takes the better of eager and compiled, at each share by itself. The ceiling is what
-large products of `rten-gemm` reached before the race, {reached}; "of ceiling"
-counts only multiplications and additions of dense products, as if all else took no time.
+"PyTorch / it" takes the better of eager and compiled, at each share by itself. The ceiling is the
+best that large products of `rten-gemm` reached between the cases:
+{best}. "Of ceiling" counts only the
+multiplications and additions of dense products, as if all else took no time.
 
-On {processor()}, {os.cpu_count()} processors.
+On {processor()}, {os.cpu_count()} processors, all sides with priority {os.nice(0)}.
 Load averages before the race: {loads[0]}; after it: {loads[1]}.
 """
 
@@ -145,19 +157,19 @@ def main() -> None:
         f"PyTorch, compiled{name}": Side([*torch, "--compile"], NOTEBOOKS),
     }
     agreed = agreement(ours, next(iter(peers.values())))
-    ceilings = []
-    for threads in range(1, THREADS + 1):
-        f32, int8 = ours.ask(f"ceiling {threads}").split()
-        ceilings.append(race.Ceiling(threads, float(f32), float(int8)))
     # Compiling takes a minute a case, and is not what is timed.
     for case in CALLS:
         for side in peers.values():
             side.race(f"race {case} 1")
-    before, table = load(), []
+    before, times, ceilings = load(), {}, reached(ours, [])
+    work = {case: float(ours.ask(f"work {case}")) for case in CALLS}
     for case, n_calls in CALLS.items():
         print(f"{case}, load averages {load()}", file=sys.stderr)
-        times = turns(case, int(n_calls * asked.share), ours, peers)
-        table += race.rows(case, times, float(ours.ask(f"work {case}")), ceilings)
+        times[case] = turns(case, int(n_calls * asked.share), ours, peers)
+        ceilings = reached(ours, ceilings)
+        table = [
+            row for it, taken in times.items() for row in race.rows(it, taken, work[it], ceilings)
+        ]
         text = race.section(about(agreed, (before, load()), ceilings), table)
         # After every case: who stops it early has what was measured until then.
         asked.out.write_text(race.page(asked.out.read_text() if asked.out.exists() else "", text))

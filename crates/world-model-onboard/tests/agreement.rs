@@ -206,7 +206,8 @@ fn threads_and_company_in_a_batch_change_no_bit() {
         };
         let plans = plan_rows(61, 5);
         let alone = imagined(1, &plans);
-        assert!(alone.0.iter().all(|it| it.is_finite()) && alone.2[0] != alone.2[1]);
+        assert!(alone.0.iter().all(|it| it.is_finite()));
+        assert!((alone.2[0] - alone.2[1]).abs() > 1e-3, "plans differ");
         for threads in [2, 3, 64] {
             assert_eq!(imagined(threads, &plans), alone, "{threads} threads");
         }
