@@ -1,5 +1,5 @@
-//! Our side of the race against PyTorch: answers one request a line, so that both sides take turns
-//! in one run. `python -m peers.engines` in `notebooks/` asks.
+//! Our side of the race against `PyTorch`: answers one request a line, so that both sides take
+//! turns in one run. `python -m peers.engines` in `notebooks/` asks.
 //!
 //! - `race CASE ENGINE N`: the microseconds of N calls, each timed by itself, on one line.
 //! - `ceiling THREADS`: what `rten-gemm` reaches in large products, `f32` GFLOP/s and `int8` GOP/s.

@@ -39,7 +39,8 @@ pub(crate) fn reached(n_threads: usize) -> String {
             let a = GemmInputA::Unpacked(NdTensorView::from_data([m, k], a.as_slice()));
             let options = GemmOptions::default();
             let done = executor.gemm(&mut out, a, GemmInputB::Packed(&packed), options);
-            black_box(done.expect("shapes fit"));
+            done.expect("shapes fit");
+            black_box(&mut out);
         })
     });
     let narrow = pool.install(|| {
@@ -51,7 +52,8 @@ pub(crate) fn reached(n_threads: usize) -> String {
             let a = GemmInputA::Unpacked(NdTensorView::from_data([m, k], a.as_slice()));
             let options = GemmOptions::default();
             let done = executor.gemm(&mut out, a, GemmInputB::Packed(&packed), options);
-            black_box(done.expect("shapes fit"));
+            done.expect("shapes fit");
+            black_box(&mut out);
         })
     });
     format!("{wide:.1} {narrow:.1}")
