@@ -1,5 +1,5 @@
-//! What follows a product, a row at a time: norms, activations and the recurrent update, each in one
-//! pass over memory.
+//! What follows a product, a row at a time: norms, activations and the recurrent update, each in
+//! one pass over memory.
 //!
 //! Logarithms and quotients are taken by multiplications: processors divide a vector in the time of
 //! thirty. Errors are below 5e-7, of a value or of one, whichever is larger.

@@ -7,8 +7,8 @@ pub enum Precision {
     /// Single precision, as the network was trained.
     #[default]
     F32,
-    /// Products of eight-bit integers with a scale for each output of a layer and for each row of its
-    /// inputs; everything else in `f32`. Scales of inputs are found as they come, so nothing is
+    /// Products of eight-bit integers with a scale for each output of a layer and for each row of
+    /// its inputs; everything else in `f32`. Scales of inputs are found as they come, so nothing is
     /// calibrated.
     Int8,
 }
@@ -18,8 +18,8 @@ pub enum Precision {
 pub struct EngineConfig {
     /// The numbers that imagination is computed in.
     pub precision: Precision,
-    /// Threads that imagine at once: 1 to [`EngineConfig::THREADS_MAX`], and what is beyond counts as
-    /// the nearest of them. In `f32` the caller's is one of them; `Int8` starts all of them.
+    /// Threads that imagine at once: 1 to [`EngineConfig::THREADS_MAX`], and what is beyond counts
+    /// as the nearest of them. In `f32` the caller's is one of them; `Int8` starts all of them.
     pub threads: usize,
 }
 

@@ -18,8 +18,8 @@ const BLOCK_ROWS: usize = 48;
 pub struct PlanRows {
     /// How many plans.
     pub n: usize,
-    /// The movement of each step, as [`motion_row`](sedge_world_model_trained::motion_row) makes it.
-    /// `[step, plan]`
+    /// The movement of each step, as [`motion_row`](sedge_world_model_trained::motion_row) makes
+    /// it. `[step, plan]`
     pub motions: Vec<[f32; MOTION_INPUTS]>,
     /// How long each step takes, in seconds. `[step, plan]`
     pub secs: Vec<f32>,

@@ -7,8 +7,8 @@
 //! machine has, chosen when it runs.
 //!
 //! [`load`] gives the world model. Whoever scores plans on the latent alone, hundreds at a time,
-//! takes an [`OnboardEngine`] and [imagines](OnboardEngine::imagine) them, on as many threads and in
-//! the [`Precision`] that [`EngineConfig`] says.
+//! takes an [`OnboardEngine`] and [imagines](OnboardEngine::imagine) them, on as many threads and
+//! in the [`Precision`] that [`EngineConfig`] says.
 //!
 //! It never trains, never starts more threads than it was told to (none, unless told), and never
 //! chooses another engine by itself.
@@ -18,6 +18,7 @@
 //! frameworks do.
 
 mod activations;
+mod core_weights;
 mod decoder;
 mod encoder;
 mod engine_config;

@@ -5,8 +5,8 @@
 //! our own on processors without products of bytes, where it would saturate (and where these loops
 //! are slower than `f32`).
 //!
-//! `rten-gemm` asks rayon how many threads there are. Whoever multiplies here must be the only thread
-//! of a pool of its own, as [`crate::workers`] are; on any other thread rayon would start its pool.
+//! `rten-gemm` asks rayon how many threads there are. Whoever multiplies here must be the only
+//! thread of a pool of its own, as [`crate::workers`] are; on any other thread rayon would start its pool.
 
 #![expect(
     clippy::inline_always,

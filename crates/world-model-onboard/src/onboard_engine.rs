@@ -82,7 +82,8 @@ impl OnboardEngine {
     /// The engine of a run's folder, without a memory of scans, and the story of its weights.
     ///
     /// # Errors
-    /// [`LoadError`] when the checkpoint is absent, damaged or incompatible, or threads do not start.
+    /// [`LoadError`] when the checkpoint is absent, damaged or incompatible, or threads do not
+    /// start.
     pub fn load(dir: &Path, config: EngineConfig) -> Result<(Self, CheckpointStory), LoadError> {
         let (tensors, story) = read_weights(dir)?;
         let network = &story.config.network;

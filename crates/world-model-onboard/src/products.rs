@@ -25,8 +25,8 @@ pub(crate) const MARGIN: usize = 16;
 /// Columns of weights that lie together: two of the widest vectors.
 const PANEL: usize = 2 * LANES;
 
-/// `[n_in, width]` weights, laid out as products read them: in panels of [`PANEL`] columns, each row
-/// by row, so that a panel is one stretch of memory.
+/// `[n_in, width]` weights, laid out as products read them: in panels of [`PANEL`] columns, each
+/// row by row, so that a panel is one stretch of memory.
 #[derive(Clone)]
 pub(crate) struct Panels {
     values: Vec<f32>,
