@@ -18,6 +18,7 @@
 //! frameworks do.
 
 mod activations;
+mod byte_product;
 mod core_weights;
 mod decoder;
 mod encoder;

@@ -1,23 +1,19 @@
 //! Products of eight-bit integers: a layer's weights by a scale for each output, its inputs by a
 //! scale for each row, found when they are there.
 //!
-//! Sums are whole numbers, so that they are the same whatever multiplies: `rten-gemm`, or loops of
-//! our own on processors without products of bytes, where it would saturate (and where these loops
-//! are slower than `f32`).
-//!
-//! `rten-gemm` asks rayon how many threads there are. Whoever multiplies here must be the only
-//! thread of a pool of its own, as [`crate::workers`] are; on any other thread rayon would start its pool.
+//! Sums are whole numbers, so that they are the same whatever multiplies: the processor's products
+//! of bytes, or loops where it has none of those that [`crate::byte_product`] knows. These loops are
+//! slower than `f32`.
 
 #![expect(
     clippy::inline_always,
     reason = "only what is inlined is compiled for the instructions that were chosen"
 )]
 
-use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_simd::ops::{BitOps as _, FloatOps as _, NarrowSaturate as _, NumOps as _, ToFloat as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
-use rten_tensor::NdTensorView;
 
+use crate::byte_product::{ByteProduct, GROUP, PANEL, multiply};
 use crate::layers::Rows;
 use crate::products::{LANES, Out};
 
@@ -26,23 +22,10 @@ const ZERO: u8 = 128;
 /// The largest step from it.
 const STEPS_MAX: f32 = 127.0;
 
-type Executor = GemmExecutor<u8, i8, i32>;
-
-thread_local! {
-    /// What multiplies on this thread: it cannot be sent to another.
-    static EXECUTOR: Executor = Executor::default();
-}
-
-/// How weights are laid out.
-enum Weights {
-    Packed(PackedBMatrix<i8>),
-    /// `[n_in, width]`
-    Plain(Vec<i8>),
-}
-
 /// `y = x W + b` in eight bits.
 pub(crate) struct NarrowDense {
-    weights: Weights,
+    /// `[panel, padded n_in / GROUP, PANEL, GROUP]`
+    weights: Vec<i8>,
     n_in: usize,
     /// By output: what a step of the weights is worth.
     scale: Vec<f32>,
@@ -54,48 +37,39 @@ pub(crate) struct NarrowDense {
 /// Memory that serves again.
 #[derive(Default)]
 pub(crate) struct NarrowScratch {
-    /// `[row, n_in]`
+    /// `[row, padded n_in]`
     steps: Vec<u8>,
     /// By row: what a step is worth.
     scale: Vec<f32>,
-    /// `[row, width]`
+    /// Of one row, by loops. `[width]`
     sums: Vec<i32>,
 }
 
 impl NarrowDense {
     /// From rows of weights as long as the bias.
     pub(crate) fn new(rows: &[f32], bias: Vec<f32>) -> Self {
-        EXECUTOR.with(|executor| {
-            Self::laid_out(rows, bias, (!executor.may_saturate()).then_some(executor))
-        })
-    }
-
-    /// For an executor, or for loops of our own.
-    fn laid_out(rows: &[f32], bias: Vec<f32>, executor: Option<&Executor>) -> Self {
         let width = bias.len();
         let n_in = rows.len() / width.max(1);
         let column = |j: usize| rows[j..].iter().step_by(width);
         let scale: Vec<f32> = (0..width)
             .map(|j| column(j).fold(0.0, |most: f32, w| most.max(w.abs())) / STEPS_MAX)
             .collect();
-        let step = |(idx, weight): (usize, &f32)| match scale[idx % width] {
-            0.0 => 0,
-            scale => (weight / scale).round_ties_even() as i8,
-        };
-        let steps: Vec<i8> = rows.iter().enumerate().map(step).collect();
-        let at_zero = (0..width)
-            .map(|j| {
-                let column = steps[j..].iter().step_by(width);
-                i32::from(ZERO) * column.map(|&w| i32::from(w)).sum::<i32>()
-            })
-            .collect();
-        let weights = match executor {
-            Some(executor) => {
-                let matrix = NdTensorView::from_data([n_in, width], steps.as_slice());
-                Weights::Packed(executor.prepack_b(matrix))
+        let step = |k: usize, j: usize| match scale.get(j) {
+            Some(&scale) if scale > 0.0 && k < n_in => {
+                (rows[k * width + j] / scale).round_ties_even() as i8
             }
-            None => Weights::Plain(steps),
+            _ => 0,
         };
+        let sum = |j: usize| (0..n_in).map(|k| i32::from(step(k, j))).sum::<i32>();
+        let at_zero = (0..width).map(|j| i32::from(ZERO) * sum(j)).collect();
+        let mut weights = Vec::new();
+        for panel in (0..width).step_by(PANEL) {
+            for group in (0..n_in).step_by(GROUP) {
+                for j in panel..panel + PANEL {
+                    weights.extend((group..group + GROUP).map(|k| step(k, j)));
+                }
+            }
+        }
         Self {
             weights,
             n_in,
@@ -117,43 +91,39 @@ impl NarrowDense {
     /// Puts `x W` to rows.
     pub(crate) fn multiply(&self, x: Rows<'_>, out: Out<'_>, scratch: &mut NarrowScratch) {
         let NarrowScratch { steps, scale, sums } = scratch;
-        steps.resize(x.n * self.n_in, ZERO);
+        let mut product = self.narrowed(x, out, (steps, scale));
+        if !multiply(&mut product) {
+            sums.resize(self.width(), 0);
+            PlainProduct { product, sums }.dispatch();
+        }
+    }
+
+    /// The product of inputs in steps.
+    fn narrowed<'a>(
+        &'a self,
+        x: Rows<'_>,
+        out: Out<'a>,
+        (steps, scale): (&'a mut Vec<u8>, &'a mut Vec<f32>),
+    ) -> ByteProduct<'a> {
+        let n_in = self.n_in.next_multiple_of(GROUP);
+        // Weights of what is beyond the inputs are zero, so whatever is there adds nothing.
+        steps.resize(x.n * n_in, ZERO);
         scale.resize(x.n, 0.0);
-        sums.resize(x.n * self.width(), 0);
         Narrow {
             x: x.first(self.n_in),
             steps,
+            stride: n_in,
             scale,
         }
         .dispatch();
-        self.sum(x.n, steps, sums);
-        Widen {
-            sums,
+        ByteProduct {
+            steps,
+            n_in,
             row_scale: scale,
-            layer: self,
+            weights: &self.weights,
+            scale: &self.scale,
+            at_zero: &self.at_zero,
             out,
-        }
-        .dispatch();
-    }
-
-    /// `[row, n_in]` to `[row, width]`
-    fn sum(&self, n_rows: usize, steps: &[u8], sums: &mut [i32]) {
-        match &self.weights {
-            Weights::Packed(packed) => {
-                let steps = NdTensorView::from_data([n_rows, self.n_in], steps);
-                let steps = GemmInputA::Unpacked(steps);
-                let weights = GemmInputB::Packed(packed);
-                EXECUTOR
-                    .with(|it| it.gemm(sums, steps, weights, GemmOptions::default()))
-                    .expect("shapes fit, as both sides are sized by this layer");
-            }
-            Weights::Plain(weights) => PlainProduct {
-                n_in: self.n_in,
-                steps,
-                weights,
-                sums,
-            }
-            .dispatch(),
         }
     }
 }
@@ -161,8 +131,9 @@ impl NarrowDense {
 /// Rows of numbers to steps of each row's own scale.
 struct Narrow<'a> {
     x: Rows<'a>,
-    /// `[row, width]`
+    /// Rows each `stride` after the one before.
     steps: &'a mut [u8],
+    stride: usize,
     /// `[row]`
     scale: &'a mut [f32],
 }
@@ -175,9 +146,10 @@ impl SimdOp for Narrow<'_> {
         let (ops, ints) = (isa.f32(), isa.i32());
         let lanes = ops.len();
         let zero = ints.splat(i32::from(ZERO));
-        let rows = self.steps.chunks_exact_mut(self.x.width);
+        let rows = self.steps.chunks_exact_mut(self.stride);
         for (row, (steps, scale)) in rows.zip(self.scale).enumerate() {
             let x = &self.x.values[row * self.x.stride..][..self.x.width];
+            let steps = &mut steps[..self.x.width];
             let vectors = x.chunks_exact(lanes);
             let rest = vectors.remainder();
             let most = vectors.fold(ops.zero(), |most, x| ops.max(most, ops.abs(ops.load(x))));
@@ -220,48 +192,10 @@ fn largest(numbers: &[f32]) -> f32 {
     most[0]
 }
 
-/// Sums to numbers, added to rows.
-struct Widen<'a> {
-    /// `[row, width]`
-    sums: &'a [i32],
-    row_scale: &'a [f32],
-    layer: &'a NarrowDense,
-    out: Out<'a>,
-}
-
-impl SimdOp for Widen<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
-        let (ops, ints) = (isa.f32(), isa.i32());
-        let lanes = ops.len();
-        let width = self.layer.width();
-        for (row, &row_scale) in self.row_scale.iter().enumerate() {
-            let row_scale = ops.splat(row_scale);
-            let sums = &self.sums[row * width..][..width];
-            for column in (0..width).step_by(lanes) {
-                let sum = ints.load(&sums[column..][..lanes]);
-                let sum = ints.sub(sum, ints.load(&self.layer.at_zero[column..][..lanes]));
-                let scale = ops.load(&self.layer.scale[column..][..lanes]);
-                let scale = ops.mul(scale, row_scale);
-                let at = self.out.at(row, column);
-                let before = self.out.before(isa, at, column);
-                let after = ops.mul_add(ints.to_float(sum), scale, before);
-                ops.store(after, &mut self.out.values[at..][..lanes]);
-            }
-        }
-    }
-}
-
-/// The product in loops that any processor has.
+/// What [`multiply`] does, in loops that any processor has.
 struct PlainProduct<'a> {
-    n_in: usize,
-    /// `[row, n_in]`
-    steps: &'a [u8],
-    /// `[n_in, width]`
-    weights: &'a [i8],
-    /// `[row, width]`
+    product: ByteProduct<'a>,
+    /// Of one row. `[width]`
     sums: &'a mut [i32],
 }
 
@@ -269,16 +203,51 @@ impl SimdOp for PlainProduct<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn eval<I: Isa>(self, _isa: I) {
-        let width = self.weights.len() / self.n_in;
-        let rows = self.steps.chunks_exact(self.n_in);
-        for (steps, sums) in rows.zip(self.sums.chunks_exact_mut(width)) {
+    fn eval<I: Isa>(mut self, isa: I) {
+        for row in 0..self.product.row_scale.len() {
+            self.sum(row);
+            self.widen(isa, row);
+        }
+    }
+}
+
+impl PlainProduct<'_> {
+    /// The sums of a row.
+    #[inline(always)]
+    fn sum(&mut self, row: usize) {
+        let n_in = self.product.n_in;
+        let steps = self.product.steps[row * n_in..][..n_in]
+            .as_chunks::<GROUP>()
+            .0;
+        let panels = self.product.weights.chunks_exact(PANEL * n_in);
+        for (sums, panel) in self.sums.chunks_mut(PANEL).zip(panels) {
             sums.fill(0);
-            for (&step, weights) in steps.iter().zip(self.weights.chunks_exact(width)) {
-                for (sum, &weight) in sums.iter_mut().zip(weights) {
-                    *sum += i32::from(step) * i32::from(weight);
+            for (steps, weights) in steps.iter().zip(panel.chunks_exact(PANEL * GROUP)) {
+                for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<GROUP>().0) {
+                    for (&step, &weight) in steps.iter().zip(weights) {
+                        *sum += i32::from(step) * i32::from(weight);
+                    }
                 }
             }
+        }
+    }
+
+    /// The sums of a row as numbers.
+    #[inline(always)]
+    fn widen<I: Isa>(&mut self, isa: I, row: usize) {
+        let (ops, ints) = (isa.f32(), isa.i32());
+        let lanes = ops.len();
+        let product = &mut self.product;
+        let row_scale = ops.splat(product.row_scale[row]);
+        for column in (0..product.scale.len()).step_by(lanes) {
+            let sum = ints.load(&self.sums[column..][..lanes]);
+            let sum = ints.sub(sum, ints.load(&product.at_zero[column..][..lanes]));
+            let scale = ops.load(&product.scale[column..][..lanes]);
+            let scale = ops.mul(scale, row_scale);
+            let at = product.out.at(row, column);
+            let before = product.out.before(isa, at, column);
+            let after = ops.mul_add(ints.to_float(sum), scale, before);
+            ops.store(after, &mut product.out.values[at..][..lanes]);
         }
     }
 }
@@ -308,6 +277,25 @@ mod tests {
         out
     }
 
+    /// The same, in loops.
+    fn product_in_loops(layer: &NarrowDense, x: &[f32], n_rows: usize) -> Vec<f32> {
+        let mut out = vec![0.0; n_rows * layer.width()];
+        let to = Out {
+            values: &mut out,
+            stride: layer.width(),
+            bias: None,
+        };
+        let NarrowScratch {
+            mut steps,
+            mut scale,
+            ..
+        } = NarrowScratch::default();
+        let product = layer.narrowed(Rows::dense(x, n_rows), to, (&mut steps, &mut scale));
+        let sums = &mut vec![0; layer.width()];
+        PlainProduct { product, sums }.dispatch();
+        out
+    }
+
     #[test]
     fn eight_bits_are_near_the_product() {
         for (n_rows, n_in, width) in SHAPES {
@@ -333,9 +321,9 @@ mod tests {
             let x: Vec<f32> = (0..n_rows * n_in)
                 .map(|k| [1.0, 0.99, -0.7][k % 3])
                 .collect();
-            let plain = NarrowDense::laid_out(&weight, vec![0.0; width], None);
-            let chosen = NarrowDense::new(&weight, vec![0.0; width]);
-            assert_eq!(product(&plain, &x, n_rows), product(&chosen, &x, n_rows));
+            let layer = NarrowDense::new(&weight, vec![0.0; width]);
+            let in_loops = product_in_loops(&layer, &x, n_rows);
+            assert_eq!(product(&layer, &x, n_rows), in_loops);
         }
     }
 

@@ -46,9 +46,10 @@ pub struct OnboardEngine {
     decoder: Decoder,
     /// One row: what is believed.
     latent: Latents,
+    /// What imagines, in either precision.
+    imagining: Arc<Sequence>,
+    /// They imagine all shares but the caller's.
     workers: Workers,
-    /// Whether the caller's thread imagines a share of its own.
-    shares_in: bool,
     /// Kept for their memory.
     rollout: Rollout,
     imagined: ImaginedRows,
@@ -97,7 +98,6 @@ impl OnboardEngine {
         (network, config): (&NetworkConfig, EngineConfig),
     ) -> Result<Self, LoadError> {
         let threads = config.threads.clamp(1, EngineConfig::THREADS_MAX);
-        let shares_in = config.precision == Precision::F32;
         // Layers are taken out of the tensors, and a narrow core reads the same ones again.
         let mut again = tensors.clone();
         let mut source = Source {
@@ -116,15 +116,15 @@ impl OnboardEngine {
                 )?)
             }
         };
-        let workers = Workers::start(threads - usize::from(shares_in), &imagining);
+        let workers = Workers::start(threads - 1, &imagining).map_err(LoadError::Threads)?;
         Ok(Self {
             encoder: Encoder::load(&mut source, network.hidden)?,
             posterior: Posterior::load(&mut source, network)?,
             decoder: Decoder::load(&mut source, network)?,
             latent: Latents::nothing(network),
             sequence,
-            workers: workers.map_err(LoadError::Threads)?,
-            shares_in,
+            imagining,
+            workers,
             rollout: Rollout::default(),
             imagined: ImaginedRows::default(),
             plans: PlanRows::default(),
@@ -148,21 +148,17 @@ impl OnboardEngine {
             self.config.feature(),
             plans.read_out.len()
         );
-        let n_threads = self.workers.n() + usize::from(self.shares_in);
-        let share = plans.n.div_ceil(n_threads);
+        let share = plans.n.div_ceil(1 + self.workers.n());
         let rows = |idx: usize| (idx * share).min(plans.n)..((idx + 1) * share).min(plans.n);
-        let first = usize::from(self.shares_in);
         for idx in 0..self.workers.n() {
             let latent = &self.latent;
-            let fill = |rollout: &mut Rollout| rollout.take(latent, plans, rows(first + idx));
+            let fill = |rollout: &mut Rollout| rollout.take(latent, plans, rows(1 + idx));
             self.workers.hand(idx, fill);
         }
+        self.rollout.take(&self.latent, plans, rows(0));
+        self.rollout.run(&self.imagining);
         self.imagined.clear();
-        if self.shares_in {
-            self.rollout.take(&self.latent, plans, rows(0));
-            self.rollout.run(&self.sequence);
-            self.imagined.append(&self.rollout.imagined);
-        }
+        self.imagined.append(&self.rollout.imagined);
         for idx in 0..self.workers.n() {
             self.imagined.append(&self.workers.take_back(idx).imagined);
         }

@@ -33,12 +33,6 @@ impl Worker {
 
 /// Imagines what comes in until nobody is there to ask.
 fn work(sequence: &Sequence, inbox: &Receiver<Box<Rollout>>, outbox: &SyncSender<Box<Rollout>>) {
-    // Eight-bit products ask rayon; as the only thread of a pool, this one does all of its work.
-    let _alone = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .use_current_thread()
-        .build()
-        .expect("a new thread belongs to no pool yet");
     while let Ok(mut rollout) = inbox.recv() {
         rollout.run(sequence);
         if outbox.send(rollout).is_err() {
