@@ -9,8 +9,8 @@ pub enum Precision {
     F32,
     /// Products of eight-bit integers with a scale for each output of a layer and for each row of
     /// its inputs; everything else in `f32`. Scales of inputs are found as they come, so nothing is
-    /// calibrated. Fast where the processor has AVX-512 VNNI; elsewhere loops with the same sums are
-    /// slower than `f32`.
+    /// calibrated. Fast where the processor has AVX-512 VNNI; elsewhere loops with the same sums
+    /// are slower than `f32`.
     Int8,
 }
 

@@ -1,9 +1,9 @@
 //! Products of eight-bit integers: a layer's weights by a scale for each output, its inputs by a
 //! scale for each row, found when they are there.
 //!
-//! Sums are whole numbers, so that they are the same whatever multiplies: the processor's products
-//! of bytes, or loops where it has none of those that [`crate::byte_product`] knows. These loops are
-//! slower than `f32`.
+//! Sums are whole numbers, so that they are the same whatever multiplies: the processor's
+//! products of bytes, or loops where it has none of those that [`crate::byte_product`] knows. These
+//! loops are slower than `f32`.
 
 #![expect(
     clippy::inline_always,
