@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
+use sedge_spacetime::Stamp;
 use sedge_world_model::{Action, ActionSequence, WorldModel};
 
 use crate::disc_table::{Among, DiscTable};
