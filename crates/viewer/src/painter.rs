@@ -84,7 +84,7 @@ impl Painter {
             }
             Shape::Budget { stage, limit } => {
                 // Not below the stage's own series: a series is a leaf.
-                let lane = format!("{stage} budget");
+                let lane = format!("{stage}-budget");
                 let series = path::entity(&["latency", name, &lane]);
                 self.recorder.once(&series, || latency::limit_style(&lane));
                 self.recorder.log_at(series, &latency::scalar(*limit));

@@ -77,7 +77,7 @@ const ENTITIES: [&str; 14] = [
     "/error/crane1/1s/mae_m/model",
     "/error/crane1/1s/within_10cm/model",
     "/latency/crane1/fuse",
-    "/latency/crane1/fuse budget",
+    "/latency/crane1/fuse-budget",
     "/log/crane1",
 ];
 
