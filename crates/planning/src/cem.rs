@@ -1,12 +1,9 @@
 //! The cross-entropy method.
 
-use sedge_spacetime::Stamp;
-use sedge_world_model::{Action, WorldModel};
-
 use crate::config::CemConfig;
 use crate::rollout::Twist3;
-use crate::search::{Batch, Proposal, Search};
-use crate::{ConfigError, Plan, PlanError, PlanRequest, Planner, PlannerConfig};
+use crate::search::{Batch, Proposal, Refine, Search, Searching};
+use crate::{ConfigError, PlannerConfig};
 
 /// CEM: the mean of the cheapest sampled motions, and noise that shrinks to their spread; warm
 /// started by the plan before, shifted to now, with the whole noise anew.
@@ -27,25 +24,27 @@ struct Narrowing {
     ranks: Vec<usize>,
 }
 
-impl Narrowing {
-    fn refining(&mut self) -> impl FnMut(&Batch<'_>, &mut Proposal) {
-        let (config, n_elites) = (self.config, self.n_elites);
-        let (ranks, sigmas_min) = (&mut self.ranks, &mut self.sigmas_min);
-        move |batch, proposal| {
-            // Each plan begins with the same noise; the first proposal seen tells how much.
-            let least = sigmas_min.get_or_insert_with(|| {
-                let share = config.noise_share_min as f32;
-                let least = |sigma: &Twist3| sigma.map(|it| share * it);
-                proposal.sigmas.iter().map(least).collect()
-            });
-            choose(batch.costs, n_elites, ranks);
-            let elites = &ranks[..n_elites];
-            average(batch, elites, proposal);
-            narrow(batch, elites, config.learning_rate as f32, proposal);
-            for (sigma, least) in proposal.sigmas.iter_mut().zip(least) {
-                for axis in 0..3 {
-                    sigma[axis] = sigma[axis].max(least[axis]);
-                }
+impl Refine for Narrowing {
+    fn refine(&mut self, batch: &Batch<'_>, proposal: &mut Proposal) {
+        let Self {
+            config,
+            n_elites,
+            sigmas_min,
+            ranks,
+        } = self;
+        // Each plan begins with the same noise; the first proposal seen tells how much.
+        let least = sigmas_min.get_or_insert_with(|| {
+            let share = config.noise_share_min as f32;
+            let least = |sigma: &Twist3| sigma.map(|it| share * it);
+            proposal.sigmas.iter().map(least).collect()
+        });
+        choose(batch.costs, *n_elites, ranks);
+        let elites = &ranks[..*n_elites];
+        average(batch, elites, proposal);
+        narrow(batch, elites, config.learning_rate as f32, proposal);
+        for (sigma, least) in proposal.sigmas.iter_mut().zip(least) {
+            for axis in 0..3 {
+                sigma[axis] = sigma[axis].max(least[axis]);
             }
         }
     }
@@ -70,44 +69,11 @@ impl Cem {
     }
 }
 
-impl Planner for Cem {
-    fn name(&self) -> &'static str {
-        "cem"
-    }
+impl Searching for Cem {
+    const NAME: &'static str = "cem";
 
-    fn plan(
-        &mut self,
-        model: &mut dyn WorldModel,
-        request: &PlanRequest<'_>,
-        has_time: &mut dyn FnMut() -> bool,
-    ) -> Result<Plan, PlanError> {
-        self.search
-            .plan(model, request, has_time, self.narrowing.refining())
-    }
-
-    fn look_ahead(
-        &mut self,
-        model: &mut dyn WorldModel,
-        request: &PlanRequest<'_>,
-    ) -> Result<(), PlanError> {
-        self.search.look_ahead(model, request)
-    }
-
-    fn replan(
-        &mut self,
-        request: &PlanRequest<'_>,
-        has_time: &mut dyn FnMut() -> bool,
-    ) -> Result<Plan, PlanError> {
-        self.search
-            .replan(request, has_time, self.narrowing.refining())
-    }
-
-    fn resume(&mut self, start: Stamp, actions: &[Action]) {
-        self.search.resume(start, actions);
-    }
-
-    fn forget(&mut self) {
-        self.search.forget();
+    fn parts(&mut self) -> (&mut Search, &mut dyn Refine) {
+        (&mut self.search, &mut self.narrowing)
     }
 }
 

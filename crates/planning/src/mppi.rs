@@ -1,11 +1,8 @@
 //! Model-predictive path integral control.
 
-use sedge_spacetime::Stamp;
-use sedge_world_model::{Action, WorldModel};
-
 use crate::rollout::Twist3;
-use crate::search::{Batch, Proposal, Search};
-use crate::{ConfigError, Plan, PlanError, PlanRequest, Planner, PlannerConfig};
+use crate::search::{Batch, Proposal, Refine, Search, Searching};
+use crate::{ConfigError, PlannerConfig};
 
 /// Sums are kept in this many parts, so that they become vector code and lose fewer digits.
 const N_LANES: usize = 8;
@@ -19,6 +16,12 @@ const N_LANES: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Mppi {
     search: Search,
+    averaging: Averaging,
+}
+
+/// What a proposal becomes.
+#[derive(Debug, Clone)]
+struct Averaging {
     temperature: f32,
     weights: Vec<f32>,
 }
@@ -31,57 +34,26 @@ impl Mppi {
     pub fn new(config: PlannerConfig, seed: u64) -> Result<Self, ConfigError> {
         Ok(Self {
             search: Search::new(&config, seed)?,
-            temperature: config.mppi.temperature as f32,
-            weights: vec![0.0; config.n_samples],
+            averaging: Averaging {
+                temperature: config.mppi.temperature as f32,
+                weights: vec![0.0; config.n_samples],
+            },
         })
     }
 }
 
-impl Planner for Mppi {
-    fn name(&self) -> &'static str {
-        "mppi"
-    }
+impl Searching for Mppi {
+    const NAME: &'static str = "mppi";
 
-    fn plan(
-        &mut self,
-        model: &mut dyn WorldModel,
-        request: &PlanRequest<'_>,
-        has_time: &mut dyn FnMut() -> bool,
-    ) -> Result<Plan, PlanError> {
-        let refine = refining(&mut self.weights, self.temperature);
-        self.search.plan(model, request, has_time, refine)
-    }
-
-    fn look_ahead(
-        &mut self,
-        model: &mut dyn WorldModel,
-        request: &PlanRequest<'_>,
-    ) -> Result<(), PlanError> {
-        self.search.look_ahead(model, request)
-    }
-
-    fn replan(
-        &mut self,
-        request: &PlanRequest<'_>,
-        has_time: &mut dyn FnMut() -> bool,
-    ) -> Result<Plan, PlanError> {
-        let refine = refining(&mut self.weights, self.temperature);
-        self.search.replan(request, has_time, refine)
-    }
-
-    fn resume(&mut self, start: Stamp, actions: &[Action]) {
-        self.search.resume(start, actions);
-    }
-
-    fn forget(&mut self) {
-        self.search.forget();
+    fn parts(&mut self) -> (&mut Search, &mut dyn Refine) {
+        (&mut self.search, &mut self.averaging)
     }
 }
 
-fn refining(weights: &mut [f32], temperature: f32) -> impl FnMut(&Batch<'_>, &mut Proposal) {
-    move |batch, proposal| {
-        weigh(batch.costs, temperature, weights);
-        average(batch, weights, proposal);
+impl Refine for Averaging {
+    fn refine(&mut self, batch: &Batch<'_>, proposal: &mut Proposal) {
+        weigh(batch.costs, self.temperature, &mut self.weights);
+        average(batch, &self.weights, proposal);
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     PlanError, PlanRequest, PlannerConfig, StandIn,
 };
 
+mod planner;
 mod telling;
 
 /// Motions that are known before anything is imagined: the rest of the plan before, straight to the
@@ -47,9 +48,16 @@ pub(crate) struct Proposal {
 }
 
 /// Makes a better proposal from a batch.
-pub(crate) trait Refine: FnMut(&Batch<'_>, &mut Proposal) {}
+pub(crate) trait Refine {
+    fn refine(&mut self, batch: &Batch<'_>, proposal: &mut Proposal);
+}
 
-impl<F: FnMut(&Batch<'_>, &mut Proposal)> Refine for F {}
+/// A planner that searches, and what it makes better proposals with.
+pub(crate) trait Searching {
+    const NAME: &'static str;
+
+    fn parts(&mut self) -> (&mut Search, &mut dyn Refine);
+}
 
 /// The part of a planner that does not depend on how samples are weighed.
 #[derive(Debug, Clone)]
@@ -154,15 +162,16 @@ impl Search {
         model: &mut dyn WorldModel,
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
-        refine: impl Refine,
+        refine: &mut dyn Refine,
     ) -> Result<Plan, PlanError> {
         request.check()?;
         let setting = setting(request);
         let known = self.known_plans(request, &setting);
         self.see(model, request, &setting, (&known, has_time));
-        let why = self.seen.as_ref().err().cloned();
-        let found = self.find(request, &setting, (&known, why, has_time), refine);
-        Ok(self.report(&setting, found))
+        Ok(match self.seen.as_ref().err().cloned() {
+            None => self.find(request, &setting, (&known, has_time), refine),
+            Some(reason) => self.stand_in(&setting, reason),
+        })
     }
 
     pub(crate) fn look_ahead(
@@ -181,22 +190,13 @@ impl Search {
         &mut self,
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
-        refine: impl Refine,
+        refine: &mut dyn Refine,
     ) -> Result<Plan, PlanError> {
         request.check()?;
         let setting = setting(request);
-        let seen = match &self.seen {
-            Ok(seen) => self.still_seen(seen, request),
-            Err(reason) => Err(reason.clone()),
-        };
-        let shift = match seen {
+        let shift = match self.still_seen(request) {
             Ok(shift) => shift,
-            Err(reason) => {
-                let known = self.known_plans(request, &setting);
-                let why = Some(reason);
-                let found = self.find(request, &setting, (&known, why, has_time), refine);
-                return Ok(self.report(&setting, found));
-            }
+            Err(reason) => return Ok(self.stand_in(&setting, reason)),
         };
         // All of it as it was seen from where the base was then.
         let discs: Vec<MovingDisc> = request.discs.iter().map(|it| shift.disc(it)).collect();
@@ -207,13 +207,12 @@ impl Search {
         };
         let setting = shift.setting(setting);
         let known = self.known_plans(&then, &setting);
-        let found = self.find(&then, &setting, (&known, None, has_time), refine);
-        let plan = self.report(&setting, found);
-        Ok(shift.back(plan))
+        Ok(shift.back(self.find(&then, &setting, (&known, has_time), refine)))
     }
 
-    /// How far a request is from what was imagined, or why that is too long ago.
-    fn still_seen(&self, seen: &Seen, request: &PlanRequest<'_>) -> Result<Shift, FallbackReason> {
+    /// How far a request is from what was imagined, or why there is nothing to search in.
+    fn still_seen(&self, request: &PlanRequest<'_>) -> Result<Shift, FallbackReason> {
+        let seen = self.seen.as_ref().map_err(Clone::clone)?;
         let age_secs = request.now.secs_since(seen.scan_stamp);
         if age_secs > self.stage.config.scan_age_secs_max {
             return Err(FallbackReason::StaleScan { age_secs });
@@ -240,33 +239,20 @@ impl Search {
         });
     }
 
-    /// The best motion in what was imagined, or what stands in where there is a reason not to look.
+    /// The best motion in what was imagined.
     fn find(
         &mut self,
         request: &PlanRequest<'_>,
         setting: &Setting,
-        (known, why_not, has_time): (
-            &[Vec<Twist3>; N_KNOWN],
-            Option<FallbackReason>,
-            &mut dyn FnMut() -> bool,
-        ),
-        refine: impl Refine,
-    ) -> Found {
+        (known, has_time): (&[Vec<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
+        refine: &mut dyn Refine,
+    ) -> Plan {
         // Each plan has random numbers of its own, so that one more iteration in this plan does
         // not change the next.
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(self.n_plans);
-        self.n_plans += 1;
-        let Some(reason) = why_not else {
-            return self.search(request, setting, (known, has_time, &mut rng), refine);
-        };
-        let stand_in = self.stand_in(setting);
-        Found {
-            terms: CostTerms::default(),
-            n_iterations: 0,
-            n_discs_left_out: 0,
-            fallback: Some(Fallback { reason, stand_in }),
-        }
+        let found = self.search(request, setting, (known, has_time, &mut rng), refine);
+        self.report(setting, found)
     }
 
     /// The rest of the plan before, or else the way to the goal again; the way to the goal;
@@ -339,19 +325,26 @@ impl Search {
         }
     }
 
-    /// What to do when nothing could be imagined; left in `best`.
-    fn stand_in(&mut self, setting: &Setting) -> StandIn {
+    /// What to do where there is a reason not to search.
+    fn stand_in(&mut self, setting: &Setting, reason: FallbackReason) -> Plan {
         let rest = self.previous.as_ref().and_then(|previous| {
             previous.shifted(setting.start_stamp, self.stage.config.step_secs, Tail::Stop)
         });
         self.best.clear();
-        if let Some(rest) = rest {
+        let stand_in = if let Some(rest) = rest {
             self.best.extend_from_slice(&rest);
             StandIn::ShiftedPlan
         } else {
             self.best.resize(self.stage.config.n_steps, [0.0; 3]);
             StandIn::Stop
-        }
+        };
+        let found = Found {
+            terms: CostTerms::default(),
+            n_iterations: 0,
+            n_discs_left_out: 0,
+            fallback: Some(Fallback { reason, stand_in }),
+        };
+        self.report(setting, found)
     }
 
     /// Lays out times and discs. Returns how many discs were left out.
@@ -413,7 +406,7 @@ impl Search {
             &mut dyn FnMut() -> bool,
             &mut ChaCha8Rng,
         ),
-        mut refine: impl Refine,
+        refine: &mut dyn Refine,
     ) -> Found {
         let n_discs_left_out = self.lay_out(request, setting);
         for (sample, twists) in known.iter().enumerate() {
@@ -445,7 +438,7 @@ impl Search {
                 noise: &self.noise,
                 costs: &self.many_scores.totals,
             };
-            refine(&batch, &mut self.proposal);
+            refine.refine(&batch, &mut self.proposal);
             // The new mean, beside what it must beat.
             self.few.command(0, &self.proposal.mean);
             for sample in 1..N_FEW {

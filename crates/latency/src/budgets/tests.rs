@@ -60,7 +60,10 @@ fn names_that_nobody_measures_are_refused_with_those_that_are() {
     assert!(text.starts_with("expected one of wire, decode"), "{text}");
     assert!(text.ends_with("end-to-end, got plam"), "{text}");
     let text = refusal(vec![own("think", &["fuse", "sensor-to-command"], 1)]);
-    assert!(text.ends_with("look-ahead, got sensor-to-command"), "{text}");
+    assert!(
+        text.ends_with("look-ahead, got sensor-to-command"),
+        "{text}"
+    );
     let text = refusal(vec![own("plan", &["fuse"], 1)]);
     assert_eq!(
         text,

@@ -15,6 +15,7 @@ use crate::{FanTrajectory, Plan, StandIn};
 impl Search {
     /// The best motion as a plan, which is what the next one continues.
     pub(super) fn report(&mut self, setting: &Setting, found: Found) -> Plan {
+        self.n_plans += 1;
         self.few.command(0, &self.best);
         self.few.run(setting.start, &self.stage.limits);
         self.few.read_twists(0, &mut self.best);

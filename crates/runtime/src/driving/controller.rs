@@ -6,7 +6,7 @@ use std::time::Duration;
 use sedge_latency::{LadderReport, Stage};
 use sedge_oni::{Envelope, Goal as GoalMessage, Key, Severity};
 use sedge_planning::{
-    Evidence, Plan, SafetyFilter, SafetyReason, StopOrder, TimedScan, TimedTwist, Verdict,
+    Evidence, Goal, Plan, SafetyFilter, SafetyReason, StopOrder, TimedScan, TimedTwist, Verdict,
 };
 use sedge_spacetime::{AgentName, Clock, Pose2, Stamp, Twist2};
 use sedge_world_model::{Action, ActionSequence, Belief, LidarScan, WorldModel};
@@ -66,7 +66,7 @@ pub(crate) struct Decision {
     /// What is meant from now on: the command, and how the plan goes on if nothing changes.
     pub(crate) intended: Option<ActionSequence>,
     pub(crate) plan: Option<Plan>,
-    pub(crate) goal_in_base: Option<sedge_planning::Goal>,
+    pub(crate) goal_in_base: Option<Goal>,
     pub(crate) start_from_base: Option<Pose2>,
     pub(crate) world_from_base: Option<Pose2>,
     pub(crate) verdict: Verdict,
@@ -218,13 +218,11 @@ impl Controller {
 
     /// Why a decision is due at `now`, if one is without anything having come.
     pub(crate) fn cause_by_time(&self, now: Stamp) -> Option<Cause> {
-        let is_between = self.between_due().is_some_and(|at| now >= at);
-        let is_due = self.next_due().is_some_and(|at| now >= at);
-        match (is_between, is_due) {
-            (true, _) => Some(Cause::Between),
-            (false, true) => Some(Cause::Time),
-            (false, false) => None,
+        let is_over = |at: Stamp| now >= at;
+        if self.between_due().is_some_and(is_over) {
+            return Some(Cause::Between);
         }
+        self.next_due().is_some_and(is_over).then_some(Cause::Time)
     }
 
     /// Decides what the base does from `now` on. Without a model nothing is planned.
