@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sedge_world_model::{
     ActionSequence, Belief, Candidate, Futures, GeometricModel, ImagineError, MotionModel,
-    MotionNoise, Mover, Neighbour, Observation, ObserveError, ScanGeometry, SensorEvent,
+    MotionNoise, Mover, Neighbour, Observation, ObserveError, Reused, ScanGeometry, SensorEvent,
     WorldModel,
 };
 
@@ -91,11 +91,11 @@ impl WorldModel for FirstScanModel {
         self.model.belief()
     }
 
-    fn movers(&self) -> Vec<Mover> {
+    fn movers(&self) -> &[Mover] {
         self.model.movers()
     }
 
-    fn neighbours(&self) -> Vec<Neighbour> {
+    fn neighbours(&self) -> &[Neighbour] {
         self.model.neighbours()
     }
 
@@ -103,7 +103,7 @@ impl WorldModel for FirstScanModel {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.model.imagine(plans, horizons)
     }
 }

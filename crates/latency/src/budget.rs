@@ -231,7 +231,12 @@ impl BudgetMonitor {
 
     /// How each budget was kept so far, in the order of the stages' names.
     pub fn rows(&self) -> Vec<BudgetRow> {
-        self.kept.values().map(|kept| kept.row.clone()).collect()
+        self.iter_rows().cloned().collect()
+    }
+
+    /// As [`BudgetMonitor::rows`], in place.
+    pub fn iter_rows(&self) -> impl Iterator<Item = &BudgetRow> {
+        self.kept.values().map(|kept| &kept.row)
     }
 }
 

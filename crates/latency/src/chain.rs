@@ -75,6 +75,12 @@ impl Chain {
         ]
     }
 
+    /// Whether each of this chain's stages has a span.
+    pub fn is_whole(&self, spans: &[(Stage, Duration)]) -> bool {
+        let spanned = |stage: &Stage| spans.iter().any(|(other, _)| other == stage);
+        self.stages.iter().all(spanned)
+    }
+
     /// The sum of this chain's stages for one message; a stage met twice counts twice.
     ///
     /// # Errors

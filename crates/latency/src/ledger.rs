@@ -124,7 +124,15 @@ impl StageLedger {
 
     /// What the ledger holds, as numbers to print or send; stages in the order of their names.
     pub fn report(&self) -> LatencyReport {
-        let rows = self.stages.iter().map(|(stage, spans)| ReportRow {
+        LatencyReport {
+            rows: self.rows().collect(),
+            counters: self.counters.clone(),
+        }
+    }
+
+    /// What the ledger holds of each stage, in the order of their names.
+    pub fn rows(&self) -> impl Iterator<Item = ReportRow> {
+        self.stages.iter().map(|(stage, spans)| ReportRow {
             stage: stage.clone(),
             n: spans.len(),
             p50_nanos: spans.quantile_nanos(0.5),
@@ -132,11 +140,7 @@ impl StageLedger {
             p999_nanos: spans.quantile_nanos(0.999),
             max_nanos: spans.max_nanos(),
             n_saturated: spans.n_saturated(),
-        });
-        LatencyReport {
-            rows: rows.collect(),
-            counters: self.counters.clone(),
-        }
+        })
     }
 
     fn check_room_for_stages<'a>(

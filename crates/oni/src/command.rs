@@ -28,15 +28,11 @@ impl TypedMessage<'_> for Command {
 
     fn write(&self, builder: MessageBuilder) -> Result<MessageBuilder, InvalidMessage> {
         let n_steps = self.steps.len();
-        let durations: Vec<i64> = self.steps.iter().map(|step| nanos(step.duration)).collect();
-        let twists: Vec<f64> = self
-            .steps
-            .iter()
-            .flat_map(|step| twist_to_row(step.twist))
-            .collect();
+        let durations = self.steps.iter().map(|step| nanos(step.duration));
+        let twists = self.steps.iter().flat_map(|step| twist_to_row(step.twist));
         Ok(builder
-            .tensor("durations_nanos", &[n_steps], &durations)?
-            .tensor("twists", &[n_steps, 3], &twists)?)
+            .tensor_of("durations_nanos", &[n_steps], durations)?
+            .tensor_of("twists", &[n_steps, 3], twists)?)
     }
 
     fn read(message: &Message<'_>) -> Result<Self, InvalidMessage> {

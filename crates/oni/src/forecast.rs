@@ -69,15 +69,13 @@ impl<'a> TypedMessage<'a> for Forecast<'a> {
         let n_horizons = self.horizons.len();
         let n_beams = self.horizons.first().map_or(0, |first| first.mean_m.len());
         let each = || self.horizons.iter();
-        let horizons: Vec<i64> = each().map(|at| nanos(at.horizon)).collect();
-        let motion: Vec<f64> = each().flat_map(|at| pose_to_row(at.motion)).collect();
-        let covariance: Vec<f64> = each()
-            .flat_map(|at| covariance_to_rows(&at.covariance))
-            .collect();
+        let horizons = each().map(|at| nanos(at.horizon));
+        let motion = each().flat_map(|at| pose_to_row(at.motion));
+        let covariance = each().flat_map(|at| covariance_to_rows(&at.covariance));
         let mut builder = builder
-            .tensor("horizons_nanos", &[n_horizons], &horizons)?
-            .tensor("motion", &[n_horizons, 3], &motion)?
-            .tensor("covariance", &[n_horizons, 3, 3], &covariance)?
+            .tensor_of("horizons_nanos", &[n_horizons], horizons)?
+            .tensor_of("motion", &[n_horizons, 3], motion)?
+            .tensor_of("covariance", &[n_horizons, 3, 3], covariance)?
             .tensor("first_angle_rad", &[1], &[self.first_angle_rad])?
             .tensor("step_rad", &[1], &[self.step_rad])?;
         let n_tables = self
@@ -85,15 +83,14 @@ impl<'a> TypedMessage<'a> for Forecast<'a> {
             .first()
             .map_or(0, |first| first.tables().len());
         for table_idx in 0..n_tables {
-            let mut table = Vec::with_capacity(n_horizons * n_beams);
             let mut name = "";
             for at in &self.horizons {
                 let (table_name, row) = at.tables()[table_idx];
                 name = table_name;
                 check_row(name, row, n_beams)?;
-                table.extend_from_slice(row);
             }
-            builder = builder.tensor(name, &[n_horizons, n_beams], &table)?;
+            let table = each().flat_map(|at| at.tables()[table_idx].1.iter().copied());
+            builder = builder.tensor_of(name, &[n_horizons, n_beams], table)?;
         }
         Ok(builder)
     }

@@ -9,9 +9,12 @@ use crate::limits::{HEADER_BYTES_MAX, NAME_BYTES_MAX};
 use crate::{ProtobufError, TensorEntry, TensorError};
 
 mod codec;
+mod known_names;
 mod spare;
+mod stage_name;
 
 pub(crate) use spare::HeaderBox;
+pub use stage_name::StageName;
 
 /// Who sent a message, and which of its messages it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +81,25 @@ pub struct TraceContext {
 }
 
 /// What one stage took.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerEntry {
     /// The stage.
-    pub stage: String,
+    pub stage: StageName,
     /// Nanoseconds that it took.
     pub nanos: u64,
+}
+
+impl LedgerEntry {
+    /// Of a stage that took so many nanoseconds; `None` where the text cannot name a stage.
+    pub fn new(stage: &str, nanos: u64) -> Option<Self> {
+        Self::of_parts([stage, ""], nanos)
+    }
+
+    /// As [`LedgerEntry::new`], with a name of two parts, one behind the other.
+    pub fn of_parts(stage: [&str; 2], nanos: u64) -> Option<Self> {
+        let stage = StageName::of_parts(stage)?;
+        Some(Self { stage, nanos })
+    }
 }
 
 /// Everything about a message that its content does not say.
@@ -120,6 +136,30 @@ impl Envelope {
             model_hash: None,
             ledger: Vec::new(),
         }
+    }
+}
+
+impl Envelope {
+    /// Becomes like another one, in the memory that it has.
+    pub(crate) fn write_over(&mut self, other: &Self) {
+        let Self {
+            source,
+            capture,
+            frame,
+            trace,
+            deadline,
+            lifespan,
+            model_hash,
+            ledger,
+        } = self;
+        source.clone_from(&other.source);
+        capture.stamp = other.capture.stamp;
+        capture.clock.clone_from(&other.capture.clock);
+        capture.error = other.capture.error;
+        frame.clone_from(&other.frame);
+        (*trace, *deadline, *lifespan) = (other.trace, other.deadline, other.lifespan);
+        *model_hash = other.model_hash;
+        ledger.clone_from(&other.ledger);
     }
 }
 

@@ -119,15 +119,16 @@ impl Health<'_> {
         let keys = self.keys.iter().map(|row| row.key.as_str());
         let builder = write_lines(builder, KEYS, ListOf::Keys, keys)?;
         let shape = [self.keys.len()];
-        let column = |of: fn(&KeyCounts) -> u64| -> Vec<i64> {
-            self.keys.iter().map(|row| signed(of(row))).collect()
+        let column = |of: fn(&KeyCounts) -> u64| {
+            let rows = self.keys.iter();
+            rows.map(move |row| signed(of(row)))
         };
         Ok(builder
-            .tensor("received", &shape, &column(|row| row.received))?
-            .tensor("lost", &shape, &column(|row| row.lost))?
-            .tensor("duplicated", &shape, &column(|row| row.duplicated))?
-            .tensor("reordered", &shape, &column(|row| row.reordered))?
-            .tensor("restarts", &shape, &column(|row| row.restarts))?)
+            .tensor_of("received", &shape, column(|row| row.received))?
+            .tensor_of("lost", &shape, column(|row| row.lost))?
+            .tensor_of("duplicated", &shape, column(|row| row.duplicated))?
+            .tensor_of("reordered", &shape, column(|row| row.reordered))?
+            .tensor_of("restarts", &shape, column(|row| row.restarts))?)
     }
 
     fn write_drops(&self, builder: MessageBuilder) -> Result<MessageBuilder, InvalidMessage> {
@@ -135,11 +136,11 @@ impl Health<'_> {
         let keys = each().map(|row| row.key.as_str());
         let places = each().map(|row| row.place.as_str());
         let reasons = each().map(|row| row.reason.as_str());
-        let counts: Vec<i64> = each().map(|row| signed(row.count)).collect();
+        let counts = each().map(|row| signed(row.count));
         let builder = write_lines(builder, DROP_KEYS, ListOf::Keys, keys)?;
         let builder = write_lines(builder, DROP_PLACES, ListOf::Names, places)?;
         let builder = write_lines(builder, DROP_REASONS, ListOf::Names, reasons)?;
-        Ok(builder.tensor("drop_counts", &[counts.len()], &counts)?)
+        Ok(builder.tensor_of("drop_counts", &[self.drops.len()], counts)?)
     }
 }
 

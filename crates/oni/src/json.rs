@@ -33,7 +33,7 @@ fn envelope_to_json(envelope: &Envelope) -> Map<String, Value> {
     let ledger = envelope
         .ledger
         .iter()
-        .map(|entry| json!([entry.stage, entry.nanos]));
+        .map(|entry| json!([entry.stage.as_str(), entry.nanos]));
     let json = json!({
         "agent": envelope.source.agent.as_str(),
         "epoch": envelope.source.epoch,

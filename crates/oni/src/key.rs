@@ -9,6 +9,8 @@ use crate::limits::KEY_BYTES_MAX;
 
 const ROOT: &str = "oni";
 const FORM: &str = "oni/<fleet>/<agent>/<message type>/<stream>";
+/// With the first one.
+const N_CHUNKS: usize = 5;
 const ANY_CHUNK: &str = "*";
 const ANY_CHUNKS: &str = "**";
 
@@ -56,16 +58,24 @@ impl Key {
     /// [`KeyError`] where the text has another form.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let form = || KeyError::Form { got: cut(text) };
-        if text.len() > KEY_BYTES_MAX {
+        let chunks = || text.split('/');
+        let is_formed = text.len() <= KEY_BYTES_MAX
+            && chunks().next() == Some(ROOT)
+            && chunks().count() == N_CHUNKS;
+        if !is_formed {
             return Err(form());
         }
-        match text.split('/').collect::<Vec<_>>().as_slice() {
-            [ROOT, chunks @ ..] if chunks.len() == 4 => {
-                chunks.iter().try_for_each(|chunk| check_chunk(chunk))?;
-                Ok(Self(text.into()))
-            }
-            _ => Err(form()),
-        }
+        chunks().skip(1).try_for_each(check_chunk)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Whether a text is a key.
+    pub(crate) fn is_key(text: &str) -> bool {
+        let mut chunks = text.split('/');
+        text.len() <= KEY_BYTES_MAX
+            && chunks.next() == Some(ROOT)
+            && chunks.clone().count() == N_CHUNKS - 1
+            && chunks.all(AgentName::is_name)
     }
 
     /// Its text.
@@ -187,9 +197,11 @@ pub(crate) fn is_chunk(chunk: &str) -> bool {
 
 fn check_chunk(chunk: &str) -> Result<(), KeyError> {
     // The same rule as for agents, which are chunks of keys.
-    AgentName::new(cut(chunk))
-        .map(drop)
-        .or(Err(KeyError::Chunk { got: cut(chunk) }))
+    if AgentName::is_name(chunk) {
+        Ok(())
+    } else {
+        Err(KeyError::Chunk { got: cut(chunk) })
+    }
 }
 
 fn cut(text: &str) -> String {

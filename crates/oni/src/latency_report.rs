@@ -82,22 +82,23 @@ impl TypedMessage<'_> for LatencyReport {
         let names = self.stages.iter().map(|stage| stage.stage.as_str());
         let builder = write_lines(builder, NAMES, ListOf::Names, names)?;
         let shape = [self.stages.len()];
-        let column = |of: fn(&StageLatency) -> u64| -> Vec<i64> {
-            self.stages.iter().map(|stage| signed(of(stage))).collect()
+        let column = |of: fn(&StageLatency) -> u64| {
+            let stages = self.stages.iter();
+            stages.map(move |stage| signed(of(stage)))
         };
         let builder = builder
-            .tensor("count", &shape, &column(|stage| stage.count))?
-            .tensor("p50_nanos", &shape, &column(|stage| stage.p50_nanos))?
-            .tensor("p99_nanos", &shape, &column(|stage| stage.p99_nanos))?
-            .tensor("p999_nanos", &shape, &column(|stage| stage.p999_nanos))?
-            .tensor("max_nanos", &shape, &column(|stage| stage.max_nanos))?
+            .tensor_of("count", &shape, column(|stage| stage.count))?
+            .tensor_of("p50_nanos", &shape, column(|stage| stage.p50_nanos))?
+            .tensor_of("p99_nanos", &shape, column(|stage| stage.p99_nanos))?
+            .tensor_of("p999_nanos", &shape, column(|stage| stage.p999_nanos))?
+            .tensor_of("max_nanos", &shape, column(|stage| stage.max_nanos))?
             .tensor("received", &[1], &[signed(self.received)])?
             .tensor("lost", &[1], &[signed(self.lost)])?
             .tensor("duplicated", &[1], &[signed(self.duplicated)])?
-            .tensor("budget_nanos", &shape, &column(|stage| stage.budget_nanos))?
-            .tensor("missed", &shape, &column(|stage| stage.missed))?;
+            .tensor_of("budget_nanos", &shape, column(|stage| stage.budget_nanos))?
+            .tensor_of("missed", &shape, column(|stage| stage.missed))?;
         let in_a_row = column(|stage| stage.missed_in_a_row_max);
-        let builder = builder.tensor("missed_in_a_row_max", &shape, &in_a_row)?;
+        let builder = builder.tensor_of("missed_in_a_row_max", &shape, in_a_row)?;
         match &self.ladder {
             Some(ladder) => ladder.write(builder),
             None => Ok(builder),
@@ -146,8 +147,8 @@ impl LadderReport {
         let costs = self.rungs.iter().map(|rung| signed(rung.cost_nanos));
         let plans = self.rungs.iter().map(|rung| signed(rung.plans));
         Ok(builder
-            .tensor(RUNG_COSTS, &shape, &costs.collect::<Vec<i64>>())?
-            .tensor(RUNG_PLANS, &shape, &plans.collect::<Vec<i64>>())?
+            .tensor_of(RUNG_COSTS, &shape, costs)?
+            .tensor_of(RUNG_PLANS, &shape, plans)?
             .tensor(RUNG, &[1], &[signed(rung)])?
             .tensor("rung_changes", &[1], &[signed(self.changes)])?)
     }

@@ -48,6 +48,7 @@ mod lidar;
 pub mod limits;
 mod manifest;
 mod message;
+mod message_writer;
 mod odometry;
 mod payload;
 mod pinhole;
@@ -74,7 +75,8 @@ pub use forecast::{Forecast, ScanForecast};
 pub use frame::{FRAME_MAGIC, FrameCounts, FrameError, FrameReader};
 pub use goal::{Goal, Waypoint};
 pub use header::{
-    Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Sequence, Source, TraceContext,
+    Capture, Envelope, Header, HeaderError, LedgerEntry, SchemaId, Sequence, Source, StageName,
+    TraceContext,
 };
 pub use health::{DropCount, Health, HealthState, KeyCounts};
 pub use imu::Imu;
@@ -85,6 +87,7 @@ pub use latent_state::{LatentState, LatentStep, Validity};
 pub use lidar::Lidar;
 pub use manifest::{Direction, Manifest, Stream};
 pub use message::{DecodeError, EncodedMessage, Message, MessageBuilder};
+pub use message_writer::{MessageWriter, WriteError};
 pub use odometry::Odometry;
 pub use payload::{AlignedBytes, PayloadBuffer, PayloadOrigin};
 pub use pinhole::Pinhole;

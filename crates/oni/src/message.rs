@@ -122,6 +122,20 @@ impl<'a> Message<'a> {
         Ok(EncodedMessage::of_parts(header.encode_shared()?, payload))
     }
 
+    /// Writes the encoded header over what is in `out`.
+    pub(crate) fn write_header(&self, out: &mut Vec<u8>) -> Result<(), HeaderError> {
+        out.clear();
+        self.header.encode_to(out)
+    }
+
+    /// What [`MessageBuilder::build_kept`] made it of.
+    pub(crate) fn into_kept(self) -> Option<(HeaderBox, AlignedBytes)> {
+        match self.payload {
+            Payload::Kept(payload) => Some((self.header, payload)),
+            Payload::Borrowed(..) | Payload::Shared(..) => None,
+        }
+    }
+
     /// The header. Its tensors are those of the raw payload, whatever they were packed as.
     pub fn header(&self) -> &Header {
         &self.header
@@ -200,6 +214,24 @@ impl MessageBuilder {
         }
     }
 
+    /// As [`MessageBuilder::new`], in the memory of another message.
+    pub(crate) fn over(
+        (mut header, mut payload): (HeaderBox, AlignedBytes),
+        (schema, envelope): (&SchemaId, &Envelope),
+    ) -> Self {
+        let Header {
+            schema: before,
+            envelope: to,
+            tensors,
+        } = &mut *header;
+        before.name.clone_from(&schema.name);
+        (before.major, before.minor, before.hash) = (schema.major, schema.minor, schema.hash);
+        to.write_over(envelope);
+        tensors.clear();
+        payload.clear();
+        Self { header, payload }
+    }
+
     /// Adds a tensor, row-major.
     ///
     /// # Errors
@@ -211,6 +243,42 @@ impl MessageBuilder {
         shape: &[usize],
         values: &[T],
     ) -> Result<Self, TensorError> {
+        self.make_room(name, shape, values.len())?
+            .copy_from_slice(values);
+        Ok(self)
+    }
+
+    /// As [`MessageBuilder::tensor`], from values that do not lie in one piece.
+    ///
+    /// # Errors
+    /// [`TensorError`] as [`MessageBuilder::tensor`].
+    pub fn tensor_of<T: Element>(
+        mut self,
+        name: &str,
+        shape: &[usize],
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<Self, TensorError> {
+        let (n_values, mut n_taken) = (shape.iter().product(), 0);
+        let mut values = values.into_iter();
+        let room = self.make_room::<T>(name, shape, n_values)?;
+        for (to, value) in room.iter_mut().zip(values.by_ref()) {
+            *to = value;
+            n_taken += 1;
+        }
+        let got = n_taken + values.count();
+        if got == n_values {
+            return Ok(self);
+        }
+        Err(wrong_length::<T>(name, (n_values, got)))
+    }
+
+    /// Adds a tensor of zeros, to be written over.
+    fn make_room<T: Element>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        n_values: usize,
+    ) -> Result<&mut [T], TensorError> {
         let Some(tensor_name) = TensorName::new(name) else {
             return Err(TensorError::Name { got: cut(name) });
         };
@@ -229,8 +297,8 @@ impl MessageBuilder {
             name: owned(),
             shape: dims.to_vec(),
         };
-        let bytes: &[u8] = bytemuck::cast_slice(values);
-        let length = bytes.len() as u64;
+        let n_bytes = n_values.saturating_mul(size_of::<T>());
+        let length = n_bytes as u64;
         let expected = byte_length(&dims, T::DTYPE).ok_or_else(too_large)?;
         if expected != length {
             return Err(TensorError::Length {
@@ -239,20 +307,31 @@ impl MessageBuilder {
                 got: length,
             });
         }
-        let whole = self.payload.as_slice().len().saturating_add(bytes.len());
+        let whole = self.payload.as_slice().len().saturating_add(n_bytes);
         if whole > PAYLOAD_BYTES_MAX || self.header.tensors.len() == TENSORS_MAX {
             return Err(too_large());
         }
-        let offset = self.payload.append_tensor(bytes) as u64;
+        let offset = self.payload.append_zeros(n_bytes);
         self.header.tensors.push(TensorEntry {
             name: tensor_name,
             dtype: T::DTYPE,
             shape: dims,
-            offset,
+            offset: offset as u64,
             length,
             encoding: Encoding::Raw,
         });
-        Ok(self)
+        // Every tensor begins where any dtype may.
+        let room = &mut self.payload.as_mut_slice()[offset..];
+        Ok(bytemuck::cast_slice_mut(room))
+    }
+
+    /// The message, which gives its memory back ([`Message::into_kept`]).
+    pub(crate) fn build_kept(self) -> Message<'static> {
+        Message {
+            header: self.header,
+            payload: Payload::Kept(self.payload),
+            packing: Vec::new(),
+        }
     }
 
     /// The message.
@@ -262,6 +341,15 @@ impl MessageBuilder {
             payload: Payload::owned(self.payload, PayloadOrigin::Built),
             packing: Vec::new(),
         }
+    }
+}
+
+fn wrong_length<T>(name: &str, (expected, got): (usize, usize)) -> TensorError {
+    let bytes = |n_values: usize| (n_values * size_of::<T>()) as u64;
+    TensorError::Length {
+        name: name.to_string(),
+        expected: bytes(expected),
+        got: bytes(got),
     }
 }
 

@@ -51,11 +51,23 @@ impl AlignedBytes {
         &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
     }
 
+    /// Without bytes, its memory kept.
+    pub(crate) fn clear(&mut self) {
+        self.words.clear();
+        self.len = 0;
+    }
+
+    /// Appends so many zeros at the next multiple of [`ALIGNMENT_BYTES`]; their offset.
+    pub(crate) fn append_zeros(&mut self, n_bytes: usize) -> usize {
+        let offset = self.len.next_multiple_of(ALIGNMENT_BYTES);
+        self.len = offset + n_bytes;
+        self.words.resize(self.len.div_ceil(WORD_BYTES), 0);
+        offset
+    }
+
     /// Appends `bytes` at the next multiple of [`ALIGNMENT_BYTES`], zeros between; its offset.
     pub(crate) fn append_tensor(&mut self, bytes: &[u8]) -> usize {
-        let offset = self.len.next_multiple_of(ALIGNMENT_BYTES);
-        self.len = offset + bytes.len();
-        self.words.resize(self.len.div_ceil(WORD_BYTES), 0);
+        let offset = self.append_zeros(bytes.len());
         self.as_mut_slice()[offset..].copy_from_slice(bytes);
         offset
     }
@@ -205,6 +217,8 @@ impl Together {
 #[derive(Clone)]
 pub(crate) enum Payload<'a> {
     Borrowed(&'a [u8], PayloadOrigin),
+    /// Built here, for its memory to serve again.
+    Kept(AlignedBytes),
     Shared(Arc<PayloadBytes>, PayloadOrigin),
 }
 
@@ -226,6 +240,7 @@ impl<'a> Payload<'a> {
     pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Borrowed(bytes, _) => bytes,
+            Self::Kept(bytes) => bytes.as_slice(),
             Self::Shared(bytes, _) => bytes.as_slice(),
         }
     }
@@ -233,6 +248,7 @@ impl<'a> Payload<'a> {
     pub(crate) fn origin(&self) -> PayloadOrigin {
         match self {
             Self::Borrowed(_, origin) | Self::Shared(_, origin) => *origin,
+            Self::Kept(_) => PayloadOrigin::Built,
         }
     }
 
@@ -240,6 +256,7 @@ impl<'a> Payload<'a> {
     pub(crate) fn to_shared(&self) -> Arc<PayloadBytes> {
         match self {
             Self::Borrowed(bytes, _) => Arc::new(PayloadBytes::Owned(AlignedBytes::copy_of(bytes))),
+            Self::Kept(bytes) => Arc::new(PayloadBytes::Owned(bytes.clone())),
             Self::Shared(bytes, _) => Arc::clone(bytes),
         }
     }

@@ -45,8 +45,8 @@ impl ListOf {
                 (1..=NAME_BYTES_MAX).contains(&line.len())
                     && line.bytes().all(|byte| byte.is_ascii_graphic())
             }
-            Self::Agents => AgentName::new(line).is_ok(),
-            Self::Keys => Key::parse(line).is_ok(),
+            Self::Agents => AgentName::is_name(line),
+            Self::Keys => Key::is_key(line),
             Self::Patterns => KeyPattern::parse(line).is_ok(),
         }
     }
@@ -111,16 +111,21 @@ pub(crate) fn write_lines<'l>(
     builder: MessageBuilder,
     tensor: &str,
     of: ListOf,
-    entries: impl Iterator<Item = &'l str>,
+    entries: impl Iterator<Item = &'l str> + Clone,
 ) -> Result<MessageBuilder, InvalidMessage> {
-    let (mut text, mut n_lines) = (String::new(), 0);
-    for entry in entries {
-        text.push_str(entry);
-        text.push('\n');
-        n_lines += 1;
+    let bytes = || {
+        entries
+            .clone()
+            .flat_map(|entry| entry.bytes().chain([b'\n']))
+    };
+    let is_line = |entry: &'l str| !entry.contains('\n') && of.admits(entry);
+    let n_lines = entries.clone().count();
+    if n_lines > LINES_MAX || !entries.clone().all(is_line) {
+        // Read as a reader would, for what it would say.
+        lines(tensor, &bytes().collect::<Vec<u8>>(), of, Some(n_lines))?;
     }
-    lines(tensor, text.as_bytes(), of, Some(n_lines))?;
-    Ok(builder.tensor(tensor, &[text.len()], text.as_bytes())?)
+    let n_bytes = entries.clone().map(|entry| entry.len() + 1).sum();
+    Ok(builder.tensor_of(tensor, &[n_bytes], bytes())?)
 }
 
 /// Adds a text.

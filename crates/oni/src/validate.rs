@@ -8,7 +8,7 @@ use crate::{
 pub(crate) fn validate(schema: &Schema, message: &Message<'_>) -> Result<(), InvalidMessage> {
     schema.check(message.header())?;
     check_model_hash(schema, message)?;
-    let mut lengths = Vec::new();
+    let mut lengths = Lengths::default();
     for (idx, rule) in schema.tensors.iter().enumerate() {
         let Some(tensor) = message.tensor_near(idx, &rule.name) else {
             continue; // An optional one: the schema check found those that there must be.
@@ -27,6 +27,36 @@ pub(crate) fn validate(schema: &Schema, message: &Message<'_>) -> Result<(), Inv
     Ok(())
 }
 
+/// Lengths of dimensions that have names.
+#[derive(Default)]
+struct Lengths<'s> {
+    first: [(&'s str, u64); N_LENGTHS],
+    n_first: usize,
+    /// What is beyond.
+    others: Vec<(&'s str, u64)>,
+}
+
+/// More names than a schema of ours has: messages of these need no memory to be checked.
+const N_LENGTHS: usize = 8;
+
+impl<'s> Lengths<'s> {
+    /// The length that this dimension had first, which is now where it is new.
+    fn first_of(&mut self, symbol: &'s str, now: u64) -> u64 {
+        let mut known = self.first[..self.n_first].iter().chain(&self.others);
+        if let Some((_, first)) = known.find(|(name, _)| *name == symbol) {
+            return *first;
+        }
+        match self.first.get_mut(self.n_first) {
+            Some(place) => {
+                *place = (symbol, now);
+                self.n_first += 1;
+            }
+            None => self.others.push((symbol, now)),
+        }
+        now
+    }
+}
+
 fn check_model_hash(schema: &Schema, message: &Message<'_>) -> Result<(), InvalidMessage> {
     let (expected, got) = match (schema.model_hash, &message.envelope().model_hash) {
         (ModelHashRule::Absent, Some(_)) => ("no", "one"),
@@ -43,16 +73,12 @@ fn check_model_hash(schema: &Schema, message: &Message<'_>) -> Result<(), Invali
 fn check_dims<'s>(
     rule: &'s TensorRule,
     tensor: TensorView<'_>,
-    lengths: &mut Vec<(&'s str, u64)>,
+    lengths: &mut Lengths<'s>,
 ) -> Result<(), InvalidMessage> {
     let shape = &tensor.entry().shape;
     for (dim, got) in rule.dims.iter().zip(shape) {
         let Dim::Symbol(symbol) = dim else { continue };
-        let known = lengths.iter().find(|(name, _)| name == symbol);
-        let Some((_, expected)) = known.copied() else {
-            lengths.push((symbol, *got));
-            continue;
-        };
+        let expected = lengths.first_of(symbol, *got);
         if expected != *got {
             let (tensor, dim) = (rule.name.clone(), symbol.clone());
             return Err(InvalidMessage::Dimension {

@@ -9,8 +9,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use sedge_oni::{
     BeliefReport, Command, CommandStep, DecodeError, Envelope, Forecast, Goal, HeaderError,
-    InvalidMessage, LatencyReport, Lidar, Message, MessageBuilder, Odometry, PayloadOrigin,
-    RangeBearing, SchemaMismatch, Severity, Stop, TensorError, TypedMessage, check_schema, schemas,
+    InvalidMessage, LatencyReport, LedgerEntry, Lidar, Message, MessageBuilder, Odometry,
+    PayloadOrigin, RangeBearing, SchemaMismatch, Severity, Stop, TensorError, TypedMessage,
+    check_schema, schemas,
 };
 use sedge_spacetime::{Pose2, Stamp, Twist2};
 
@@ -381,15 +382,12 @@ fn headers_that_break_a_rule_are_neither_written_nor_read() {
         encode(|e| e.capture.clock = String::new()),
         HeaderError::Text { .. }
     ));
-    assert!(matches!(
-        encode(|e| e.ledger[0].stage = "x".repeat(65)),
-        HeaderError::Text { .. }
-    ));
+    assert_eq!(LedgerEntry::new(&"x".repeat(65), 1), None);
     assert!(matches!(
         encode(|e| e.deadline = Some(Duration::MAX)),
         HeaderError::Duration { .. }
     ));
-    let many = |e: &mut Envelope| e.ledger = vec![e.ledger[0].clone(); 65];
+    let many = |e: &mut Envelope| e.ledger = vec![e.ledger[0]; 65];
     assert!(matches!(encode(many), HeaderError::TooMany { .. }));
     let zero = |e: &mut Envelope| e.trace.as_mut().unwrap().trace_id = [0; 16];
     assert!(matches!(encode(zero), HeaderError::ZeroId { .. }));

@@ -19,7 +19,7 @@ use sedge_planning::{
 use sedge_spacetime::Pose2;
 use sedge_world_model::{
     Action, ActionSequence, Belief, Futures, ImagineError, LidarScan, ObserveError, PredictedScan,
-    SensorEvent, WorldModel,
+    Reused, SensorEvent, WorldModel,
 };
 use toy_world::{Body, ToyWorld};
 
@@ -101,7 +101,7 @@ fn scene() -> ToyWorld {
 /// A model that asks the toy world once, and from then on answers from memory, at once.
 struct Remembering {
     world: ToyWorld,
-    answer: Vec<Futures>,
+    answer: Reused<Futures>,
 }
 
 impl WorldModel for Remembering {
@@ -118,7 +118,7 @@ impl WorldModel for Remembering {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         if self.answer.is_empty() {
             self.answer = self.world.imagine(plans, horizons)?;
         }
@@ -132,7 +132,7 @@ fn plans(table: &mut String, name: &str, config: &PlannerConfig, n_iterations: u
     let request = world.request(Goal::place(6.0, 0.0), &discs);
     let mut model = Remembering {
         world,
-        answer: Vec::new(),
+        answer: Reused::new(),
     };
     let mut planner = config.build(1).expect("a sound configuration");
     let first = planner.plan(&mut model, &request, &mut || true);

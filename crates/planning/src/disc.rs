@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sedge_world_model::Reused;
+
 /// Who goes first where two paths cross.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RightOfWay {
@@ -34,7 +36,7 @@ pub struct MovingDisc {
     /// Radius of its body, in metres.
     pub radius_m: f64,
     /// Where it will be, times rising; at least one.
-    pub waypoints: Vec<DiscWaypoint>,
+    pub waypoints: Reused<DiscWaypoint>,
     /// How old the evidence is that this was made of: the uncertainty grows with it.
     pub age: Duration,
     /// Who goes first.
@@ -65,10 +67,10 @@ impl MovingDisc {
         };
         Self {
             radius_m,
-            waypoints: vec![
+            waypoints: Reused::copy_of(&[
                 waypoint(Duration::ZERO, position_m),
                 waypoint(VELOCITY_SPAN, there),
-            ],
+            ]),
             age,
             right_of_way: RightOfWay::Equal,
         }

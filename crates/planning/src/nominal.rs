@@ -2,7 +2,7 @@
 //! it, braking.
 
 use sedge_spacetime::{Pose2, Stamp, Twist2};
-use sedge_world_model::Action;
+use sedge_world_model::{Action, Reused};
 
 use crate::rollout::{Twist3, twist2, twist3};
 use crate::way::Way;
@@ -19,7 +19,7 @@ const LOOK_AHEAD_M: f64 = 0.8;
 #[derive(Debug, Clone)]
 pub(crate) struct Previous {
     pub(crate) start: Stamp,
-    pub(crate) twists: Vec<Twist3>,
+    pub(crate) twists: Reused<Twist3>,
 }
 
 /// What follows the end of a plan that is shifted.
@@ -35,14 +35,19 @@ impl Previous {
     /// Of actions a step each, as long as `n_steps`: a shorter plan holds its last twist, and none
     /// at all is no plan.
     pub(crate) fn of(start: Stamp, actions: &[Action], n_steps: usize) -> Option<Self> {
-        let mut twists: Vec<Twist3> = actions.iter().map(|it| twist3(it.twist)).collect();
+        let mut twists: Reused<Twist3> = actions.iter().map(|it| twist3(it.twist)).collect();
         let last = twists.last().copied()?;
         twists.resize(n_steps, last);
         Some(Self { start, twists })
     }
 
     /// The rest of it from `start` on, or `None` if there is no rest.
-    pub(crate) fn shifted(&self, start: Stamp, step_secs: f64, tail: Tail) -> Option<Vec<Twist3>> {
+    pub(crate) fn shifted(
+        &self,
+        start: Stamp,
+        step_secs: f64,
+        tail: Tail,
+    ) -> Option<Reused<Twist3>> {
         let shift = start.secs_since(self.start) / step_secs;
         let n = self.twists.len();
         if !(0.0..n as f64).contains(&shift) {
@@ -69,7 +74,7 @@ pub(crate) fn towards_goal(
     start: Pose2,
     twist: Twist3,
     goal: &Goal,
-) -> Vec<Twist3> {
+) -> Reused<Twist3> {
     let (mut pose, mut twist) = (start, twist2(twist));
     let step = |_| {
         let wanted = pursuit(config, pose, goal);
@@ -86,7 +91,7 @@ pub(crate) fn along_way(
     start: Pose2,
     twist: Twist3,
     (way, goal): (&Way, &Goal),
-) -> Vec<Twist3> {
+) -> Reused<Twist3> {
     let (mut pose, mut twist) = (start, twist2(twist));
     let step = |_| {
         let heading = way.at(pose.x_m as f32, pose.y_m as f32);

@@ -1,7 +1,7 @@
 //! What a planner answers.
 
 use sedge_spacetime::{Pose2, Stamp};
-use sedge_world_model::{Action, ActionSequence, ImagineError, WorldModel};
+use sedge_world_model::{Action, ActionSequence, ImagineError, Reused, WorldModel};
 
 use crate::{CostTerms, PlanError, PlanRequest};
 
@@ -10,7 +10,7 @@ use crate::{CostTerms, PlanError, PlanRequest};
 pub struct FanTrajectory {
     /// Places at the ends of the steps, the start first, in the base's frame at the request's
     /// `now`, in metres. `[step + 1]`
-    pub points_m: Vec<[f32; 2]>,
+    pub points_m: Reused<[f32; 2]>,
     /// What it costs in all.
     pub cost: f32,
 }
@@ -63,15 +63,15 @@ pub struct Plan {
     /// One action per step, within the limits from the twist at `start` on.
     pub actions: ActionSequence,
     /// Where they lead, in the base's frame at the request's `now`, the start first. `[step + 1]`
-    pub poses: Vec<Pose2>,
+    pub poses: Reused<Pose2>,
     /// Predicted distance from the footprint to the nearest obstacle at the end of each step,
     /// doubt taken off, in metres, neighbours not counted. `[step]`; empty where nothing was
     /// imagined.
-    pub clearance_m: Vec<f32>,
+    pub clearance_m: Reused<f32>,
     /// What it costs; zero where nothing was imagined.
     pub terms: CostTerms,
     /// Some of the motions tried last, cheapest first.
-    pub fan: Vec<FanTrajectory>,
+    pub fan: Reused<FanTrajectory>,
     /// Iterations done.
     pub n_iterations: usize,
     /// Motions tried in all.

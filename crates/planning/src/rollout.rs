@@ -4,6 +4,7 @@
 //! that the compiler turns them into vector code.
 
 use sedge_spacetime::{Pose2, Twist2};
+use sedge_world_model::Reused;
 
 use crate::MotionLimits;
 
@@ -101,7 +102,7 @@ impl Rollouts {
     }
 
     /// The poses of one of the motions, the start first.
-    pub(crate) fn poses(&self, sample: usize, start: Start) -> Vec<Pose2> {
+    pub(crate) fn poses(&self, sample: usize, start: Start) -> Reused<Pose2> {
         let after = (0..self.n_steps).map(|step| {
             let idx = step * self.n_samples + sample;
             let yaw_rad = f64::from(self.sin[idx]).atan2(f64::from(self.cos[idx]));

@@ -6,7 +6,7 @@ mod sweep;
 use std::time::Duration;
 
 use sedge_spacetime::Twist2;
-use sedge_world_model::{Action, ActionSequence};
+use sedge_world_model::{Action, ActionSequence, Reused};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{check_non_negative, check_positive};
@@ -306,11 +306,12 @@ fn standstill(actions: &[Action]) -> ActionSequence {
         .iter()
         .fold(Duration::ZERO, |sum, it| sum.saturating_add(it.duration));
     let most = Duration::from_secs_f64(COMMAND_SECS_MAX);
+    let still = Action {
+        duration: asked.clamp(STOP_DURATION, most),
+        twist: Twist2::default(),
+    };
     ActionSequence {
-        actions: vec![Action {
-            duration: asked.clamp(STOP_DURATION, most),
-            twist: Twist2::default(),
-        }],
+        actions: Reused::filled(still, 1),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use sedge_spacetime::Stamp;
-use sedge_world_model::{Action, ActionSequence, WorldModel};
+use sedge_world_model::{Action, ActionSequence, Reused, WorldModel};
 
 use crate::disc_table::{Among, DiscTable};
 use crate::field_stack::{Between, FieldStack};
@@ -199,7 +199,7 @@ impl Search {
             Err(reason) => return Ok(self.stand_in(&setting, reason)),
         };
         // All of it as it was seen from where the base was then.
-        let discs: Vec<MovingDisc> = request.discs.iter().map(|it| shift.disc(it)).collect();
+        let discs: Reused<MovingDisc> = request.discs.iter().map(|it| shift.disc(it)).collect();
         let then = PlanRequest {
             goal: request.goal.seen_from(shift.then_from_now),
             discs: &discs,
@@ -229,7 +229,7 @@ impl Search {
         model: &mut dyn WorldModel,
         request: &PlanRequest<'_>,
         setting: &Setting,
-        (known, has_time): (&[Vec<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
+        (known, has_time): (&[Reused<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
     ) {
         let imagined = self.imagine(model, request, setting, (known, has_time));
         self.seen = imagined.map(|()| Seen {
@@ -244,7 +244,7 @@ impl Search {
         &mut self,
         request: &PlanRequest<'_>,
         setting: &Setting,
-        (known, has_time): (&[Vec<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
+        (known, has_time): (&[Reused<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
         refine: &mut dyn Refine,
     ) -> Plan {
         // Each plan has random numbers of its own, so that one more iteration in this plan does
@@ -257,13 +257,17 @@ impl Search {
 
     /// The rest of the plan before, or else the way to the goal again; the way to the goal;
     /// braking.
-    fn known_plans(&self, request: &PlanRequest<'_>, setting: &Setting) -> [Vec<Twist3>; N_KNOWN] {
+    fn known_plans(
+        &self,
+        request: &PlanRequest<'_>,
+        setting: &Setting,
+    ) -> [Reused<Twist3>; N_KNOWN] {
         let (pose, twist) = (setting.start.pose, setting.start.twist);
         let to_goal = towards_goal(&self.stage.config, pose, twist, &request.goal);
         let rest = self.previous.as_ref().and_then(|previous| {
             previous.shifted(setting.start_stamp, self.stage.config.step_secs, Tail::Hold)
         });
-        let braking = vec![[0.0; 3]; self.stage.config.n_steps];
+        let braking = Reused::filled([0.0; 3], self.stage.config.n_steps);
         [rest.unwrap_or_else(|| to_goal.clone()), to_goal, braking]
     }
 
@@ -273,7 +277,7 @@ impl Search {
         model: &mut dyn WorldModel,
         request: &PlanRequest<'_>,
         setting: &Setting,
-        (known, has_time): (&[Vec<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
+        (known, has_time): (&[Reused<Twist3>; N_KNOWN], &mut dyn FnMut() -> bool),
     ) -> Result<(), FallbackReason> {
         let age_secs = setting.scan_age.as_secs_f64();
         if age_secs > self.stage.config.scan_age_secs_max {
@@ -284,16 +288,20 @@ impl Search {
         }
         let step = Duration::from_secs_f64(self.stage.config.step_secs);
         let since_odometry = request.now.saturating_since(request.odometry_stamp);
-        let mut before = vec![Action {
+        let goes_on = Action {
             duration: since_odometry,
             twist: request.twist,
-        }];
-        before.extend_from_slice(request.in_flight);
+        };
+        let before = || {
+            [goes_on]
+                .into_iter()
+                .chain(request.in_flight.iter().copied())
+        };
         for (sample, twists) in known.iter().enumerate() {
             self.few.command(sample, twists);
         }
         self.few.run(setting.start, &self.stage.limits);
-        let plans: Vec<ActionSequence> = (0..self.stage.config.field.n_nominal)
+        let plans: Reused<ActionSequence> = (0..self.stage.config.field.n_nominal)
             .map(|sample| {
                 self.few.read_twists(sample, &mut self.best);
                 let ahead = self.best.iter().map(|&twist| Action {
@@ -301,7 +309,7 @@ impl Search {
                     twist: twist2(twist),
                 });
                 ActionSequence {
-                    actions: before.iter().copied().chain(ahead).collect(),
+                    actions: before().chain(ahead).collect(),
                 }
             })
             .collect();
@@ -377,7 +385,7 @@ impl Search {
     }
 
     /// Finds the ways to the goal through what was imagined, and how to drive along them.
-    fn find_way(&mut self, request: &PlanRequest<'_>, setting: &Setting) -> Vec<Twist3> {
+    fn find_way(&mut self, request: &PlanRequest<'_>, setting: &Setting) -> Reused<Twist3> {
         let Stage {
             config,
             way,
@@ -402,7 +410,7 @@ impl Search {
         request: &PlanRequest<'_>,
         setting: &Setting,
         (known, has_time, rng): (
-            &[Vec<Twist3>; N_KNOWN],
+            &[Reused<Twist3>; N_KNOWN],
             &mut dyn FnMut() -> bool,
             &mut ChaCha8Rng,
         ),

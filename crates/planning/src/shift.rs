@@ -5,7 +5,7 @@ use std::time::Duration;
 use sedge_spacetime::{Pose2, Stamp};
 
 use crate::setting::Setting;
-use crate::{DiscWaypoint, FanTrajectory, MovingDisc, Plan};
+use crate::{DiscWaypoint, MovingDisc, Plan};
 
 /// From where and when something was imagined.
 #[derive(Debug, Clone, Copy)]
@@ -45,20 +45,18 @@ impl Shift {
     }
 
     /// A plan that was found then, seen from now.
-    pub(crate) fn back(&self, plan: Plan) -> Plan {
+    pub(crate) fn back(&self, mut plan: Plan) -> Plan {
         let now_from_then = self.then_from_now.inverse();
         let point = |point: [f32; 2]| {
             let there = now_from_then.transform(point.map(f64::from));
             there.map(|it| it as f32)
         };
-        let trajectory = |fan: FanTrajectory| FanTrajectory {
-            points_m: fan.points_m.into_iter().map(point).collect(),
-            cost: fan.cost,
-        };
-        Plan {
-            poses: plan.poses.iter().map(|it| now_from_then * *it).collect(),
-            fan: plan.fan.into_iter().map(trajectory).collect(),
-            ..plan
+        for pose in &mut plan.poses {
+            *pose = now_from_then * *pose;
         }
+        for it in plan.fan.iter_mut().flat_map(|it| &mut it.points_m) {
+            *it = point(*it);
+        }
+        plan
     }
 }

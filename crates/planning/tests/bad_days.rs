@@ -12,7 +12,8 @@ use sedge_planning::{
 };
 use sedge_spacetime::{Pose2, Twist2};
 use sedge_world_model::{
-    Action, ActionSequence, Belief, Futures, ImagineError, ObserveError, SensorEvent, WorldModel,
+    Action, ActionSequence, Belief, Futures, ImagineError, ObserveError, Reused, SensorEvent,
+    WorldModel,
 };
 use toy_world::ToyWorld;
 
@@ -146,7 +147,7 @@ fn time_for_imagining_alone_gives_the_best_known_plan() {
 }
 
 /// A model that refuses, or answers something else.
-struct Stubborn(Result<Vec<Futures>, ImagineError>);
+struct Stubborn(Result<Reused<Futures>, ImagineError>);
 
 impl WorldModel for Stubborn {
     fn name(&self) -> &'static str {
@@ -162,7 +163,7 @@ impl WorldModel for Stubborn {
         &mut self,
         _: &[ActionSequence],
         _: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.0.clone()
     }
 }
@@ -173,15 +174,15 @@ fn a_model_without_an_answer_gives_a_stop_and_says_so() {
     let request = world.request(Goal::place(5.0, 0.0), &[]);
     let config = PlannerConfig::default();
     let refused = ImagineError::NoBelief;
-    let empty = vec![Futures {
-        predictions: vec![],
-    }];
+    let empty = Reused::from(vec![Futures {
+        predictions: Reused::new(),
+    }]);
     let cases = [
         (
             Stubborn(Err(refused.clone())),
             FallbackReason::ModelRefused(refused),
         ),
-        (Stubborn(Ok(vec![])), FallbackReason::OtherPrediction),
+        (Stubborn(Ok(Reused::new())), FallbackReason::OtherPrediction),
         (Stubborn(Ok(empty)), FallbackReason::OtherPrediction),
     ];
     for (mut model, expected) in cases {

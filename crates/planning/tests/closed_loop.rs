@@ -233,7 +233,7 @@ fn intention(me: &ToyWorld, other: &ToyWorld, plan: &[Pose2], right: RightOfWay)
     }
     MovingDisc {
         radius_m: RADIUS_M,
-        waypoints,
+        waypoints: waypoints.into(),
         age: TICK,
         right_of_way: right,
     }

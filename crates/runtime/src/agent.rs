@@ -10,12 +10,13 @@ mod latency_message;
 mod life;
 mod minds;
 mod receive;
+mod shared_lists;
 mod speaker;
 
 use std::sync::Arc;
 
 use sedge_latency::{BudgetMonitor, Chain, RecentSpans, StageLedger};
-use sedge_oni::{EncodedMessage, Key, KeyPattern};
+use sedge_oni::{EncodedMessage, Key, KeyPattern, LatencyReport};
 use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::{
     DropLedger, Inbox, LossLedger, NextTick, Node, Outbox, Outgoing, PutOutcome, Qos,
@@ -35,9 +36,10 @@ use crate::{
     AgentConfig, AgentError, AgentObserver, AgentReport, Driven, ModelFactory, NoObserver, Severity,
 };
 use afterwards::Answered;
-use latency_message::latency_message;
+use latency_message::write_latency;
 use life::Life;
 use minds::Minds;
+use receive::Lists;
 use speaker::Speaker;
 
 /// Turns sensor messages into beliefs and predictions, and grades each prediction when its future
@@ -103,6 +105,11 @@ pub struct AgentNode {
     controller: Option<Box<Controller>>,
     /// An order to stop or to go on has come and was not acted on yet.
     order_came: bool,
+    lists: Lists,
+    /// What it said last of its latency, for its memory.
+    reported: LatencyReport,
+    /// The clock of the message that was read last.
+    heard_clock: Arc<str>,
 }
 
 impl AgentNode {
@@ -151,6 +158,9 @@ impl AgentNode {
             began_receiving: Stamp::ZERO,
             controller: None,
             order_came: false,
+            lists: Lists::default(),
+            reported: LatencyReport::default(),
+            heard_clock: "".into(),
             config,
             clock,
             minds,
@@ -273,20 +283,21 @@ impl AgentNode {
         if self.stopwatch.is_some() {
             return;
         }
-        let (latency, budgets) = (self.latency.report(), self.budgets.rows());
         let ladder = self.controller.as_ref().and_then(|it| it.ladder());
-        let kept = (budgets.as_slice(), ladder.as_ref());
-        let report = latency_message(&latency, kept, self.loss.total());
+        let mut report = std::mem::take(&mut self.reported);
+        let kept = (self.budgets.iter_rows(), ladder.as_ref());
+        write_latency(&mut report, self.latency.rows(), kept, self.loss.total());
         let put = self.speaker.report(now, &report, outbox);
         self.spoke(put);
         if let Some(board) = &self.metrics {
             board.put(Figures {
                 whose: self.whose(),
                 at: now,
-                report,
+                report: report.clone(),
                 drops: self.all_drops().rows().collect(),
             });
         }
+        self.reported = report;
     }
 
     fn whose(&self) -> Whose {

@@ -1,5 +1,6 @@
 //! What a program says of itself: which streams it has, how it is, and what its schemas are.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sedge_oni::{
@@ -38,7 +39,7 @@ pub(crate) struct Speaking {
 pub(crate) struct Condition<'c> {
     pub(crate) state: HealthState,
     /// Why it is so.
-    pub(crate) detail: String,
+    pub(crate) detail: Cow<'static, str>,
     pub(crate) loss: &'c LossLedger,
     pub(crate) drops: &'c DropLedger,
 }
@@ -52,6 +53,15 @@ pub(crate) struct Announcer {
     publications: Vec<(Key, Qos)>,
     began: Option<Stamp>,
     next_health: Option<Stamp>,
+    said: Said,
+}
+
+/// What was said last, for its memory.
+#[derive(Default)]
+struct Said {
+    detail: String,
+    keys: Vec<KeyCounts>,
+    drops: Vec<DropCount>,
 }
 
 impl Announcer {
@@ -85,6 +95,7 @@ impl Announcer {
             publications,
             began: None,
             next_health: None,
+            said: Said::default(),
         })
     }
 
@@ -152,17 +163,31 @@ impl Announcer {
         condition: &Condition<'_>,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
-        let (drops, drops_unlisted) = drop_counts(condition.drops);
+        let Said {
+            mut detail,
+            mut keys,
+            mut drops,
+        } = std::mem::take(&mut self.said);
+        write_in_bounds(&condition.detail, &mut detail);
+        write_key_counts(condition.loss, &mut keys);
+        let drops_unlisted = write_drop_counts(condition.drops, &mut drops);
         let health = Health {
             state: condition.state,
-            detail: in_bounds(&condition.detail).into(),
+            detail: Cow::Borrowed(&detail),
             uptime: now.saturating_since(self.began.unwrap_or(now)),
-            keys: key_counts(condition.loss),
+            keys,
             drops,
             drops_unlisted,
         };
-        let envelope = Envelope::new(self.health.next_source(), self.capture(now));
-        self.health.put(&health.to_message(envelope)?, outbox)
+        let clock = self.speaking.clock.as_deref().unwrap_or(NO_CLOCK);
+        let put = self.health.begin(now, clock).put(&health, None, outbox);
+        let Health { keys, drops, .. } = health;
+        self.said = Said {
+            detail,
+            keys,
+            drops,
+        };
+        put
     }
 
     /// When something is due next.
@@ -210,7 +235,7 @@ fn stream(key: KeyPattern, direction: Direction, qos: Qos) -> Option<Stream> {
     })
 }
 
-fn key_counts(loss: &LossLedger) -> Vec<KeyCounts> {
+fn write_key_counts(loss: &LossLedger, rows: &mut Vec<KeyCounts>) {
     let row = |(_, key, counts): (&AgentName, &Key, sedge_transport::LossCounts)| KeyCounts {
         key: key.clone(),
         received: counts.received,
@@ -219,21 +244,33 @@ fn key_counts(loss: &LossLedger) -> Vec<KeyCounts> {
         reordered: counts.reordered,
         restarts: counts.restarts,
     };
-    loss.streams().take(ROWS_MAX).map(row).collect()
+    rows.clear();
+    rows.extend(loss.streams().take(ROWS_MAX).map(row));
 }
 
-fn drop_counts(drops: &DropLedger) -> (Vec<DropCount>, u64) {
-    let row = |row: sedge_transport::DropRow| DropCount {
-        key: row.key,
-        place: row.place.name().to_owned(),
-        reason: row.reason.name().to_owned(),
-        count: row.count,
-    };
-    let listed: Vec<DropCount> = drops.rows().take(ROWS_MAX).map(row).collect();
-    let n_listed = listed
-        .iter()
-        .fold(0_u64, |sum, row| sum.saturating_add(row.count));
-    (listed, drops.total().saturating_sub(n_listed))
+/// Writes the first rows over others; how many messages are in those beyond.
+fn write_drop_counts(drops: &DropLedger, rows: &mut Vec<DropCount>) -> u64 {
+    let (mut n_rows, mut n_listed) = (0, 0_u64);
+    for row in drops.rows().take(ROWS_MAX) {
+        n_listed = n_listed.saturating_add(row.count);
+        let (place, reason) = (row.place.name(), row.reason.name());
+        match rows.get_mut(n_rows) {
+            Some(before) => {
+                (before.key, before.count) = (row.key, row.count);
+                before.place.replace_range(.., place);
+                before.reason.replace_range(.., reason);
+            }
+            None => rows.push(DropCount {
+                key: row.key,
+                place: place.to_owned(),
+                reason: reason.to_owned(),
+                count: row.count,
+            }),
+        }
+        n_rows += 1;
+    }
+    rows.truncate(n_rows);
+    drops.total().saturating_sub(n_listed)
 }
 
 /// A sentence about each stream that is not read; none where all are.
@@ -246,16 +283,15 @@ pub(crate) fn refusals(contacts: impl Iterator<Item = ContactRow>) -> Option<Str
     (!sentences.is_empty()).then(|| sentences.join("; "))
 }
 
-/// The text without control characters, cut to what a health message takes.
-fn in_bounds(text: &str) -> String {
-    let mut kept = String::new();
+/// Writes the text without control characters, cut to what a health message takes, over another.
+fn write_in_bounds(text: &str, kept: &mut String) {
+    kept.clear();
     for letter in text.chars().filter(|letter| !letter.is_control()) {
         if kept.len() + letter.len_utf8() > DETAIL_BYTES_MAX {
             break;
         }
         kept.push(letter);
     }
-    kept
 }
 
 #[cfg(test)]
@@ -272,11 +308,16 @@ mod tests {
             drops.add(&key, DropPlace::Queue, DropReason::Full, 2);
         }
         drops.add_unplaced(5);
-        let (listed, unlisted) = drop_counts(&drops);
-        assert_eq!((listed.len(), unlisted), (ROWS_MAX, 25));
+        let mut listed = Vec::new();
+        // The second is written over the first.
+        for _ in 0..2 {
+            let unlisted = write_drop_counts(&drops, &mut listed);
+            assert_eq!((listed.len(), unlisted), (ROWS_MAX, 25));
+        }
 
         let long = "ä\n".repeat(DETAIL_BYTES_MAX);
-        let kept = in_bounds(&long);
+        let mut kept = String::new();
+        write_in_bounds(&long, &mut kept);
         assert_eq!((kept.len(), kept.contains('\n')), (DETAIL_BYTES_MAX, false));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use controller::{Cause, Controller, Decision, Timing};
 pub use ladder::{RungAction, RungConfig};
 pub(crate) use mission::NotTaken as GoalNotTaken;
 pub(crate) use neighbourhood::Hearing;
-pub(crate) use sent_command::command_of;
+pub(crate) use sent_command::write_command;
 pub(crate) use stop_orders::Heard as StopHeard;
 
 /// Commands are sent at least this often, and live at most this long: seconds.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sedge_spacetime::Stamp;
-use sedge_world_model::{LidarScan, PredictedScan};
+use sedge_world_model::{LidarScan, PredictedScan, Reused};
 
 use crate::error_tally::{ErrorTally, Pooled};
 use crate::{AgentObserver, ArrivedFuture, ForecastError, MethodRole};
@@ -26,7 +26,7 @@ pub(crate) struct Expectation {
     pub(crate) horizon_idx: usize,
     pub(crate) model: PredictedScan,
     /// By method, the three read-outs of the model left out. `[method - 3][beam]`
-    pub(crate) others: Vec<Option<Vec<f32>>>,
+    pub(crate) others: Reused<Option<Reused<f32>>>,
 }
 
 /// What happened to expectations that were not graded.
@@ -92,7 +92,10 @@ impl Grader {
         observer: &mut dyn AgentObserver,
     ) {
         let previous = self.previous.replace((stamp, scan.clone()));
-        for expectation in std::mem::take(&mut self.waiting) {
+        for _ in 0..self.waiting.len() {
+            let Some(expectation) = self.waiting.pop_front() else {
+                break;
+            };
             let due = expectation.started + self.horizons[expectation.horizon_idx];
             if due > stamp {
                 self.waiting.push_back(expectation);
@@ -151,7 +154,7 @@ impl Grader {
     ) {
         let horizon = self.horizons[expectation.horizon_idx];
         let predicted = &expectation.model;
-        let counted: Vec<usize> = (0..came.ranges_m.len())
+        let counted: Reused<usize> = (0..came.ranges_m.len())
             .filter(|beam_idx| came.is_valid(*beam_idx))
             .collect();
         let read_outs = [
@@ -170,7 +173,7 @@ impl Grader {
             came,
         });
         for ((method, tally), forecast) in self.methods.iter().zip(tallies).zip(forecasts) {
-            let same_beams = |forecast: &&Vec<f32>| forecast.len() == came.ranges_m.len();
+            let same_beams = |forecast: &&Reused<f32>| forecast.len() == came.ranges_m.len();
             let Some(forecast) = forecast.filter(same_beams) else {
                 continue;
             };

@@ -1,11 +1,12 @@
 //! The reorder buffer: sensor events on several keys become one sequence in time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sedge_oni::{LedgerEntry, TraceContext};
 use sedge_spacetime::{Stamp, StampError};
-use sedge_world_model::{Observation, SensorEvent};
+use sedge_world_model::{Observation, Reused, SensorEvent};
 
 /// Events of one kind that may wait at once. A scanner has a few scans a second and odometry a few
 /// hundred samples, so this is seconds of both: whoever fills it is broken or hostile.
@@ -23,10 +24,10 @@ pub(crate) struct ArrivedEvent {
     pub(crate) decode: Duration,
     /// What the message's own ledger says of the stages before it was put; empty where the put is
     /// not known here.
-    pub(crate) upstream: Vec<LedgerEntry>,
+    pub(crate) upstream: Reused<LedgerEntry>,
     pub(crate) trace: Option<TraceContext>,
     /// Which clock the event's stamp is of.
-    pub(crate) clock: String,
+    pub(crate) clock: Arc<str>,
     pub(crate) stamp_error: Duration,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sedge_oni::Command;
 use sedge_spacetime::{Pose2, Stamp, Twist2};
-use sedge_world_model::{Action, ActionSequence};
+use sedge_world_model::{Action, ActionSequence, Reused};
 
 /// Plans that may wait for their scan: with a backlog, a plan can be ahead of the sensors.
 const PLANS_MAX: usize = 64;
@@ -31,7 +31,7 @@ pub enum PlanSource {
 pub(crate) struct Plans {
     age_max: Duration,
     held_for: Duration,
-    commanded: VecDeque<(Stamp, Vec<Action>)>,
+    commanded: VecDeque<(Stamp, Reused<Action>)>,
     samples: VecDeque<(Stamp, Pose2)>,
 }
 
@@ -57,7 +57,11 @@ impl Plans {
             duration: step.duration,
             twist: step.twist,
         };
-        let actions = command.steps.iter().map(action).collect();
+        self.keep(stamp, command.steps.iter().map(action).collect());
+    }
+
+    /// As [`Plans::command`], of a plan of one's own.
+    pub(crate) fn keep(&mut self, stamp: Stamp, actions: Reused<Action>) {
         let idx = self.commanded.partition_point(|(kept, _)| *kept < stamp);
         match self.commanded.get_mut(idx) {
             Some((kept, plan)) if *kept == stamp => *plan = actions,
@@ -102,7 +106,7 @@ impl Plans {
 
     fn aligned(&self, stamp: Stamp, plan: &[Action], begin: Stamp) -> ActionSequence {
         let mut actions = match stamp.saturating_since(begin) {
-            Duration::ZERO => Vec::new(),
+            Duration::ZERO => Reused::new(),
             gap => self.held(gap).actions,
         };
         let mut over = begin.saturating_since(stamp);
@@ -120,11 +124,12 @@ impl Plans {
     }
 
     fn held(&self, duration: Duration) -> ActionSequence {
+        let held = Action {
+            duration,
+            twist: self.speed(),
+        };
         ActionSequence {
-            actions: vec![Action {
-                duration,
-                twist: self.speed(),
-            }],
+            actions: Reused::filled(held, 1),
         }
     }
 

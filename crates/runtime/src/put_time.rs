@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sedge_oni::{Envelope, LedgerEntry};
 use sedge_spacetime::Stamp;
+use sedge_world_model::Reused;
 
 /// Followed by the clock's domain; the entry's nanoseconds are the time on that clock.
 const PUT_AT: &str = "put@";
@@ -18,14 +19,13 @@ const NEVER_USED: Duration = Duration::from_nanos(1);
 
 /// Notes in the ledger that the message is put at `now`, a time of the clock `domain`.
 pub(crate) fn note_put(envelope: &mut Envelope, domain: &str, now: Stamp) {
-    envelope.ledger.push(put_entry(domain, now));
+    envelope.ledger.extend(put_entry(domain, now));
 }
 
-/// The entry of a ledger that says so.
-pub(crate) fn put_entry(domain: &str, now: Stamp) -> LedgerEntry {
+/// The entry of a ledger that says so; none where the name of the clock is too long for it.
+pub(crate) fn put_entry(domain: &str, now: Stamp) -> Option<LedgerEntry> {
     let nanos = u64::try_from(now.nanos()).unwrap_or_default();
-    let stage = format!("{PUT_AT}{domain}");
-    LedgerEntry { stage, nanos }
+    LedgerEntry::of_parts([PUT_AT, domain], nanos)
 }
 
 /// When the message was put, if that is noted on the clock `domain`.
@@ -46,16 +46,16 @@ pub(crate) fn newest_put(envelope: &Envelope) -> Option<(&str, Stamp)> {
 
 /// The stages that the ledger states, without the words that are reserved. Of a ledger that is so
 /// long that a reader's own stages would not fit behind it, the first ones become one.
-pub(crate) fn stages_before(envelope: &Envelope) -> Vec<LedgerEntry> {
+pub(crate) fn stages_before(envelope: &Envelope) -> Reused<LedgerEntry> {
     let is_stage =
-        |entry: &&LedgerEntry| !entry.stage.starts_with(PUT_AT) && entry.stage != END_OF_STREAM;
-    let mut stages: Vec<LedgerEntry> = envelope.ledger.iter().filter(is_stage).cloned().collect();
+        |entry: &&LedgerEntry| !entry.stage.starts_with(PUT_AT) && &*entry.stage != END_OF_STREAM;
+    let mut stages: Reused<LedgerEntry> =
+        envelope.ledger.iter().filter(is_stage).copied().collect();
     let n_beyond = (stages.len() + 1).saturating_sub(N_CARRIED_MAX);
     if n_beyond > 1 {
         let first = stages.drain(..n_beyond);
         let nanos = first.fold(0, |sum: u64, entry| sum.saturating_add(entry.nanos));
-        let stage = EARLIER.to_owned();
-        stages.insert(0, LedgerEntry { stage, nanos });
+        stages.splice(0..0, LedgerEntry::new(EARLIER, nanos));
     }
     stages
 }
@@ -63,10 +63,7 @@ pub(crate) fn stages_before(envelope: &Envelope) -> Vec<LedgerEntry> {
 /// Turns a message into the last of its stream.
 pub(crate) fn note_end(envelope: &mut Envelope) {
     envelope.lifespan = Some(NEVER_USED);
-    envelope.ledger.push(LedgerEntry {
-        stage: END_OF_STREAM.into(),
-        nanos: 0,
-    });
+    envelope.ledger.extend(LedgerEntry::new(END_OF_STREAM, 0));
 }
 
 /// Whether the message only says that its stream has ended.
@@ -74,7 +71,7 @@ pub(crate) fn is_end(envelope: &Envelope) -> bool {
     envelope
         .ledger
         .iter()
-        .any(|entry| entry.stage == END_OF_STREAM)
+        .any(|entry| &*entry.stage == END_OF_STREAM)
 }
 
 #[cfg(test)]
@@ -88,10 +85,10 @@ mod tests {
     fn stages_are_carried_on_and_none_is_lost_from_their_sum() {
         let source = Sequence::new(AgentName::new("crane3").unwrap(), 1).next_source();
         let mut envelope = Envelope::new(source, Capture::exact(Stamp::ZERO, "log"));
-        assert_eq!(stages_before(&envelope), []);
+        assert!(stages_before(&envelope).is_empty());
         for nanos in 1..=60 {
-            let stage = format!("s{nanos}");
-            envelope.ledger.push(LedgerEntry { stage, nanos });
+            let entry = LedgerEntry::new(&format!("s{nanos}"), nanos);
+            envelope.ledger.push(entry.unwrap());
             note_put(&mut envelope, "here", Stamp::from_nanos(7));
             let carried = stages_before(&envelope);
             let sum: u64 = carried.iter().map(|entry| entry.nanos).sum();

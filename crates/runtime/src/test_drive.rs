@@ -14,7 +14,7 @@ use sedge_transport::{
 };
 use sedge_world_model::{
     Action, ActionSequence, Belief, Futures, ImagineError, Observation, ObserveError,
-    PredictedScan, Prediction, SensorEvent, WorldModel,
+    PredictedScan, Prediction, Reused, SensorEvent, WorldModel,
 };
 
 use crate::{Driven, Links, ModelFactory, PlayItem};
@@ -197,7 +197,7 @@ impl WorldModel for WallModel {
 
     fn belief(&self) -> Option<Belief> {
         let (stamp, range) = self.scan?;
-        let latent = vec![range, self.n_odometry as f32];
+        let latent = Reused::copy_of(&[range, self.n_odometry as f32]);
         Some(Belief {
             stamp,
             pose: Pose2::IDENTITY,
@@ -210,7 +210,7 @@ impl WorldModel for WallModel {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         if let Some((clock, takes)) = &self.thinks {
             clock.advance_to(sedge_spacetime::Clock::now(clock.as_ref()) + *takes);
         }

@@ -17,10 +17,14 @@ pub struct NameError {
     got: String,
 }
 
-fn check(kind: &'static str, name: &str) -> Result<(), NameError> {
+fn is_name(name: &str) -> bool {
     let fits = (1..=NAME_BYTES_MAX).contains(&name.len());
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if fits && name.bytes().all(plain) {
+    fits && name.bytes().all(plain)
+}
+
+fn check(kind: &'static str, name: &str) -> Result<(), NameError> {
+    if is_name(name) {
         Ok(())
     } else {
         Err(NameError {
@@ -47,6 +51,11 @@ macro_rules! name_type {
                 let name = name.into();
                 check($kind, &name)?;
                 Ok(Self(name.into()))
+            }
+
+            /// Whether a text could be such a name.
+            pub fn is_name(text: &str) -> bool {
+                is_name(text)
             }
 
             /// The name as text.

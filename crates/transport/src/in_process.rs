@@ -135,6 +135,7 @@ impl Network for InProcessNetwork {
             number,
             key: key.clone(),
             qos,
+            wakes: Vec::new(),
         }))
     }
 
@@ -217,12 +218,14 @@ struct InProcessPublisher {
     number: u64,
     key: Key,
     qos: Qos,
+    /// Of the readers of the message in hand; empty in between, and kept for its memory.
+    wakes: Vec<Wake>,
 }
 
 impl InProcessPublisher {
     /// A lossless publisher's message is shed, before anybody got it, where a lossless ring is
     /// full; a live publisher is held up by nobody.
-    fn put_until(&self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
+    fn put_until(&mut self, message: &EncodedMessage, expiry: Option<Stamp>) -> PutOutcome {
         let arrival = self.network.clock.now();
         let mut state = self.network.lock();
         // Readers only make room and the lock keeps other publishers out: what has room keeps it.
@@ -241,15 +244,16 @@ impl InProcessPublisher {
             },
             expiry,
         };
-        let mut wakes = Vec::new();
         for listener in state.listeners_of(&self.key) {
-            Shared::offer(listener, queued.clone(), &mut wakes);
+            Shared::offer(listener, queued.clone(), &mut self.wakes);
         }
         if let Some(speaker) = state.speakers.get_mut(&self.number) {
             speaker.history.keep(queued);
         }
         drop(state);
-        call_all(&wakes);
+        for wake in self.wakes.drain(..) {
+            wake();
+        }
         PutOutcome::Sent
     }
 }

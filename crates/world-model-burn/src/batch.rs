@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use sedge_spacetime::Pose2;
-use sedge_world_model::{CandidateSet, RANGE_MAX_M, RANGE_MIN_M};
+use sedge_world_model::{CandidateSet, RANGE_MAX_M, RANGE_MIN_M, Reused};
 use sedge_world_model_trained::structure::{
     COMPONENTS, DECODER_CHANNELS, ENCODER_BEAMS, ENCODER_CHANNELS, IMAGINE_STEPS, IMU_INPUTS,
     MOTION_INPUTS, N_OTHERS, OTHER_INPUTS,
@@ -151,7 +151,7 @@ impl SensedRows {
             View::Mirrored => company.mirrored(),
         };
         self.imu.extend(company.imu);
-        self.others.extend(company.others);
+        self.others.extend_from_slice(&company.others);
         self.valid.extend(company.valid);
     }
 
@@ -344,7 +344,7 @@ fn viewed_pose(pose: Pose2, view: View) -> Pose2 {
 }
 
 fn mirrored_candidates(set: &CandidateSet) -> CandidateSet {
-    fn flipped<T: Copy>(rows: &[T], n_beams: usize) -> Vec<T> {
+    fn flipped<T: Copy + 'static>(rows: &[T], n_beams: usize) -> Reused<T> {
         rows.chunks_exact(n_beams)
             .flat_map(|row| row.iter().rev().copied())
             .collect()

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use sedge_world_model::Reused;
 use sedge_world_model_trained::structure::{
     COMPONENTS, DECODER_CHANNELS, ENCODER_BEAMS, ENCODER_CHANNELS, MOTION_INPUTS, MOTION_OUTPUTS,
     N_COMPONENTS, N_OTHERS, OTHER_INPUTS,
@@ -74,7 +75,7 @@ impl BurnEngine {
             imu: self.tensor(row.imu.to_vec(), [1, row.imu.len()]),
             others: row.has_others().then(|| OthersInput {
                 valid: self.tensor(row.valid.to_vec(), [1, N_OTHERS]),
-                rows: self.tensor(row.others.clone(), [1, N_OTHERS, OTHER_INPUTS]),
+                rows: self.tensor(row.others.to_vec(), [1, N_OTHERS, OTHER_INPUTS]),
             }),
         }
     }
@@ -105,11 +106,11 @@ impl Engine for BurnEngine {
         self.latent = self.network.filter(&self.latent, input, None).latent;
     }
 
-    fn feature(&self) -> Vec<f32> {
-        host_values(self.latent.feature())
+    fn feature(&self) -> Reused<f32> {
+        host_values(self.latent.feature()).into()
     }
 
-    fn foresee(&mut self, futures: &FutureRows) -> Vec<Foreseen> {
+    fn foresee(&mut self, futures: &FutureRows) -> Reused<Foreseen> {
         let (n, beams) = (futures.n, futures.n_beams);
         let three =
             |values: &[f32], channels: usize| self.tensor(values.to_vec(), [n, channels, beams]);

@@ -172,7 +172,7 @@ impl TrainingSet {
             geometry: episode.geometry,
             scans: episode.scans[..n]
                 .iter()
-                .map(|scan| encoder_scan(&scan.scan))
+                .map(|scan| encoder_scan(&scan.scan).to_vec())
                 .collect(),
             company: (0..n)
                 .map(|scan| {

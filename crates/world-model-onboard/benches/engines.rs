@@ -97,7 +97,7 @@ fn main() {
     let scan = numbers(ENCODER_CHANNELS * ENCODER_BEAMS);
     let company = CompanyRow {
         imu: [0.1; IMU_INPUTS],
-        others: numbers(N_OTHERS * OTHER_INPUTS),
+        others: numbers(N_OTHERS * OTHER_INPUTS).into(),
         valid: [1.0; N_OTHERS],
     };
     race(&mut page, "filter a scan", 10_000, &|engine| {

@@ -2,7 +2,7 @@
 
 use rten_simd::{Isa, SimdOp, SimdUnaryOp as _};
 use rten_vecmath::Exp;
-use sedge_world_model::{PredictedScan, RANGE_MAX_M, RangeReadout};
+use sedge_world_model::{PredictedScan, RANGE_MAX_M, RangeReadout, Reused};
 use sedge_world_model_trained::structure::{
     DECODER_CHANNELS, DILATIONS, FREE_CENTRE_M, FREE_LOG_REACH, HEAD_CHANNELS, LOG_PRECISION_MAX,
     MOTION_INPUTS, MOTION_OUTPUTS, N_COMPONENTS, NARROW_KERNEL, SCALE_MAX_M, SCALE_MIN_M,
@@ -77,7 +77,7 @@ impl Decoder {
         &mut self,
         futures: &FutureRows,
         latents: Option<&Latents>,
-    ) -> Vec<Foreseen> {
+    ) -> Reused<Foreseen> {
         self.look(futures, latents);
         (0..futures.n)
             .map(|future| Foreseen {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sedge_world_model::Reused;
 use sedge_world_model_trained::structure::{IMAGINE_STEPS, MOTION_OUTPUTS};
 use sedge_world_model_trained::{
     CheckpointError, CheckpointStory, Engine, Foreseen, FutureRows, MODEL_FILE, MixtureRows,
@@ -193,11 +194,11 @@ impl Engine for OnboardEngine {
             .take(&mut self.latent, &self.token, &mut self.space);
     }
 
-    fn feature(&self) -> Vec<f32> {
+    fn feature(&self) -> Reused<f32> {
         self.latent.feature(&self.config)
     }
 
-    fn foresee(&mut self, futures: &FutureRows) -> Vec<Foreseen> {
+    fn foresee(&mut self, futures: &FutureRows) -> Reused<Foreseen> {
         if !self.config.latent {
             return self.decoder.forward(futures, None);
         }

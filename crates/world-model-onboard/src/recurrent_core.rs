@@ -2,6 +2,7 @@
 
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
+use sedge_world_model::Reused;
 use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 use sedge_world_model_trained::{CheckpointError, NetworkConfig};
 
@@ -58,9 +59,9 @@ impl Latents {
     }
 
     /// What heads read of the first row. `[deter + groups * classes]`
-    pub(crate) fn feature(&self, config: &NetworkConfig) -> Vec<f32> {
-        let mut feature = self.deter[..config.deter].to_vec();
-        feature.resize(config.feature(), 0.0);
+    pub(crate) fn feature(&self, config: &NetworkConfig) -> Reused<f32> {
+        let mut feature = Reused::filled(0.0, config.feature());
+        feature[..config.deter].copy_from_slice(&self.deter[..config.deter]);
         for &idx in &self.hot[..config.groups] {
             if idx != NOTHING {
                 feature[config.deter + idx as usize] = 1.0;

@@ -69,7 +69,7 @@ fn plans() -> [ActionSequence; 2] {
     };
     [
         ActionSequence {
-            actions: vec![bend],
+            actions: vec![bend].into(),
         },
         ActionSequence::default(),
     ]

@@ -36,7 +36,7 @@ fn allocations(config: EngineConfig) -> usize {
     let scan = vec![0.3; ENCODER_CHANNELS * ENCODER_BEAMS];
     let company = CompanyRow {
         imu: [1.0; IMU_INPUTS],
-        others: vec![0.2; N_OTHERS * OTHER_INPUTS],
+        others: vec![0.2; N_OTHERS * OTHER_INPUTS].into(),
         valid: [1.0; N_OTHERS],
     };
     let view = FutureRows {

@@ -1,6 +1,6 @@
 //! Who else is there, and what the inertial unit says, as networks see it.
 
-use sedge_world_model::{Company, ImuNow, Mover, Neighbour};
+use sedge_world_model::{Company, ImuNow, Mover, Neighbour, Reused};
 
 use crate::structure::{IMU_INPUTS, N_OTHERS, OTHER_INPUTS};
 
@@ -28,7 +28,7 @@ pub struct CompanyRow {
     /// `[IMU_INPUTS]`; zeros where it is missing.
     pub imu: [f32; IMU_INPUTS],
     /// `[other, input]`, flat; zeros where there is nobody.
-    pub others: Vec<f32>,
+    pub others: Reused<f32>,
     /// One where there is somebody. `[other]`
     pub valid: [f32; N_OTHERS],
 }
@@ -52,7 +52,7 @@ impl CompanyRow {
                 .any(|it| it.mover == Some(mover.id))
         };
         let strangers = company.movers.iter().filter(|mover| !is_neighbour(mover));
-        let mut rows: Vec<(f64, [f32; OTHER_INPUTS])> = strangers
+        let mut rows: Reused<(f64, [f32; OTHER_INPUTS])> = strangers
             .map(|mover| {
                 (
                     mover.position_m[0].hypot(mover.position_m[1]),
@@ -69,7 +69,7 @@ impl CompanyRow {
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut row = Self {
             imu: imu.map_or([0.0; IMU_INPUTS], imu_row),
-            others: vec![0.0; N_OTHERS * OTHER_INPUTS],
+            others: Reused::filled(0.0, N_OTHERS * OTHER_INPUTS),
             valid: [0.0; N_OTHERS],
         };
         for (slot, (_, other)) in rows.iter().take(N_OTHERS).enumerate() {
@@ -217,7 +217,7 @@ mod tests {
 
     fn company(movers: Vec<Mover>) -> Company {
         Company {
-            movers,
+            movers: movers.into(),
             ..Company::default()
         }
     }

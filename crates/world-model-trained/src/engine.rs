@@ -1,6 +1,6 @@
 //! What computes a network.
 
-use sedge_world_model::{PredictedScan, RangeReadout};
+use sedge_world_model::{PredictedScan, RangeReadout, Reused};
 
 use crate::structure::{MOTION_INPUTS, MOTION_OUTPUTS};
 use crate::{CompanyRow, DecoderRows};
@@ -66,8 +66,8 @@ pub trait Engine {
     fn filter(&mut self, step: &SensedStep<'_>);
 
     /// The recurrent state as heads see it. `[deter + groups * classes]`
-    fn feature(&self) -> Vec<f32>;
+    fn feature(&self) -> Reused<f32>;
 
     /// What each future looks like. Leaves no trace in the recurrent state.
-    fn foresee(&mut self, futures: &FutureRows) -> Vec<Foreseen>;
+    fn foresee(&mut self, futures: &FutureRows) -> Reused<Foreseen>;
 }

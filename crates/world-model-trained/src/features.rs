@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use sedge_spacetime::Pose2;
-use sedge_world_model::{Candidate, CandidateSet, LidarScan, MoverRows, RANGE_MAX_M, ScanGeometry};
+use sedge_world_model::{
+    Candidate, CandidateSet, LidarScan, MoverRows, RANGE_MAX_M, Reused, ScanGeometry,
+};
 
 use crate::checkpoint::Normalisation;
 use crate::company_rows::{IMU_SCALES, OTHER_SCALES};
@@ -50,10 +52,10 @@ fn log_range(range_m: f32) -> f32 {
 ///
 /// # Shapes
 /// `[channel, bin]`, flat.
-pub fn encoder_scan(scan: &LidarScan) -> Vec<f32> {
+pub fn encoder_scan(scan: &LidarScan) -> Reused<f32> {
     let n_beams = scan.ranges_m.len();
-    let mut nearest = vec![f32::INFINITY; ENCODER_BEAMS];
-    let mut row = vec![0.0; ENCODER_CHANNELS * ENCODER_BEAMS];
+    let mut nearest = [f32::INFINITY; ENCODER_BEAMS];
+    let mut row = Reused::filled(0.0, ENCODER_CHANNELS * ENCODER_BEAMS);
     for bin in 0..ENCODER_BEAMS.max(n_beams) {
         // Finer scans: every beam has a bin. Coarser ones: every bin has a beam.
         let (bin, beam) = if n_beams >= ENCODER_BEAMS {

@@ -10,7 +10,7 @@
 )]
 
 use sedge_world_model::{
-    CAUTIOUS_SHARE, PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M, RangeReadout,
+    CAUTIOUS_SHARE, PREDICTION_MIN_M, PredictedScan, RANGE_MAX_M, RangeReadout, Reused,
 };
 
 use crate::structure::N_COMPONENTS;
@@ -172,7 +172,7 @@ pub fn read_out(mixture: MixtureRows<'_>, only: Option<RangeReadout>) -> Predict
     let n_beams = mixture.n_beams;
     let ranges = |read_out| {
         let is_wanted = only.is_none_or(|only| Some(only) == read_out);
-        vec![0.0; if is_wanted { n_beams } else { 0 }]
+        Reused::filled(0.0, if is_wanted { n_beams } else { 0 })
     };
     let mut scan = PredictedScan {
         mean_m: ranges(Some(RangeReadout::Mean)),

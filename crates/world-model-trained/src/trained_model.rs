@@ -5,7 +5,7 @@ use std::time::Duration;
 use sedge_spacetime::Pose2;
 use sedge_world_model::{
     ActionSequence, Belief, CandidateSet, Futures, ImagineError, Mover, Neighbour, Observation,
-    ObserveError, Prediction, RangeReadout, ScanMemory, SensorEvent, WorldModel,
+    ObserveError, Prediction, RangeReadout, Reused, ScanMemory, SensorEvent, WorldModel,
 };
 
 use crate::engine::{Engine, FutureRows, SensedStep};
@@ -72,11 +72,12 @@ impl TrainedModel {
         plans: &[ActionSequence],
         horizons: &[Duration],
         read_out: Option<RangeReadout>,
-    ) -> Result<Vec<Futures>, ImagineError> {
-        let mut futures = Vec::with_capacity(plans.len() * horizons.len());
+    ) -> Result<Reused<Futures>, ImagineError> {
+        let mut futures = Reused::with_capacity(plans.len() * horizons.len());
         for plan in plans {
             let window = self.memory.scan_window(plan)?;
-            for (&horizon, motion) in horizons.iter().zip(self.memory.motions(plan, horizons)?) {
+            let motions = self.memory.motions(plan, horizons)?;
+            for (&horizon, &motion) in horizons.iter().zip(&motions) {
                 futures.push(Future {
                     horizon,
                     motion,
@@ -88,18 +89,19 @@ impl TrainedModel {
             return Ok(plans
                 .iter()
                 .map(|_| Futures {
-                    predictions: Vec::new(),
+                    predictions: Reused::new(),
                 })
                 .collect());
         }
-        let mut predictions = self.decode(&futures, read_out).into_iter();
+        let mut predictions = self.decode(&futures, read_out);
+        let mut predictions = predictions.drain(..);
         let mut next = || Futures {
             predictions: predictions.by_ref().take(horizons.len()).collect(),
         };
         Ok(plans.iter().map(|_| next()).collect())
     }
 
-    fn decode(&mut self, futures: &[Future], read_out: Option<RangeReadout>) -> Vec<Prediction> {
+    fn decode(&mut self, futures: &[Future], read_out: Option<RangeReadout>) -> Reused<Prediction> {
         let geometry = self.memory.geometry();
         let rows = &mut self.rows;
         rows.clear();
@@ -123,16 +125,19 @@ impl TrainedModel {
             rows.part_motions.push(motion_row(part, part_secs));
             rows.part_secs.push(part_secs as f32);
         }
-        let foreseen = self.engine.foresee(&self.rows);
-        let predictions = futures.iter().zip(foreseen).map(|(future, foreseen)| {
-            let (motion, covariance) = corrected_motion(future.motion, &foreseen.motion_head);
-            Prediction {
-                horizon: future.horizon,
-                motion,
-                covariance,
-                scan: foreseen.scan,
-            }
-        });
+        let mut foreseen = self.engine.foresee(&self.rows);
+        let predictions = futures
+            .iter()
+            .zip(foreseen.drain(..))
+            .map(|(future, foreseen)| {
+                let (motion, covariance) = corrected_motion(future.motion, &foreseen.motion_head);
+                Prediction {
+                    horizon: future.horizon,
+                    motion,
+                    covariance,
+                    scan: foreseen.scan,
+                }
+            });
         predictions.collect()
     }
 }
@@ -163,24 +168,24 @@ impl WorldModel for TrainedModel {
             latent: if self.story.config.network.latent {
                 self.engine.feature()
             } else {
-                Vec::new()
+                Reused::new()
             },
         })
     }
 
-    fn movers(&self) -> Vec<Mover> {
-        self.memory.company().movers.clone()
+    fn movers(&self) -> &[Mover] {
+        &self.memory.company().movers
     }
 
-    fn neighbours(&self) -> Vec<Neighbour> {
-        self.memory.company().neighbours.clone()
+    fn neighbours(&self) -> &[Neighbour] {
+        &self.memory.company().neighbours
     }
 
     fn imagine(
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.foresee(plans, horizons, None)
     }
 
@@ -189,7 +194,7 @@ impl WorldModel for TrainedModel {
         plans: &[ActionSequence],
         horizons: &[Duration],
         read_out: RangeReadout,
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.foresee(plans, horizons, Some(read_out))
     }
 }

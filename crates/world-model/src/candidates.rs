@@ -8,7 +8,8 @@ use sedge_spacetime::Pose2;
 use crate::company::Company;
 use crate::discs::MoverRows;
 use crate::{
-    PREDICTION_MIN_M, RANGE_MAX_M, RenderableScan, Renderer, ScanGeometry, fill_far, fill_near,
+    PREDICTION_MIN_M, RANGE_MAX_M, RenderableScan, Renderer, Reused, ScanGeometry, fill_far,
+    fill_near,
 };
 
 /// The longest window, in seconds: scans older than this are not looked at.
@@ -118,15 +119,15 @@ pub struct CandidateSet {
     /// Beams per row.
     pub n_beams: usize,
     /// Filled ranges within `[0.05, 20]`, never NaN. `[candidate, beam]`, flat.
-    pub ranges_m: Vec<f32>,
+    pub ranges_m: Reused<f32>,
     /// Where nothing was seen and the range is only filled in. `[candidate, beam]`, flat.
-    pub holes: Vec<bool>,
+    pub holes: Reused<bool>,
     /// Largest minus smallest of the up to three most recent values within 20 s; zero for fewer
     /// than two. `[beam]`
-    pub spread_m: Vec<f32>,
+    pub spread_m: Reused<f32>,
     /// Age, at the newest scan, of the newest scan that saw something on the beam; 20 where none
     /// did. `[beam]`
-    pub age_secs: Vec<f32>,
+    pub age_secs: Reused<f32>,
     /// Where movers and neighbours will be.
     pub movers: MoverRows,
 }
@@ -160,13 +161,13 @@ pub struct WindowScan {
 #[derive(Debug, Clone)]
 pub struct ScanWindow {
     geometry: ScanGeometry,
-    scans: Vec<WindowScan>,
+    scans: Reused<WindowScan>,
     company: Company,
 }
 
 impl ScanWindow {
     /// From scans, newest first, where nobody is known to move.
-    pub fn new(geometry: ScanGeometry, scans: Vec<WindowScan>) -> Self {
+    pub fn new(geometry: ScanGeometry, scans: Reused<WindowScan>) -> Self {
         Self {
             geometry,
             scans,
@@ -183,9 +184,9 @@ impl ScanWindow {
     /// Without most of what a fast scanner sees: the older scans are, the further they are apart.
     /// The map is the same, and looked at in time.
     #[must_use]
-    pub(crate) fn thinned(self) -> Self {
+    pub(crate) fn thinned(mut self) -> Self {
         let mut last_kept_secs = f64::NEG_INFINITY;
-        let mut is_kept = |scan: &WindowScan| {
+        let is_kept = |scan: &WindowScan| {
             let spacing_secs = match scan.age_secs - AGE_TOLERANCE_SECS {
                 age if age <= SHORT_WINDOW_SECS => 0.0,
                 age if age <= MIDDLE_WINDOW_SECS => OLD_SPACINGS_SECS[0],
@@ -197,12 +198,8 @@ impl ScanWindow {
             }
             is_kept
         };
-        let scans = self.scans.into_iter().filter(&mut is_kept).collect();
-        Self {
-            scans,
-            geometry: self.geometry,
-            company: self.company,
-        }
+        self.scans.retain(is_kept);
+        self
     }
 
     /// The scans, newest first.
@@ -338,13 +335,13 @@ impl BeamHistory {
 
 /// The history of every beam.
 struct RecentStack {
-    beams: Vec<BeamHistory>,
+    beams: Reused<BeamHistory>,
 }
 
 impl RecentStack {
     fn new(n_beams: usize) -> Self {
         Self {
-            beams: vec![BeamHistory::EMPTY; n_beams],
+            beams: Reused::filled(BeamHistory::EMPTY, n_beams),
         }
     }
 
@@ -367,9 +364,9 @@ impl RecentStack {
 /// A [`CandidateSet`] in the making: `f64`, unclipped, holes are NaN.
 pub(crate) struct CandidateRows {
     n_beams: usize,
-    ranges_m: Vec<f64>,
-    spread_m: Vec<f64>,
-    age_secs: Vec<f64>,
+    ranges_m: Reused<f64>,
+    spread_m: Reused<f64>,
+    age_secs: Reused<f64>,
     movers: MoverRows,
 }
 
@@ -377,9 +374,9 @@ impl CandidateRows {
     fn new(n_beams: usize) -> Self {
         Self {
             n_beams,
-            ranges_m: vec![f64::NAN; N_CANDIDATES * n_beams],
-            spread_m: Vec::with_capacity(n_beams),
-            age_secs: Vec::with_capacity(n_beams),
+            ranges_m: Reused::filled(f64::NAN, N_CANDIDATES * n_beams),
+            spread_m: Reused::with_capacity(n_beams),
+            age_secs: Reused::with_capacity(n_beams),
             movers: MoverRows::none(n_beams),
         }
     }
@@ -458,13 +455,13 @@ impl CandidateRows {
         for candidate in Candidate::ALL {
             fill_and_clip(self.row_mut(candidate), candidate);
         }
-        let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
+        let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
         CandidateSet {
             n_beams: self.n_beams,
-            ranges_m: narrow(self.ranges_m),
+            ranges_m: narrow(&self.ranges_m),
             holes,
-            spread_m: narrow(self.spread_m),
-            age_secs: narrow(self.age_secs),
+            spread_m: narrow(&self.spread_m),
+            age_secs: narrow(&self.age_secs),
             movers: self.movers,
         }
     }

@@ -7,7 +7,7 @@ use sedge_spacetime::{Pose2, Stamp};
 use crate::discs::Disc;
 use crate::movers::Followed;
 use crate::neighbour_lidar::join;
-use crate::{Mover, Neighbour, Neighbours};
+use crate::{Mover, Neighbour, Neighbours, Reused};
 
 /// Where a mover may be is believed this far, metres: beyond, a disc is no prediction.
 const SIGMA_MAX_M: f64 = 3.0;
@@ -18,9 +18,9 @@ const STAYS_M: f64 = 0.05;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Company {
     /// What moves, known by name or not.
-    pub movers: Vec<Mover>,
+    pub movers: Reused<Mover>,
     /// Robots known by name; those that are movers, too, say which.
-    pub neighbours: Vec<Neighbour>,
+    pub neighbours: Reused<Neighbour>,
 }
 
 impl Company {
@@ -33,8 +33,8 @@ impl Company {
     ) -> Self {
         let followed = followed.seen_from(map_from_scan);
         let mut known = neighbours.at(stamp, map_from_scan);
-        for (neighbour_idx, thing) in join(&mut known, &followed) {
-            neighbours.learn_size(&known[neighbour_idx].name, thing);
+        for (neighbour_idx, thing) in &join(&mut known, &followed) {
+            neighbours.learn_size(&known[*neighbour_idx].name, thing);
         }
         Self {
             movers: followed.movers,
@@ -47,7 +47,7 @@ impl Company {
         &self,
         newest_from_then: Pose2,
         ahead: Duration,
-    ) -> Vec<Disc> {
+    ) -> Reused<Disc> {
         let discs = self.movers.iter();
         discs
             .filter_map(|mover| disc_of(mover, newest_from_then, ahead))
@@ -55,12 +55,16 @@ impl Company {
     }
 
     /// Neighbours as they announced, everybody else as if they went on as they go.
-    pub(crate) fn discs_as_announced(&self, newest_from_then: Pose2, ahead: Duration) -> Vec<Disc> {
+    pub(crate) fn discs_as_announced(
+        &self,
+        newest_from_then: Pose2,
+        ahead: Duration,
+    ) -> Reused<Disc> {
         let secs = ahead.as_secs_f64();
         let is_neighbour =
             |mover: &&Mover| self.neighbours.iter().any(|it| it.mover == Some(mover.id));
         let strangers = self.movers.iter().filter(|mover| !is_neighbour(mover));
-        let mut discs: Vec<Disc> = strangers
+        let mut discs: Reused<Disc> = strangers
             .filter_map(|mover| disc_of(mover, newest_from_then, ahead))
             .collect();
         for neighbour in &self.neighbours {

@@ -18,7 +18,8 @@ use crate::room::Room;
 pub use crate::room::half_circle;
 use crate::{
     Action, ActionSequence, Episode, Futures, ImagineError, LidarScan, Observation, ObserveError,
-    PREDICTION_MIN_M, Prediction, RANGE_MAX_M, RangeReadout, ScanGeometry, SensorEvent, WorldModel,
+    PREDICTION_MIN_M, Prediction, RANGE_MAX_M, RangeReadout, Reused, ScanGeometry, SensorEvent,
+    WorldModel,
 };
 
 /// Makes a model of a scanner that has seen nothing yet; the same one each time.
@@ -90,7 +91,7 @@ fn plans() -> Vec<ActionSequence> {
     };
     vec![
         ActionSequence {
-            actions: vec![action(0.4, 0.3), action(0.5, -0.2)],
+            actions: vec![action(0.4, 0.3), action(0.5, -0.2)].into(),
         },
         ActionSequence::default(),
     ]
@@ -111,7 +112,7 @@ fn live_through(model: &mut dyn WorldModel, events: &[SensorEvent]) {
     }
 }
 
-fn imagine(model: &mut dyn WorldModel) -> Vec<Futures> {
+fn imagine(model: &mut dyn WorldModel) -> Reused<Futures> {
     model
         .imagine(&plans(), &horizons())
         .expect("a model that has seen a drive can imagine")
@@ -234,7 +235,7 @@ fn is_sound(prediction: &Prediction, geometry: ScanGeometry) {
         &scan.least_error_m,
         &scan.high_m,
     ];
-    let are_ordered = |[low, high]: &[&Vec<f32>; 2]| low.iter().zip(*high).all(|(a, b)| a <= b);
+    let are_ordered = |[low, high]: &[&Reused<f32>; 2]| low.iter().zip(*high).all(|(a, b)| a <= b);
     assert!(
         quantiles.array_windows().all(are_ordered),
         "expected low quantiles below high ones"
@@ -382,7 +383,7 @@ fn bad_plans_are_refused(model: &mut dyn WorldModel, geometry: ScanGeometry) {
         twist: Twist2::default(),
     };
     let plan = ActionSequence {
-        actions: vec![good, Action { duration, twist }],
+        actions: vec![good, Action { duration, twist }].into(),
     };
     let refused = model.imagine(&[plan], &horizons());
     assert!(

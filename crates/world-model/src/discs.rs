@@ -2,6 +2,8 @@
 
 use std::f64::consts::FRAC_PI_2;
 
+use crate::Reused;
+
 /// A disc is widened by at most this much, metres: farther off it is not there any more.
 const WIDENED_MAX_M: f64 = 1.0;
 
@@ -64,21 +66,21 @@ impl Disc {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MoverRows {
     /// How near the beam passes its centre: 1 through the middle, 0 at the edge of where it may be.
-    pub nearness: Vec<f32>,
+    pub nearness: Reused<f32>,
     /// Its distance along the beam, metres.
-    pub range_m: Vec<f32>,
+    pub range_m: Reused<f32>,
     /// Its speed over ground, m/s.
-    pub speed_mps: Vec<f32>,
+    pub speed_mps: Reused<f32>,
     /// How long it has been followed, seconds.
-    pub age_secs: Vec<f32>,
+    pub age_secs: Reused<f32>,
     /// How wrong its position may be, one standard deviation, metres.
-    pub sigma_m: Vec<f32>,
+    pub sigma_m: Reused<f32>,
 }
 
 impl MoverRows {
     /// Nobody moves.
     pub fn none(n_beams: usize) -> Self {
-        let zeros = || vec![0.0; n_beams];
+        let zeros = || Reused::filled(0.0, n_beams);
         Self {
             nearness: zeros(),
             range_m: zeros(),
@@ -101,7 +103,7 @@ impl MoverRows {
 
     /// The same rows with another order of beams.
     #[must_use]
-    pub fn map_rows(&self, map: impl Fn(&[f32]) -> Vec<f32>) -> Self {
+    pub fn map_rows(&self, map: impl Fn(&[f32]) -> Reused<f32>) -> Self {
         Self {
             nearness: map(&self.nearness),
             range_m: map(&self.range_m),

@@ -7,7 +7,7 @@ use sedge_spacetime::Stamp;
 use crate::scoreboard::Scoreboard;
 use crate::{
     Episode, ImagineError, MetricRow, Observation, ObserveError, Prediction, Protocol,
-    ProtocolError, SensorEvent, Start, WorldModel,
+    ProtocolError, Reused, SensorEvent, Start, WorldModel,
 };
 
 /// Why a model cannot be graded.
@@ -196,14 +196,14 @@ impl<'a> Life<'a> {
         &self,
         start: &Start,
         model: &mut dyn WorldModel,
-    ) -> Result<Vec<Prediction>, EvaluateError> {
+    ) -> Result<Reused<Prediction>, EvaluateError> {
         let (scan_idx, now) = (start.scan_idx, self.newest_scan);
         let ahead = |idx: usize| self.episode.scans[idx].stamp.saturating_since(now);
         let horizons: Vec<Duration> = start.targets.iter().map(|it| ahead(it.scan_idx)).collect();
         let longest = horizons.iter().copied().max().unwrap_or_default();
         let plan = self.episode.actions_after(now, longest);
         let name = model.name().to_owned();
-        let futures =
+        let mut futures =
             model
                 .imagine(&[plan], &horizons)
                 .map_err(|source| EvaluateError::Imagine {
@@ -211,10 +211,8 @@ impl<'a> Life<'a> {
                     scan_idx,
                     source,
                 })?;
-        let predictions = futures
-            .into_iter()
-            .next()
-            .map_or_else(Vec::new, |it| it.predictions);
+        let first = futures.drain(..).next();
+        let predictions = first.map_or_else(Reused::new, |it| it.predictions);
         let (expected, got) = (horizons.len(), predictions.len());
         if got != expected {
             return Err(EvaluateError::PredictionCount {

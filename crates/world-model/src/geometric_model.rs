@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use sedge_spacetime::Pose2;
+
 use crate::{
     ActionSequence, Belief, Candidate, Futures, ImagineError, MotionModel, MotionNoise, Mover,
-    Neighbour, ObserveError, PredictedScan, Prediction, ScanGeometry, ScanMemory, SensorEvent,
-    WorldModel,
+    Neighbour, ObserveError, PredictedScan, Prediction, Reused, ScanGeometry, ScanMemory,
+    SensorEvent, WorldModel,
 };
 
 /// Predicts one geometric candidate, without doubt about it.
@@ -85,7 +87,7 @@ impl GeometricModel {
     ) -> Result<Futures, ImagineError> {
         let motions = self.memory.motions(plan, horizons)?;
         let window = self.memory.scan_window(plan)?;
-        let prediction = |(&horizon, motion)| {
+        let prediction = |(&horizon, &motion): (&Duration, &Pose2)| {
             let candidates = window.candidates(motion, horizon);
             Prediction {
                 horizon,
@@ -95,7 +97,7 @@ impl GeometricModel {
             }
         };
         Ok(Futures {
-            predictions: horizons.iter().zip(motions).map(prediction).collect(),
+            predictions: horizons.iter().zip(&motions).map(prediction).collect(),
         })
     }
 }
@@ -118,23 +120,23 @@ impl WorldModel for GeometricModel {
             covariance: self
                 .noise
                 .covariance(self.memory.last_period_secs().unwrap_or(0.0)),
-            latent: Vec::new(),
+            latent: Reused::new(),
         })
     }
 
-    fn movers(&self) -> Vec<Mover> {
-        self.memory.company().movers.clone()
+    fn movers(&self) -> &[Mover] {
+        &self.memory.company().movers
     }
 
-    fn neighbours(&self) -> Vec<Neighbour> {
-        self.memory.company().neighbours.clone()
+    fn neighbours(&self) -> &[Neighbour] {
+        &self.memory.company().neighbours
     }
 
     fn imagine(
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.memory.newest_stamp().ok_or(ImagineError::NoBelief)?;
         plans
             .iter()

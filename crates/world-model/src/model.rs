@@ -5,7 +5,7 @@ use std::time::Duration;
 use sedge_spacetime::{Covariance2, Pose2, Stamp, Twist2};
 use serde::{Deserialize, Serialize};
 
-use crate::{Mover, Neighbour, PREDICTION_MIN_M, RANGE_MAX_M, ScanGeometry, SensorEvent};
+use crate::{Mover, Neighbour, PREDICTION_MIN_M, RANGE_MAX_M, Reused, ScanGeometry, SensorEvent};
 
 /// One stretch of motion: what odometry would report while a command is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Action {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ActionSequence {
     /// The actions, in order.
-    pub actions: Vec<Action>,
+    pub actions: Reused<Action>,
 }
 
 /// What a model believes now.
@@ -34,7 +34,7 @@ pub struct Belief {
     /// Uncertainty of the movement since the scan before, in the scanner's frame.
     pub covariance: Covariance2,
     /// The latent state, for a model that has one. `[latent]`
-    pub latent: Vec<f32>,
+    pub latent: Reused<f32>,
 }
 
 /// Probability that the range is below [`PredictedScan::cautious_m`].
@@ -47,21 +47,21 @@ pub const CAUTIOUS_SHARE: f32 = 0.35;
 #[derive(Debug, Clone, PartialEq)]
 pub struct PredictedScan {
     /// Expected range: least squared error.
-    pub mean_m: Vec<f32>,
+    pub mean_m: Reused<f32>,
     /// Median range: least absolute error.
-    pub least_error_m: Vec<f32>,
+    pub least_error_m: Reused<f32>,
     /// The most probable range.
-    pub mode_m: Vec<f32>,
+    pub mode_m: Reused<f32>,
     /// [`CAUTIOUS_SHARE`] quantile of the range: nearer than the median, for whoever must not run
     /// into what is probably there. Where something may move into the way, an error towards it
     /// costs less than one away from it.
-    pub cautious_m: Vec<f32>,
+    pub cautious_m: Reused<f32>,
     /// 5 % quantile of the range.
-    pub low_m: Vec<f32>,
+    pub low_m: Reused<f32>,
     /// 95 % quantile of the range.
-    pub high_m: Vec<f32>,
+    pub high_m: Reused<f32>,
     /// Probability that the beam returns at all.
-    pub hit_probability: Vec<f32>,
+    pub hit_probability: Reused<f32>,
 }
 
 /// One of the ranges that a predicted distribution is read out as.
@@ -97,9 +97,9 @@ impl PredictedScan {
     /// A prediction without doubt: every read-out is the same, clipped to what may be stated.
     pub fn certain(ranges_m: impl IntoIterator<Item = f32>) -> Self {
         let clip = |range: f32| range.clamp(PREDICTION_MIN_M, RANGE_MAX_M);
-        let ranges: Vec<f32> = ranges_m.into_iter().map(clip).collect();
+        let ranges: Reused<f32> = ranges_m.into_iter().map(clip).collect();
         Self {
-            hit_probability: vec![1.0; ranges.len()],
+            hit_probability: Reused::filled(1.0, ranges.len()),
             least_error_m: ranges.clone(),
             mode_m: ranges.clone(),
             cautious_m: ranges.clone(),
@@ -127,7 +127,7 @@ pub struct Prediction {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Futures {
     /// In the order of the horizons asked for.
-    pub predictions: Vec<Prediction>,
+    pub predictions: Reused<Prediction>,
 }
 
 /// Why an event was not taken in.
@@ -228,13 +228,13 @@ pub trait WorldModel {
 
     /// What moves around the robot, in the scanner's frame at the newest scan; a model that does
     /// not look for it knows of nothing.
-    fn movers(&self) -> Vec<Mover> {
-        Vec::new()
+    fn movers(&self) -> &[Mover] {
+        &[]
     }
 
     /// Robots known by name, in the same frame and at the same time as [`WorldModel::movers`].
-    fn neighbours(&self) -> Vec<Neighbour> {
-        Vec::new()
+    fn neighbours(&self) -> &[Neighbour] {
+        &[]
     }
 
     /// What each plan would lead to, at each horizon after the newest scan.
@@ -248,7 +248,7 @@ pub trait WorldModel {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError>;
+    ) -> Result<Reused<Futures>, ImagineError>;
 
     /// As [`WorldModel::imagine`], for who looks at one read-out alone and whether beams return:
     /// the others may be left empty, where reading them out takes time.
@@ -260,7 +260,7 @@ pub trait WorldModel {
         plans: &[ActionSequence],
         horizons: &[Duration],
         _read_out: RangeReadout,
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.imagine(plans, horizons)
     }
 }

@@ -1,13 +1,11 @@
 //! One small thing, followed: a Kalman filter of constant velocity, and evidence that it moves.
 
-use std::collections::VecDeque;
-
 use nalgebra::{Matrix2, Matrix2x4, Matrix4, Matrix4x2, Vector2, Vector4};
 use sedge_spacetime::Stamp;
 
-use crate::Mover;
 use crate::scan_clusters::Sight;
 use crate::seen_space::Look;
+use crate::{Mover, Reused};
 
 /// A thing that was never seen whole is taken to be so large, metres: a person, a small robot.
 pub(crate) const RADIUS_ASSUMED_M: f64 = 0.25;
@@ -20,6 +18,8 @@ const N_RADII: f64 = 20.0;
 /// Positions are remembered so far back, seconds, and this far apart.
 const PATH_SECS: f64 = 4.0;
 const PATH_SPACING_SECS: f64 = 0.19;
+/// Room for about as many.
+const N_PLACES: usize = 24;
 /// A place is asked for signs of having been left so long after, seconds.
 const LEFT_AFTER_SECS: f64 = 0.4;
 /// A cluster with this share of new points is evidence of motion, if it has so many.
@@ -73,12 +73,19 @@ pub(crate) struct Track {
     missing_secs: f64,
     step_secs: f64,
     /// Oldest first.
-    path: VecDeque<Waypoint>,
+    path: Reused<Waypoint>,
 }
 
 /// Variance of a position after some seconds that comes from unknown acceleration, m2.
 pub(crate) fn acceleration_variance(secs: f64) -> f64 {
     ACCELERATION_DENSITY * secs.max(0.0).powi(3) / 3.0
+}
+
+/// How x, y, vx, vy come of those some seconds before.
+fn moving_on(secs: f64) -> Matrix4<f64> {
+    let mut step = Matrix4::identity();
+    (step[(0, 2)], step[(1, 3)]) = (secs, secs);
+    step
 }
 
 impl Track {
@@ -104,7 +111,7 @@ impl Track {
             is_confirmed: false,
             missing_secs: 0.0,
             step_secs: 0.0,
-            path: VecDeque::new(),
+            path: Reused::with_capacity(N_PLACES),
         };
         track.learn_radius(sight);
         track.note_place(stamp, sight);
@@ -128,6 +135,12 @@ impl Track {
         self.mean.fixed_rows::<2>(0).into_owned()
     }
 
+    /// Where it will be at constant velocity, as [`Track::predict`] says.
+    pub(crate) fn position_after(&self, secs: f64) -> Vector2<f64> {
+        let then = moving_on(secs) * self.mean;
+        then.fixed_rows::<2>(0).into_owned()
+    }
+
     /// As others see it.
     pub(crate) fn mover(&self, now: Stamp) -> Mover {
         Mover {
@@ -143,8 +156,7 @@ impl Track {
 
     pub(crate) fn predict(&mut self, secs: f64) {
         self.step_secs = secs;
-        let mut step = Matrix4::identity();
-        (step[(0, 2)], step[(1, 3)]) = (secs, secs);
+        let step = moving_on(secs);
         self.mean = step * self.mean;
         let mut noise = Matrix4::zeros();
         for axis in 0..2 {
@@ -188,7 +200,7 @@ impl Track {
         if self.is_confirmed {
             let is_known_long = self
                 .path
-                .front()
+                .first()
                 .is_some_and(|first| stamp.secs_since(first.stamp) >= 0.9 * PATH_SECS);
             if (is_known_long && way < STANDS_M) || self.surprise > SURPRISE_KEEP_MAX {
                 self.is_confirmed = false;
@@ -241,18 +253,17 @@ impl Track {
 
     fn note_place(&mut self, stamp: Stamp, sight: &Sight) {
         let is_close = |it: &Waypoint| stamp.secs_since(it.stamp) < PATH_SPACING_SECS;
-        if self.path.back().is_some_and(is_close) {
+        if self.path.last().is_some_and(is_close) {
             return;
         }
-        self.path.push_back(Waypoint {
+        self.path.push(Waypoint {
             stamp,
             centre: self.position(),
             near: sight.near,
         });
         let is_old = |it: &Waypoint| stamp.secs_since(it.stamp) > PATH_SECS;
-        while self.path.front().is_some_and(is_old) {
-            self.path.pop_front();
-        }
+        let n_old = self.path.iter().take_while(|it| is_old(it)).count();
+        self.path.drain(..n_old);
     }
 
     /// How far it has got from where it was on the remembered path, at most.

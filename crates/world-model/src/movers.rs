@@ -7,10 +7,10 @@
 use nalgebra::{Matrix2, Matrix4, Vector2};
 use sedge_spacetime::{Pose2, Stamp};
 
-use crate::LidarScan;
 use crate::mover_track::{RADIUS_ASSUMED_M, Track, acceleration_variance};
 use crate::scan_clusters::{Cluster, ScanPoints};
 use crate::seen_space::{Look, PlacedScan, SeenSpace};
+use crate::{LidarScan, Reused};
 
 /// Tracks of everything small, movers or not; what comes later waits for a place.
 const N_TRACKS_MAX: usize = 128;
@@ -101,9 +101,9 @@ pub struct MoverTracker {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Followed {
     /// What moves.
-    pub(crate) movers: Vec<Mover>,
+    pub(crate) movers: Reused<Mover>,
     /// What is in the newest scan, small, and has not moved yet.
-    pub(crate) standing: Vec<Mover>,
+    pub(crate) standing: Reused<Mover>,
 }
 
 impl Followed {
@@ -125,19 +125,24 @@ struct Arrival {
     stamp: Stamp,
     placed: PlacedScan,
     points: ScanPoints,
-    clusters: Vec<Cluster>,
+    clusters: Reused<Cluster>,
     /// The track that each cluster was given to. `[cluster]`
-    owners: Vec<Option<u64>>,
+    owners: Reused<Option<u64>>,
 }
 
 impl MoverTracker {
     /// Takes in a scan seen from `map_from_scan` and says which beams hit movers. `[beam]`
     ///
     /// Scans must come in the order of their stamps; one that does not is passed over.
-    pub fn observe(&mut self, stamp: Stamp, scan: &LidarScan, map_from_scan: Pose2) -> Vec<bool> {
+    pub fn observe(
+        &mut self,
+        stamp: Stamp,
+        scan: &LidarScan,
+        map_from_scan: Pose2,
+    ) -> Reused<bool> {
         let elapsed_secs = self.newest.map_or(0.0, |newest| stamp.secs_since(newest));
         if self.newest.is_some_and(|newest| stamp <= newest) || !map_from_scan.is_finite() {
-            return vec![false; scan.ranges_m.len()];
+            return Reused::filled(false, scan.ranges_m.len());
         }
         if elapsed_secs > PAUSE_MAX_SECS {
             self.tracks.clear();
@@ -155,7 +160,7 @@ impl MoverTracker {
             stamp,
             placed: PlacedScan::new(stamp, scan, map_from_scan),
             points,
-            owners: vec![None; clusters.len()],
+            owners: Reused::filled(None, clusters.len()),
             clusters,
         };
         self.associate(&mut arrival);
@@ -171,33 +176,30 @@ impl MoverTracker {
     /// Which beams of a scan probably hit movers, before it is known where it was seen from: what
     /// lies where nothing was, and what lies where a mover should be by now, if the scan was seen
     /// from `map_from_scan`. Changes nothing. `[beam]`
-    pub fn expected(&self, stamp: Stamp, scan: &LidarScan, map_from_scan: Pose2) -> Vec<bool> {
+    pub fn expected(&self, stamp: Stamp, scan: &LidarScan, map_from_scan: Pose2) -> Reused<bool> {
         let elapsed_secs = self.newest.map_or(0.0, |newest| stamp.secs_since(newest));
         if !(0.0..=PAUSE_MAX_SECS).contains(&elapsed_secs) || !map_from_scan.is_finite() {
-            return vec![false; scan.ranges_m.len()];
+            return Reused::filled(false, scan.ranges_m.len());
         }
         let points = ScanPoints::new(scan, map_from_scan);
         let mut moves = self
             .seen
             .newly_taken(stamp, points.in_map().iter().copied());
         let confirmed = self.tracks.iter().filter(|track| track.is_confirmed());
-        let predicted: Vec<Track> = confirmed
-            .map(|track| {
-                let mut track = track.clone();
-                track.predict(elapsed_secs);
-                track
-            })
+        let predicted: Reused<(Vector2<f64>, f64)> = confirmed
+            .map(|track| (track.position_after(elapsed_secs), reach_m(track)))
             .collect();
         for (moves, point) in moves.iter_mut().zip(points.in_map()) {
-            *moves = *moves || predicted.iter().any(|track| is_on(track, *point));
+            let mut predicted = predicted.iter();
+            *moves = *moves || predicted.any(|&(middle, reach_m)| is_near(middle, reach_m, *point));
         }
         moves
     }
 
     /// Every confirmed mover at the newest scan, in the map's frame, oldest first.
-    pub fn movers(&self) -> Vec<Mover> {
+    pub fn movers(&self) -> Reused<Mover> {
         let Some(now) = self.newest else {
-            return Vec::new();
+            return Reused::new();
         };
         let confirmed = self.tracks.iter().filter(|track| track.is_confirmed());
         confirmed.map(|track| track.mover(now)).collect()
@@ -218,7 +220,7 @@ impl MoverTracker {
 
     /// Gives clusters to tracks, the surest pair first.
     fn associate(&mut self, arrival: &mut Arrival) {
-        let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+        let mut pairs: Reused<(f64, usize, usize)> = Reused::new();
         for (track_idx, track) in self.tracks.iter().enumerate() {
             for (cluster_idx, cluster) in arrival.clusters.iter().enumerate() {
                 let apart = (cluster.middle - track.position()).norm();
@@ -238,9 +240,9 @@ impl MoverTracker {
                 pairs.push((mahalanobis - bonus, track_idx, cluster_idx));
             }
         }
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let mut is_served = vec![false; self.tracks.len()];
-        for (_, track_idx, cluster_idx) in pairs {
+        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        let mut is_served = Reused::filled(false, self.tracks.len());
+        for &(_, track_idx, cluster_idx) in &pairs {
             if is_served[track_idx] || arrival.owners[cluster_idx].is_some() {
                 continue;
             }
@@ -279,8 +281,9 @@ impl MoverTracker {
 
     /// Of two confirmed tracks on one thing the younger goes.
     fn merge(&mut self) {
-        let mut kept: Vec<Track> = Vec::with_capacity(self.tracks.len());
-        for track in self.tracks.drain(..) {
+        let mut n_kept = 0;
+        for idx in 0..self.tracks.len() {
+            let (kept, track) = (&self.tracks[..n_kept], &self.tracks[idx]);
             let is_double = track.is_confirmed()
                 && kept.iter().any(|older| {
                     let radii = older.radius_m() + track.radius_m();
@@ -288,21 +291,22 @@ impl MoverTracker {
                     older.is_confirmed() && apart < SAME_SHARE * radii
                 });
             if !is_double {
-                kept.push(track);
+                self.tracks.swap(n_kept, idx);
+                n_kept += 1;
             }
         }
-        self.tracks = kept;
+        self.tracks.truncate(n_kept);
     }
 
     /// Beams on movers' clusters, and on whatever else is where a mover is.
-    fn label(&self, arrival: &Arrival) -> Vec<bool> {
-        let confirmed: Vec<&Track> = self.tracks.iter().filter(|it| it.is_confirmed()).collect();
+    fn label(&self, arrival: &Arrival) -> Reused<bool> {
+        let confirmed = || self.tracks.iter().filter(|it| it.is_confirmed());
         let points = arrival.points.in_map().iter();
-        let mut hit: Vec<bool> = points
-            .map(|point| confirmed.iter().any(|track| is_on(track, *point)))
+        let mut hit: Reused<bool> = points
+            .map(|point| confirmed().any(|track| is_on(track, *point)))
             .collect();
         for (cluster, owner) in arrival.clusters.iter().zip(&arrival.owners) {
-            if confirmed.iter().any(|track| Some(track.id()) == *owner) {
+            if confirmed().any(|track| Some(track.id()) == *owner) {
                 hit[cluster.beams.clone()].fill(true);
             }
         }
@@ -312,8 +316,16 @@ impl MoverTracker {
 
 /// Whether a point is where a track is.
 fn is_on(track: &Track, point: Option<Vector2<f64>>) -> bool {
-    let reach_m = track.radius_m() + SKIRT_M;
-    point.is_some_and(|point| (point - track.position()).norm() <= reach_m)
+    is_near(track.position(), reach_m(track), point)
+}
+
+/// How far from its middle points are still a track's own, in metres.
+fn reach_m(track: &Track) -> f64 {
+    track.radius_m() + SKIRT_M
+}
+
+fn is_near(middle: Vector2<f64>, reach_m: f64, point: Option<Vector2<f64>>) -> bool {
+    point.is_some_and(|point| (point - middle).norm() <= reach_m)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use nalgebra::{Matrix2x3, Matrix3, Vector2};
 use sedge_spacetime::{Covariance2, Pose2, wrap_angle};
 
 use crate::movers::Followed;
-use crate::{Mover, Neighbour};
+use crate::{Mover, Neighbour, Reused};
 
 /// A mover and a neighbour this close are one, metres, plus so many standard deviations.
 const SAME_M: f64 = 0.3;
@@ -19,24 +19,21 @@ const STANDING_MAX_M: f64 = 0.3;
 
 /// Tells which neighbours are things that lidar follows, the nearest pair first; those take on the
 /// thing's size and, by how sure each is, its place. Returns who is what.
-pub(crate) fn join<'a>(
-    neighbours: &mut [Neighbour],
-    followed: &'a Followed,
-) -> Vec<(usize, &'a Mover)> {
-    let mut joined = Vec::new();
+pub(crate) fn join(neighbours: &mut [Neighbour], followed: &Followed) -> Reused<(usize, Mover)> {
+    let mut joined = Reused::new();
     let may_move = |sigma_m: f64| (SAME_M + N_SIGMAS * sigma_m).min(SAME_MAX_M);
-    for (neighbour_idx, thing_idx) in pairs(neighbours, &followed.movers, may_move) {
+    for &(neighbour_idx, thing_idx) in &pairs(neighbours, &followed.movers, may_move) {
         let mover = &followed.movers[thing_idx];
         neighbours[neighbour_idx].mover = Some(mover.id);
         take_on(&mut neighbours[neighbour_idx], mover);
-        joined.push((neighbour_idx, mover));
+        joined.push((neighbour_idx, *mover));
     }
     let stands = |sigma_m: f64| (N_SIGMAS * sigma_m).min(STANDING_MAX_M);
-    for (neighbour_idx, thing_idx) in pairs(neighbours, &followed.standing, stands) {
+    for &(neighbour_idx, thing_idx) in &pairs(neighbours, &followed.standing, stands) {
         let thing = &followed.standing[thing_idx];
         neighbours[neighbour_idx].is_seen_standing = true;
         take_on(&mut neighbours[neighbour_idx], thing);
-        joined.push((neighbour_idx, thing));
+        joined.push((neighbour_idx, *thing));
     }
     joined
 }
@@ -46,8 +43,8 @@ fn pairs(
     neighbours: &[Neighbour],
     things: &[Mover],
     reach_m: impl Fn(f64) -> f64,
-) -> Vec<(usize, usize)> {
-    let mut near: Vec<(f64, usize, usize)> = Vec::new();
+) -> Reused<(usize, usize)> {
+    let mut near: Reused<(f64, usize, usize)> = Reused::new();
     for (neighbour_idx, neighbour) in neighbours.iter().enumerate() {
         if neighbour.mover.is_some() {
             continue;
@@ -61,9 +58,9 @@ fn pairs(
             }
         }
     }
-    near.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    let mut taken: Vec<(usize, usize)> = Vec::new();
-    for (_, neighbour_idx, thing_idx) in near {
+    near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    let mut taken: Reused<(usize, usize)> = Reused::new();
+    for &(_, neighbour_idx, thing_idx) in &near {
         let is_free = |&(other, its): &(usize, usize)| other != neighbour_idx && its != thing_idx;
         if taken.iter().all(is_free) {
             taken.push((neighbour_idx, thing_idx));

@@ -13,7 +13,9 @@ use sedge_spacetime::{AgentName, Covariance2, Pose2, Stamp, Twist2};
 use crate::event_check::{check_broadcast, check_sightings};
 use crate::intention::Intention;
 use crate::neighbour_place::{Heard, Note, Place};
-use crate::{Broadcast, Mover, NeighbourReport, Observation, ObserveError, SensorEvent, Sighting};
+use crate::{
+    Broadcast, Mover, NeighbourReport, Observation, ObserveError, Reused, SensorEvent, Sighting,
+};
 
 /// Robots followed at once; whoever comes later is refused until one is forgotten.
 const N_NEIGHBOURS_MAX: usize = 64;
@@ -270,7 +272,7 @@ impl Neighbours {
 
     /// Everybody whose place is known, predicted to `now` and seen from `map_from_scanner`; by
     /// name.
-    pub fn at(&self, now: Stamp, map_from_scanner: Pose2) -> Vec<Neighbour> {
+    pub fn at(&self, now: Stamp, map_from_scanner: Pose2) -> Reused<Neighbour> {
         let known = self.tracks.iter().filter_map(|(name, track)| {
             let place = track.place_at(now)?;
             let age_secs = now.secs_since(place.measured).max(0.0);

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use sedge_spacetime::{Pose2, Stamp, wrap_angle};
 
-use crate::{ActionSequence, ImagineError, ObserveError, OdometryCalibration, OdometrySample};
+use crate::{
+    ActionSequence, ImagineError, ObserveError, OdometryCalibration, OdometrySample, Reused,
+};
 
 /// Positions beyond this are no odometry: `f64` would no longer resolve a tenth of a micrometre.
 const POSITION_MAX_M: f64 = 1e8;
@@ -175,7 +177,7 @@ impl OdometryTrack {
     /// [`ImagineError`] for an empty track or actions that are not numbers.
     pub fn extended_by(&self, plan: &ActionSequence) -> Result<ExtendedTrack<'_>, ImagineError> {
         let newest = *self.waypoints.back().ok_or(ImagineError::NoBelief)?;
-        let mut ahead = Vec::with_capacity(plan.actions.len() + 1);
+        let mut ahead = Reused::with_capacity(plan.actions.len() + 1);
         ahead.push(newest);
         let mut here = newest;
         for (action_idx, action) in plan.actions.iter().enumerate() {
@@ -207,7 +209,7 @@ impl OdometryTrack {
 pub struct ExtendedTrack<'a> {
     history: &'a OdometryTrack,
     /// From the newest sample on; never empty.
-    ahead: Vec<Waypoint>,
+    ahead: Reused<Waypoint>,
 }
 
 impl ExtendedTrack<'_> {

@@ -6,8 +6,8 @@ use sedge_spacetime::{Pose2, Stamp};
 
 use crate::company::Company;
 use crate::{
-    Episode, EpisodeScan, MotionModel, ObserveError, OdometryTrack, RenderableScan, ScanGeometry,
-    ScanWindow, WINDOW_SECS, WindowScan,
+    Episode, EpisodeScan, MotionModel, ObserveError, OdometryTrack, RenderableScan, Reused,
+    ScanGeometry, ScanWindow, WINDOW_SECS, WindowScan,
 };
 
 /// Ages are compared with this tolerance, in seconds: one nanosecond.
@@ -87,17 +87,18 @@ impl PosedScans {
     pub(crate) fn with_company(
         &self,
         episode: &Episode,
-        hits: &[Vec<bool>],
+        hits: &[Reused<bool>],
         company: Vec<Company>,
     ) -> Self {
         let scans = self.scans.iter().zip(&episode.scans).zip(hits);
-        let scan = |((known, scan), hits): ((&Arc<RenderableScan>, &EpisodeScan), &Vec<bool>)| {
-            if hits.contains(&true) {
-                Arc::new(RenderableScan::with_movers(&scan.scan, hits))
-            } else {
-                Arc::clone(known)
-            }
-        };
+        let scan =
+            |((known, scan), hits): ((&Arc<RenderableScan>, &EpisodeScan), &Reused<bool>)| {
+                if hits.contains(&true) {
+                    Arc::new(RenderableScan::with_movers(&scan.scan, hits))
+                } else {
+                    Arc::clone(known)
+                }
+            };
         Self {
             scans: scans.map(scan).collect(),
             company: company.into(),

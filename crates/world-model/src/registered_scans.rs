@@ -8,7 +8,7 @@ use crate::gyro_track::ImuNow;
 use crate::movers::Followed;
 use crate::registration::register_all;
 use crate::{
-    Episode, MotionModel, Neighbours, OdometryTrack, PoseScansError, PosedScans, ScanWindow,
+    Episode, MotionModel, Neighbours, OdometryTrack, PoseScansError, PosedScans, Reused, ScanWindow,
 };
 
 /// The offline twin of a registering [`crate::ScanMemory`]: the same windows and motions, for any
@@ -69,7 +69,7 @@ impl RegisteredScans {
         self,
         episode: &Episode,
         motion: &MotionModel,
-        (hits, followed): (&[Vec<bool>], &[Followed]),
+        (hits, followed): (&[Reused<bool>], &[Followed]),
     ) -> Self {
         let Ok(track) = OdometryTrack::from_samples(&episode.odometry, motion.calibration) else {
             return self;

@@ -15,7 +15,7 @@ use crate::movers::Followed;
 use crate::surface::{Surface, SurfacePoint};
 use crate::{
     Episode, LidarScan, MotionModel, MoverTracker, Observation, OdometryTrack, PoseScansError,
-    odometry_poses,
+    Reused, odometry_poses,
 };
 
 /// Scans are registered against the newest scan and the newest ones at least this old, seconds.
@@ -103,14 +103,15 @@ impl Registrar {
     ) -> RegisteredScan {
         let predicted = prior.predicted;
         let surface = Surface::new(scan).without(moves);
-        let references = self.choose(stamp);
-        let registered = if references.is_empty() {
+        let chosen = self.choose(stamp);
+        let registered = if chosen.is_empty() {
             RegisteredScan {
                 map_from_scan: predicted,
                 outcome: RegistrationOutcome::First,
             }
         } else {
-            let problem = Problem::new(&surface, &references, prior_information(prior));
+            let among = (&self.references, chosen.as_slice());
+            let problem = Problem::new(&surface, among, prior_information(prior));
             problem.solve(predicted).map_or(
                 RegisteredScan {
                     map_from_scan: predicted,
@@ -138,9 +139,9 @@ impl Registrar {
         registered
     }
 
-    /// The newest scan of at least each reference age, without repetition.
-    fn choose(&self, now: Stamp) -> Vec<&ReferenceScan> {
-        let mut chosen: Vec<usize> = REFERENCE_AGES_SECS
+    /// The newest scan of at least each reference age, without repetition, by its place.
+    fn choose(&self, now: Stamp) -> Reused<usize> {
+        let mut chosen: Reused<usize> = REFERENCE_AGES_SECS
             .iter()
             .filter_map(|&age_secs| {
                 self.references
@@ -150,9 +151,6 @@ impl Registrar {
             .collect();
         chosen.dedup();
         chosen
-            .into_iter()
-            .map(|idx| &self.references[idx])
-            .collect()
     }
 }
 
@@ -168,8 +166,10 @@ fn prior_information(prior: &MotionPrior) -> Vector3<f64> {
 
 /// One scan to be placed among others.
 struct Problem<'a> {
-    points: Vec<&'a SurfacePoint>,
-    references: &'a [&'a ReferenceScan],
+    points: Reused<SurfacePoint>,
+    scans: &'a VecDeque<ReferenceScan>,
+    /// Those among them that it is placed by.
+    chosen: &'a [usize],
     prior: Vector3<f64>,
 }
 
@@ -182,12 +182,17 @@ struct Linearised {
 }
 
 impl<'a> Problem<'a> {
-    fn new(surface: &'a Surface, references: &'a [&'a ReferenceScan], prior: Vector3<f64>) -> Self {
+    fn new(
+        surface: &Surface,
+        (scans, chosen): (&'a VecDeque<ReferenceScan>, &'a [usize]),
+        prior: Vector3<f64>,
+    ) -> Self {
         let n_points = surface.points().count();
         let stride = n_points.div_ceil(N_POINTS_MAX).max(1);
         Self {
-            points: surface.points().step_by(stride).collect(),
-            references,
+            points: surface.points().step_by(stride).copied().collect(),
+            scans,
+            chosen,
             prior,
         }
     }
@@ -245,7 +250,7 @@ impl<'a> Problem<'a> {
         // The loss is wide at first and narrows with the gate.
         let scale_m = RESIDUAL_SCALE_M.max(0.5 * gate_m * RESIDUAL_SCALE_M / GATE_LAST_M);
         let trust = 1.0 / (RESIDUAL_SCALE_M * RESIDUAL_SCALE_M * CORRELATION);
-        for reference in self.references {
+        for reference in self.chosen.iter().map(|&idx| &self.scans[idx]) {
             let reference_from_scan = reference.map_from_scan.between(pose);
             let (sin, cos) = reference_from_scan.yaw_rad.sin_cos();
             let shift = Vector2::new(reference_from_scan.x_m, reference_from_scan.y_m);
@@ -299,7 +304,7 @@ pub(crate) struct RegisteredEpisode {
     /// What the inertial unit said by then.
     pub(crate) imu: Vec<Option<ImuNow>>,
     /// Which beams hit movers.
-    pub(crate) hits: Vec<Vec<bool>>,
+    pub(crate) hits: Vec<Reused<bool>>,
     /// What was followed, in the map.
     pub(crate) followed: Vec<Followed>,
 }

@@ -5,7 +5,7 @@ use std::f64::consts::FRAC_PI_2;
 use sedge_spacetime::Pose2;
 
 use crate::bearing::bearing_rad;
-use crate::{LidarScan, RANGE_MAX_M, ScanGeometry};
+use crate::{LidarScan, RANGE_MAX_M, Reused, ScanGeometry};
 
 /// Neighbouring points this close in range are one surface, metres (protocol constant).
 const EDGE_M: f64 = 0.3;
@@ -43,11 +43,11 @@ struct Link {
 /// All vectors are `[point]`; apart from each other so that moving points vectorises.
 #[derive(Debug, Clone)]
 pub struct RenderableScan {
-    xs_m: Vec<f64>,
-    ys_m: Vec<f64>,
-    links: Vec<Link>,
+    xs_m: Reused<f64>,
+    ys_m: Reused<f64>,
+    links: Reused<Link>,
     /// Which points are on movers; empty where none is.
-    on_mover: Vec<bool>,
+    on_mover: Reused<bool>,
 }
 
 impl RenderableScan {
@@ -60,15 +60,19 @@ impl RenderableScan {
     pub fn with_movers(scan: &LidarScan, hits_mover: &[bool]) -> Self {
         let geometry = scan.geometry;
         let n_beams = geometry.n_beams.min(scan.ranges_m.len());
-        let ranges: Vec<f64> = scan.ranges_m[..n_beams]
+        let ranges: Reused<f64> = scan.ranges_m[..n_beams]
             .iter()
             .map(|&range| decimal_range_m(range))
             .collect();
-        let valid: Vec<bool> = (0..n_beams).map(|beam| scan.is_valid(beam)).collect();
+        let valid: Reused<bool> = (0..n_beams).map(|beam| scan.is_valid(beam)).collect();
         let joined = joined_to_next(&ranges, &valid);
         let is_inner =
             |beam: usize| beam > 0 && beam + 1 < n_beams && joined[beam - 1] && joined[beam];
-        let (mut xs_m, mut ys_m, mut links) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut xs_m, mut ys_m) = (
+            Reused::with_capacity(n_beams),
+            Reused::with_capacity(n_beams),
+        );
+        let mut links = Reused::with_capacity(n_beams);
         for beam in (0..n_beams).filter(|&beam| valid[beam]) {
             let (sin, cos) = geometry.angle_rad(beam).sin_cos();
             xs_m.push(ranges[beam] * cos);
@@ -80,13 +84,13 @@ impl RenderableScan {
         }
         let hits = |beam: &usize| hits_mover.get(*beam).copied().unwrap_or(false);
         let measured = (0..n_beams).filter(|&beam| valid[beam]);
-        let on_mover: Vec<bool> = measured.map(|beam| hits(&beam)).collect();
+        let on_mover: Reused<bool> = measured.map(|beam| hits(&beam)).collect();
         let has_movers = on_mover.contains(&true);
         Self {
             xs_m,
             ys_m,
             links,
-            on_mover: if has_movers { on_mover } else { Vec::new() },
+            on_mover: if has_movers { on_mover } else { Reused::new() },
         }
     }
 
@@ -102,9 +106,9 @@ impl RenderableScan {
 }
 
 /// For each beam, whether it and the next one lie on one surface.
-pub(crate) fn joined_to_next(ranges: &[f64], valid: &[bool]) -> Vec<bool> {
+pub(crate) fn joined_to_next(ranges: &[f64], valid: &[bool]) -> Reused<bool> {
     let n_beams = ranges.len();
-    let inverse: Vec<f64> = ranges
+    let inverse: Reused<f64> = ranges
         .iter()
         .map(|range| 1.0 / range.max(INVERTIBLE_MIN_M))
         .collect();
@@ -141,10 +145,10 @@ struct SeenPoint {
 /// The points of a scan as seen from the new pose. Every vector is `[point]`.
 #[derive(Debug, Clone, Default)]
 struct SeenPoints {
-    xs_m: Vec<f64>,
-    ys_m: Vec<f64>,
-    ranges_m: Vec<f64>,
-    bearings_beams: Vec<f64>,
+    xs_m: Reused<f64>,
+    ys_m: Reused<f64>,
+    ranges_m: Reused<f64>,
+    bearings_beams: Reused<f64>,
 }
 
 impl SeenPoints {
@@ -190,11 +194,11 @@ impl SeenPoints {
 pub struct Renderer {
     geometry: ScanGeometry,
     /// Cosine and sine of each beam's angle.
-    rays: Vec<[f64; 2]>,
+    rays: Reused<[f64; 2]>,
     seen: SeenPoints,
-    row: Vec<f64>,
-    still: Vec<f64>,
-    ends: Vec<f64>,
+    row: Reused<f64>,
+    still: Reused<f64>,
+    ends: Reused<f64>,
 }
 
 /// A scan seen from elsewhere, with and without what moved in it. NaN marks holes. `[beam]`
@@ -217,9 +221,9 @@ impl Renderer {
             geometry,
             rays: (0..geometry.n_beams).map(ray).collect(),
             seen: SeenPoints::default(),
-            row: vec![0.0; geometry.n_beams],
-            still: vec![0.0; geometry.n_beams],
-            ends: vec![0.0; geometry.n_beams],
+            row: Reused::filled(0.0, geometry.n_beams),
+            still: Reused::filled(0.0, geometry.n_beams),
+            ends: Reused::filled(0.0, geometry.n_beams),
         }
     }
 

@@ -7,7 +7,7 @@ use nalgebra::{Matrix2, Vector2};
 use sedge_spacetime::Pose2;
 
 use crate::render::decimal_range_m;
-use crate::{LidarScan, ScanGeometry};
+use crate::{LidarScan, Reused, ScanGeometry};
 
 /// Neighbouring points farther apart than this are two things, metres ...
 const GAP_M: f64 = 0.12;
@@ -70,9 +70,9 @@ pub(crate) struct ScanPoints {
     geometry: ScanGeometry,
     map_from_scan: Pose2,
     /// NaN where nothing was measured. `[beam]`
-    ranges_m: Vec<f64>,
+    ranges_m: Reused<f64>,
     /// `[beam]`
-    in_map: Vec<Option<Vector2<f64>>>,
+    in_map: Reused<Option<Vector2<f64>>>,
 }
 
 impl ScanPoints {
@@ -86,7 +86,7 @@ impl ScanPoints {
                 f64::NAN
             }
         };
-        let ranges_m: Vec<f64> = (0..n_beams).map(range).collect();
+        let ranges_m: Reused<f64> = (0..n_beams).map(range).collect();
         let place = |(beam, &range): (usize, &f64)| {
             let (sin, cos) = geometry.angle_rad(beam).sin_cos();
             let place = map_from_scan.transform([range * cos, range * sin]);
@@ -106,16 +106,14 @@ impl ScanPoints {
     }
 
     /// Everything small, and what is `fresh` (`[beam]`) within everything large.
-    pub(crate) fn clusters(&self, fresh: &[bool]) -> Vec<Cluster> {
-        let mut clusters = Vec::new();
-        for beams in self.segments() {
-            if self.extent_m(&beams) <= EXTENT_MAX_M {
+    pub(crate) fn clusters(&self, fresh: &[bool]) -> Reused<Cluster> {
+        let mut clusters = Reused::new();
+        for beams in &self.segments() {
+            if self.extent_m(beams) <= EXTENT_MAX_M {
                 clusters.extend(self.cluster(beams, fresh));
             } else {
-                let runs = fresh_runs(&beams, fresh);
-                let small = runs
-                    .into_iter()
-                    .filter(|run| self.extent_m(run) <= EXTENT_MAX_M);
+                let runs = fresh_runs(beams, fresh);
+                let small = runs.iter().filter(|run| self.extent_m(run) <= EXTENT_MAX_M);
                 clusters.extend(small.filter_map(|run| self.cluster(run, fresh)));
             }
         }
@@ -123,8 +121,8 @@ impl ScanPoints {
     }
 
     /// Beams that lie on one surface after the other.
-    fn segments(&self) -> Vec<Range<usize>> {
-        let mut segments: Vec<Range<usize>> = Vec::new();
+    fn segments(&self) -> Reused<Range<usize>> {
+        let mut segments: Reused<Range<usize>> = Reused::new();
         let measured = (0..self.ranges_m.len()).filter(|&beam| self.in_map[beam].is_some());
         for beam in measured {
             match segments.last_mut() {
@@ -157,7 +155,7 @@ impl ScanPoints {
         (high - low).norm()
     }
 
-    fn cluster(&self, beams: Range<usize>, fresh: &[bool]) -> Option<Cluster> {
+    fn cluster(&self, beams: &Range<usize>, fresh: &[bool]) -> Option<Cluster> {
         let points = self.in_map[beams.clone()].iter().flatten();
         let n_points = points.clone().count();
         if n_points < N_POINTS_MIN {
@@ -176,7 +174,7 @@ impl ScanPoints {
                 .is_none_or(|beam| self.ranges_m[beam] < self.ranges_m[ends[side]] - NEARER_M)
         });
         Some(Cluster {
-            beams,
+            beams: beams.clone(),
             n_points,
             fresh_share: n_fresh as f64 / n_points as f64,
             is_cut,
@@ -241,15 +239,15 @@ impl ScanPoints {
             let inside = radius_m * radius_m - range * range * sin * sin;
             range * cos + inside.max(0.0).sqrt()
         };
-        let mut distances: Vec<f64> = beams.map(centre).collect();
-        distances.sort_by(f64::total_cmp);
+        let mut distances: Reused<f64> = beams.map(centre).collect();
+        distances.sort_unstable_by(f64::total_cmp);
         distances.get(distances.len() / 2).copied().unwrap_or(0.0)
     }
 }
 
 /// Beams with new points, short gaps closed.
-fn fresh_runs(beams: &Range<usize>, fresh: &[bool]) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
+fn fresh_runs(beams: &Range<usize>, fresh: &[bool]) -> Reused<Range<usize>> {
+    let mut runs: Reused<Range<usize>> = Reused::new();
     for beam in beams.clone().filter(|&beam| fresh[beam]) {
         match runs.last_mut() {
             Some(open) if beam - open.end <= DROPPED_BEAMS_MAX => open.end = beam + 1,

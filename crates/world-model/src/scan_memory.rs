@@ -15,7 +15,7 @@ use crate::registered_scans::carried_on;
 use crate::registration::learn_bias;
 use crate::{
     ActionSequence, CandidateSet, ImagineError, LidarScan, MotionModel, MoverTracker, Neighbours,
-    Observation, ObserveError, OdometryTrack, RegisteredScan, Registrar, RenderableScan,
+    Observation, ObserveError, OdometryTrack, RegisteredScan, Registrar, RenderableScan, Reused,
     ScanGeometry, ScanWindow, SensorEvent, WINDOW_SECS, WindowScan,
 };
 
@@ -68,6 +68,8 @@ pub struct ScanMemory {
     /// Who is around at the newest scan.
     company: Company,
     imu: Option<ImuNow>,
+    /// Of a scan that was forgotten: its memory serves the next.
+    spare: Option<Arc<RenderableScan>>,
 }
 
 impl ScanMemory {
@@ -86,6 +88,7 @@ impl ScanMemory {
             neighbours: Neighbours::default(),
             company: Company::default(),
             imu: None,
+            spare: None,
         }
     }
 
@@ -195,7 +198,7 @@ impl ScanMemory {
         &self,
         plan: &ActionSequence,
         horizons: &[Duration],
-    ) -> Result<Vec<Pose2>, ImagineError> {
+    ) -> Result<Reused<Pose2>, ImagineError> {
         let newest = self.scans.back().ok_or(ImagineError::NoBelief)?;
         let track = self.track.extended_by(plan)?;
         let Some(registered) = newest.pose() else {
@@ -305,10 +308,10 @@ impl ScanMemory {
             return Err(ObserveError::NotFinite { what: "ranges" });
         }
         let registered = self.register(stamp, scan);
-        let hits = registered.map_or_else(Vec::new, |registered| {
+        let hits = registered.map_or_else(Reused::new, |registered| {
             self.movers.observe(stamp, scan, registered.map_from_scan)
         });
-        let renderable = Arc::new(RenderableScan::with_movers(scan, &hits));
+        let renderable = self.shared(RenderableScan::with_movers(scan, &hits));
         self.scans.push_back(RememberedScan {
             stamp,
             renderable,
@@ -344,7 +347,7 @@ impl ScanMemory {
     /// The pose of a scan that is not in memory yet.
     fn register(&mut self, stamp: Stamp, scan: &LidarScan) -> Option<RegisteredScan> {
         self.registrar.as_ref()?;
-        let done: Vec<(Stamp, RegisteredScan)> = self
+        let done: Reused<(Stamp, RegisteredScan)> = self
             .scans
             .range(self.scans.len().saturating_sub(2)..)
             .filter_map(|scan| Some((self.motion_model.seen_at(scan.stamp), scan.registered?)))
@@ -374,6 +377,16 @@ impl ScanMemory {
         Some(registrar.register(stamp, (scan, &moves), &prior))
     }
 
+    /// A scan that windows share with this memory.
+    fn shared(&mut self, scan: RenderableScan) -> Arc<RenderableScan> {
+        let mut spare = self.spare.take();
+        match spare.as_mut().and_then(Arc::get_mut) {
+            Some(old) => *old = scan,
+            None => return Arc::new(scan),
+        }
+        spare.expect("it was just written over")
+    }
+
     fn forget_old(&mut self) {
         self.track.truncate_to_newest(N_ODOMETRY_MAX);
         let Some(newest) = self.newest_event_stamp() else {
@@ -387,7 +400,7 @@ impl ScanMemory {
                 .front()
                 .is_some_and(|scan| scan.stamp < newest_scan - WINDOW)
         {
-            self.scans.pop_front();
+            self.spare = self.scans.pop_front().map(|scan| scan.renderable);
         }
         let oldest_needed = self.scans.front().map_or(newest, |scan| scan.stamp);
         self.track.forget_before(oldest_needed - LATENCY_MARGIN);

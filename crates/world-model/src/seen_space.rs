@@ -7,7 +7,7 @@ use nalgebra::Vector2;
 use sedge_spacetime::{Pose2, Stamp};
 
 use crate::bearing::bearing_rad;
-use crate::{LidarScan, RANGE_MAX_M, RANGE_MIN_M, ScanGeometry};
+use crate::{LidarScan, RANGE_MAX_M, RANGE_MIN_M, Reused, ScanGeometry};
 
 /// A scan is asked if it is the newest of at least one of these ages, seconds: slow movers show
 /// only after a while, fast ones at once.
@@ -120,13 +120,13 @@ impl SeenSpace {
         &self,
         now: Stamp,
         points_in_map: impl Iterator<Item = Option<Vector2<f64>>>,
-    ) -> Vec<bool> {
+    ) -> Reused<bool> {
         let asked = self.asked(now);
         let is_new = |point: Option<Vector2<f64>>| {
             let Some(point) = point else { return false };
             let (mut n_free, mut n_taken) = (0, 0);
-            for scan in &asked {
-                match scan.look_at(point) {
+            for &scan in &asked {
+                match self.scans[scan].look_at(point) {
                     Look::Free => n_free += 1,
                     Look::Taken => n_taken += 1,
                     Look::Unknown => {}
@@ -151,14 +151,14 @@ impl SeenSpace {
         }
     }
 
-    fn asked(&self, now: Stamp) -> Vec<&PlacedScan> {
+    fn asked(&self, now: Stamp) -> Reused<usize> {
         let of_age = |&age_secs: &f64| {
             let is_old = |it: &PlacedScan| now.secs_since(it.stamp) >= age_secs;
             self.scans.iter().rposition(is_old)
         };
-        let mut chosen: Vec<usize> = ASKED_AGES_SECS.iter().filter_map(of_age).collect();
+        let mut chosen: Reused<usize> = ASKED_AGES_SECS.iter().filter_map(of_age).collect();
         chosen.dedup();
-        chosen.into_iter().map(|idx| &self.scans[idx]).collect()
+        chosen
     }
 }
 

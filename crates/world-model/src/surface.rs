@@ -4,7 +4,7 @@ use nalgebra::Vector2;
 
 use crate::bearing::bearing_rad;
 use crate::render::{decimal_range_m, joined_to_next};
-use crate::{LidarScan, ScanGeometry};
+use crate::{LidarScan, Reused, ScanGeometry};
 
 /// A beam's line is fitted to up to this many neighbours on each side.
 const NEIGHBOURS_MAX: usize = 5;
@@ -41,24 +41,24 @@ pub(crate) struct SurfacePoint {
 pub(crate) struct Surface {
     geometry: ScanGeometry,
     /// By beam, where there is a line. `[beam]`
-    by_beam: Vec<Option<SurfacePoint>>,
+    by_beam: Reused<Option<SurfacePoint>>,
 }
 
 impl Surface {
     pub(crate) fn new(scan: &LidarScan) -> Self {
         let geometry = scan.geometry;
         let n_beams = geometry.n_beams.min(scan.ranges_m.len());
-        let ranges: Vec<f64> = scan.ranges_m[..n_beams]
+        let ranges: Reused<f64> = scan.ranges_m[..n_beams]
             .iter()
             .map(|&range| decimal_range_m(range))
             .collect();
-        let valid: Vec<bool> = (0..n_beams).map(|beam| scan.is_valid(beam)).collect();
+        let valid: Reused<bool> = (0..n_beams).map(|beam| scan.is_valid(beam)).collect();
         let joined = joined_to_next(&ranges, &valid);
         let point = |beam: usize| {
             let (sin, cos) = geometry.angle_rad(beam).sin_cos();
             Vector2::new(ranges[beam] * cos, ranges[beam] * sin)
         };
-        let points: Vec<Vector2<f64>> = (0..n_beams).map(point).collect();
+        let points: Reused<Vector2<f64>> = (0..n_beams).map(point).collect();
         let trusts = trusts(&points, &joined, &valid);
         let line = |beam: usize| {
             let line = valid[beam]
@@ -104,8 +104,8 @@ impl Surface {
 }
 
 /// How much the thing that each beam hits is trusted to stand still. `[beam]`
-fn trusts(points: &[Vector2<f64>], joined: &[bool], valid: &[bool]) -> Vec<f64> {
-    let mut trusts = vec![1.0; points.len()];
+fn trusts(points: &[Vector2<f64>], joined: &[bool], valid: &[bool]) -> Reused<f64> {
+    let mut trusts = Reused::filled(1.0, points.len());
     let mut first = 0;
     for beam in 0..points.len() {
         if joined[beam] {

@@ -97,10 +97,10 @@ fn speak(network: &dyn Network, stop: &Signal) {
             ranges_m: vec![2.0, 2.5, 3.0].into(),
         };
         let mut envelope = Envelope::new(sequence.next_source(), capture);
-        envelope.ledger.push(LedgerEntry {
-            stage: "put@elsewhere".into(),
-            nanos: (clock.now() + AHEAD).nanos().unsigned_abs(),
-        });
+        let put = (clock.now() + AHEAD).nanos().unsigned_abs();
+        envelope
+            .ledger
+            .extend(LedgerEntry::new("put@elsewhere", put));
         let scan = scan.to_message(envelope).unwrap().encode().unwrap();
         let outcomes = [scans.put(&scan), nonsense.put(&broken)];
         assert!(!outcomes.contains(&PutOutcome::Closed), "{outcomes:?}");

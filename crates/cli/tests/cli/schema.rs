@@ -99,10 +99,7 @@ impl Robot {
             let at = Capture::exact(Stamp::from_nanos(100_000_000 * n as i64), "log");
             let mut envelope = Envelope::new(sequence.next_source(), at);
             if n == N_SCANS {
-                envelope.ledger.push(LedgerEntry {
-                    stage: "end-of-stream".into(),
-                    nanos: 0,
-                });
+                envelope.ledger.extend(LedgerEntry::new("end-of-stream", 0));
             }
             let message = MessageBuilder::new(self.document.schema().id.clone(), envelope)
                 .tensor("first_angle_rad", &[1], &[-1.5_f64])

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sedge_spacetime::{AgentName, FrameName, Stamp};
+use sedge_spacetime::Stamp;
 
+use super::known_names;
 use super::spare::HeaderBox;
 use super::{Envelope, Header, HeaderError, LedgerEntry, TraceContext};
 use crate::limits::{HEADER_BYTES_MAX, LEDGER_ENTRIES_MAX, NAME_BYTES_MAX, TENSORS_MAX};
@@ -46,7 +47,7 @@ impl Header {
     }
 
     /// Behind what is there, which is nothing.
-    fn encode_to(&self, out: &mut Vec<u8>) -> Result<(), HeaderError> {
+    pub(crate) fn encode_to(&self, out: &mut Vec<u8>) -> Result<(), HeaderError> {
         self.check()?;
         let Envelope {
             source, capture, ..
@@ -134,9 +135,6 @@ impl Header {
         check_text("clock_id", &self.envelope.capture.clock)?;
         check_count("tensors", self.tensors.len(), TENSORS_MAX)?;
         check_count("ledger", self.envelope.ledger.len(), LEDGER_ENTRIES_MAX)?;
-        for entry in &self.envelope.ledger {
-            check_text("ledger.stage", &entry.stage)?;
-        }
         match &self.envelope.trace {
             Some(trace) if trace.trace_id == [0; 16] => {
                 Err(HeaderError::ZeroId { field: "trace_id" })
@@ -172,6 +170,7 @@ struct Parts<'b> {
     model_hash: &'b [u8],
     ledger: Vec<LedgerEntry>,
     n_ledger: usize,
+    refused_stage: Option<&'b str>,
     tensors: Vec<TensorEntry>,
     n_tensors: usize,
     refused_tensor: Option<TensorError>,
@@ -239,9 +238,10 @@ impl<'b> Parts<'b> {
             }
         }
         self.n_ledger += 1;
-        if self.n_ledger <= LEDGER_ENTRIES_MAX {
-            let stage = short(stage);
-            self.ledger.push(LedgerEntry { stage, nanos });
+        match LedgerEntry::new(stage, nanos) {
+            _ if self.n_ledger > LEDGER_ENTRIES_MAX => {}
+            Some(entry) => self.ledger.push(entry),
+            None => drop(self.refused_stage.get_or_insert(stage)),
         }
         Ok(())
     }
@@ -286,7 +286,7 @@ impl<'b> Parts<'b> {
         match (self.frame_id, &envelope.frame) {
             ("", _) => envelope.frame = None,
             (same, Some(frame)) if frame.as_str() == same => {}
-            (other, _) => envelope.frame = Some(FrameName::new(short(other))?),
+            (other, _) => envelope.frame = Some(known_names::frame(other)?),
         }
         envelope.trace = match (self.trace_id, self.span_id) {
             ([], []) => None,
@@ -304,7 +304,7 @@ impl<'b> Parts<'b> {
         envelope.lifespan = some_time(self.lifespan_nanos);
         let source = &mut envelope.source;
         if source.agent.as_str() != self.agent {
-            source.agent = AgentName::new(short(self.agent))?;
+            source.agent = known_names::agent(self.agent)?;
         }
         source.epoch = self.epoch;
         source.sequence = self.sequence;
@@ -319,6 +319,10 @@ impl<'b> Parts<'b> {
         envelope.capture.stamp = Stamp::from_nanos(self.capture_nanos);
         envelope.capture.error = Duration::from_nanos(self.capture_error_nanos);
         write_short(self.clock_id, &mut envelope.capture.clock);
+        if let Some(stage) = self.refused_stage {
+            let (field, got) = ("ledger.stage", cut(stage));
+            return Err(HeaderError::Text { field, got });
+        }
         envelope.ledger = self.ledger;
         header.tensors = self.tensors;
         Ok(())
@@ -362,7 +366,7 @@ fn write_short(text: &str, target: &mut String) {
 }
 
 /// A text to be checked, cut where it is too long anyway.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     if text.len() <= NAME_BYTES_MAX {
         text.to_string()
     } else {

@@ -244,10 +244,7 @@ mod tests {
         envelope.deadline = Some(Duration::from_millis(1));
         envelope.lifespan = Some(Duration::from_millis(2));
         envelope.model_hash = Some([7; 32]);
-        envelope.ledger.push(LedgerEntry {
-            stage: "fuse".to_string(),
-            nanos: 8,
-        });
+        envelope.ledger.extend(LedgerEntry::new("fuse", 8));
         message
     }
 

@@ -240,10 +240,7 @@ fn ours(text: &str, number: u64, shape: &[u64]) -> crate::Header {
         trace_id: [hash[0]; 16],
         span_id: [hash[1]; 8],
     });
-    envelope.ledger = vec![crate::LedgerEntry {
-        stage: text.into(),
-        nanos: number,
-    }];
+    envelope.ledger = crate::LedgerEntry::new(text, number).into_iter().collect();
     let length = shape.iter().product::<u64>();
     for (name, dtype, encoding, length) in [
         ("raw", Dtype::F64, Encoding::Raw, 8 * length),

@@ -33,10 +33,7 @@ pub(crate) fn envelope() -> Envelope {
         }),
         deadline: Some(Duration::from_millis(10)),
         lifespan: Some(Duration::from_millis(500)),
-        ledger: vec![LedgerEntry {
-            stage: "encode".to_string(),
-            nanos: 1_500,
-        }],
+        ledger: vec![LedgerEntry::new("encode", 1_500).expect("a valid sample")],
         ..Envelope::new(sequence.next_source(), capture)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sedge_spacetime::Pose2;
-use sedge_world_model::{Action, ActionSequence};
+use sedge_world_model::{Action, ActionSequence, Reused};
 
 use super::{Found, Search};
 use crate::field_stack::Between;
@@ -28,7 +28,7 @@ impl Search {
         let actions = actions.collect();
         self.previous = Some(Previous {
             start: setting.start_stamp,
-            twists: self.best.clone(),
+            twists: Reused::copy_of(&self.best),
         });
         let is_imagined = found
             .fallback
@@ -37,7 +37,7 @@ impl Search {
         let clearance_m = if is_imagined {
             self.clearance_m(&poses)
         } else {
-            Vec::new()
+            Reused::new()
         };
         Plan {
             start: setting.start_stamp,
@@ -46,7 +46,7 @@ impl Search {
             clearance_m,
             terms: found.terms,
             fan: match found.n_iterations {
-                0 => Vec::new(),
+                0 => Reused::new(),
                 _ => self.fan(setting.start),
             },
             n_iterations: found.n_iterations,
@@ -57,7 +57,7 @@ impl Search {
     }
 
     /// Predicted clearance along the best motion.
-    fn clearance_m(&self, poses: &[Pose2]) -> Vec<f32> {
+    fn clearance_m(&self, poses: &[Pose2]) -> Reused<f32> {
         let stage = &self.stage;
         let radius_m = stage.config.footprint_radius_m as f32;
         let at = |(pose, &time): (&Pose2, &Between)| {
@@ -72,9 +72,9 @@ impl Search {
     }
 
     /// Motions of the last iteration, evenly over the ranks of their costs.
-    fn fan(&self, start: Start) -> Vec<FanTrajectory> {
+    fn fan(&self, start: Start) -> Reused<FanTrajectory> {
         let costs = &self.many_scores.totals;
-        let mut ranks: Vec<usize> = (0..costs.len()).collect();
+        let mut ranks: Reused<usize> = (0..costs.len()).collect();
         ranks.sort_unstable_by(|&a, &b| costs[a].total_cmp(&costs[b]).then(a.cmp(&b)));
         let n = self.stage.config.n_fan_max;
         let first = [start.pose.x_m as f32, start.pose.y_m as f32];

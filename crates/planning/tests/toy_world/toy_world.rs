@@ -6,7 +6,7 @@ use std::time::Duration;
 use sedge_planning::{Goal, MotionLimits, MovingDisc, Plan, PlanRequest};
 use sedge_spacetime::{Covariance2, Pose2, Stamp, Twist2};
 use sedge_world_model::{
-    ActionSequence, Belief, Futures, ImagineError, ObserveError, PredictedScan, Prediction,
+    ActionSequence, Belief, Futures, ImagineError, ObserveError, PredictedScan, Prediction, Reused,
     ScanGeometry, SensorEvent, WorldModel,
 };
 
@@ -172,7 +172,7 @@ impl WorldModel for ToyWorld {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         let futures = |plan: &ActionSequence| Futures {
             predictions: horizons.iter().map(|&it| self.future(plan, it)).collect(),
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sedge_latency::Stage;
 use sedge_spacetime::Stamp;
-use sedge_world_model::{ActionSequence, Belief, LidarScan, Prediction, fill_far};
+use sedge_world_model::{ActionSequence, Belief, LidarScan, Prediction, Reused, fill_far};
 
 use super::AgentNode;
 use crate::driving::Decision;
@@ -18,13 +18,13 @@ pub(super) struct Answered {
     pub(super) scan: LidarScan,
     pub(super) belief: Belief,
     pub(super) response: Response,
-    pub(super) spans: Vec<(Stage, Duration)>,
+    pub(super) spans: Reused<(Stage, Duration)>,
 }
 
 /// What a scan has led to.
 #[derive(Debug)]
 pub(super) struct Response {
-    pub(super) predictions: Vec<Prediction>,
+    pub(super) predictions: Reused<Prediction>,
     pub(super) actions: ActionSequence,
     pub(super) plan: PlanSource,
     pub(super) decision: Option<Decision>,
@@ -34,7 +34,7 @@ impl Response {
     /// Nothing.
     pub(super) fn none() -> Self {
         Self {
-            predictions: Vec::new(),
+            predictions: Reused::new(),
             actions: ActionSequence::default(),
             plan: PlanSource::Assumed,
             decision: None,
@@ -53,7 +53,7 @@ impl AgentNode {
             spans,
         } = answered;
         let Response {
-            predictions,
+            mut predictions,
             actions,
             plan,
             decision,
@@ -84,18 +84,14 @@ impl AgentNode {
         if predictions.is_empty() {
             return;
         }
-        let mut baselines: Vec<_> = self
-            .minds
-            .imagine_baselines(&actions, &self.config.horizons)
-            .into_iter()
-            .map(Vec::into_iter)
-            .collect();
+        let horizons = &self.config.horizons;
+        let mut baselines = self.minds.imagine_baselines(&actions, horizons);
         let persistence = filled(&scan);
-        for (horizon_idx, prediction) in predictions.into_iter().enumerate() {
-            let least_error = |prediction: Prediction| prediction.scan.least_error_m;
+        for (horizon_idx, prediction) in predictions.drain(..).enumerate() {
+            let least_error = |it: &mut Prediction| std::mem::take(&mut it.scan.least_error_m);
             let baselines = baselines
                 .iter_mut()
-                .map(|rows| rows.next().map(least_error));
+                .map(|rows| rows.get_mut(horizon_idx).map(least_error));
             self.grader.expect(Expectation {
                 started: stamp,
                 horizon_idx,
@@ -128,7 +124,7 @@ impl AgentNode {
 }
 
 /// The scan, with what is no measurement filled from its neighbours.
-fn filled(scan: &LidarScan) -> Vec<f32> {
+fn filled(scan: &LidarScan) -> Reused<f32> {
     let range = |beam_idx: usize| {
         let valid = scan.is_valid(beam_idx);
         if valid {
@@ -137,7 +133,7 @@ fn filled(scan: &LidarScan) -> Vec<f32> {
             f64::NAN
         }
     };
-    let mut row: Vec<f64> = (0..scan.ranges_m.len()).map(range).collect();
+    let mut row: Reused<f64> = (0..scan.ranges_m.len()).map(range).collect();
     fill_far(&mut row);
-    row.into_iter().map(|range| range as f32).collect()
+    row.iter().map(|&range| range as f32).collect()
 }

@@ -3,7 +3,9 @@
 use sedge_latency::Stage;
 use sedge_spacetime::Stamp;
 use sedge_transport::Outbox;
-use sedge_world_model::{ActionSequence, Belief, LidarScan, Observation, Prediction, SensorEvent};
+use sedge_world_model::{
+    ActionSequence, Belief, LidarScan, Observation, Prediction, Reused, SensorEvent,
+};
 
 use super::AgentNode;
 use super::afterwards::{Answered, Response};
@@ -167,12 +169,12 @@ impl AgentNode {
         Some(belief)
     }
 
-    fn imagine(&mut self, actions: &ActionSequence) -> Vec<Prediction> {
+    fn imagine(&mut self, actions: &ActionSequence) -> Reused<Prediction> {
         match self.minds.imagine(actions, &self.config.horizons) {
             Ok(predictions) => predictions,
             Err(error) => {
                 self.say("imagine-refused", Severity::Warn, &error.to_string());
-                Vec::new()
+                Reused::new()
             }
         }
     }
@@ -186,11 +188,11 @@ impl AgentNode {
     ) {
         // What differs from run to run stays out of messages that must not.
         let said = match &self.stopwatch {
-            Some(_) => Vec::new(),
+            Some(_) => Reused::new(),
             None => carried(arrived, spans),
         };
         let of = (arrived, scan.geometry);
-        let put = self.speaker.predict(of, predictions, said, outbox);
+        let put = self.speaker.predict(of, predictions, &said, outbox);
         self.spoke(put);
         let encoded = self.lap();
         self.span(spans, Stage::ENCODE, encoded);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sedge_latency::{Miss, MissPolicy, Stage};
 use sedge_oni::LedgerEntry;
 use sedge_spacetime::Stamp;
+use sedge_world_model::Reused;
 
 use super::AgentNode;
 use crate::Severity;
@@ -17,29 +18,28 @@ const AFTER_PLAN_SHARE: f64 = 0.9;
 /// one before ended, and chains of them. So the stages of a chain sum to what the chain took.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
-    all: Vec<(Stage, Duration)>,
+    all: Reused<(Stage, Duration)>,
 }
 
 impl Spans {
     /// Stages and chains, in the order in which they ended.
-    pub(super) fn into_all(self) -> Vec<(Stage, Duration)> {
+    pub(super) fn into_all(self) -> Reused<(Stage, Duration)> {
         self.all
     }
 
     /// The stages, as a message's ledger says them.
-    pub(super) fn entries(&self) -> Vec<LedgerEntry> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = LedgerEntry> {
         let stages = self.all.iter();
         let stages = stages.filter(|(stage, _)| Stage::MEASURED.contains(stage));
-        stages.map(entry).collect()
+        stages.map(entry)
     }
 }
 
 /// One span, as a message's ledger says it.
 pub(super) fn entry((stage, span): &(Stage, Duration)) -> LedgerEntry {
-    LedgerEntry {
-        stage: stage.to_string(),
-        nanos: u64::try_from(span.as_nanos()).unwrap_or(u64::MAX),
-    }
+    let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let entry = LedgerEntry::new(stage.as_str(), nanos);
+    entry.expect("names of stages are no longer than those of a ledger")
 }
 
 fn sum(upstream: &[LedgerEntry]) -> Duration {
@@ -120,8 +120,11 @@ impl AgentNode {
         let (before, n_chains) = (spans.all.len() - 1, self.chains.len());
         for chain_idx in 0..n_chains {
             let chain = &self.chains[chain_idx];
-            let is_new = chain.total(&spans.all[..before]).is_err();
-            let Some(total) = chain.total(&spans.all).ok().filter(|_| is_new) else {
+            let is_new = !chain.is_whole(&spans.all[..before]) && chain.is_whole(&spans.all);
+            if !is_new {
+                continue;
+            }
+            let Ok(total) = chain.total(&spans.all) else {
                 continue;
             };
             let name = chain.name.clone();

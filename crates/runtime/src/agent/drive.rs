@@ -7,12 +7,12 @@ use sedge_latency::{Budget, MissPolicy, Stage};
 use sedge_oni::LedgerEntry;
 use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::Outbox;
-use sedge_world_model::{Belief, LidarScan};
+use sedge_world_model::{Belief, LidarScan, Reused};
 
 use super::AgentNode;
 use super::budgeting::{Spans, entry};
 use crate::announcer::Announcer;
-use crate::driving::{Cause, Controller, Decision, Timing, command_of};
+use crate::driving::{Cause, Controller, Decision, Timing};
 use crate::intake::ArrivedEvent;
 use crate::put_time::put_entry;
 use crate::{AgentError, DrivingConfig, DrivingError, Severity, WatchdogConfig};
@@ -23,11 +23,11 @@ struct Ahead {
     /// How long planning may take, where budgets say.
     allowed: Option<Duration>,
     /// What the stages before took.
-    ledger: Vec<LedgerEntry>,
+    ledger: Reused<LedgerEntry>,
 }
 
 /// What the stages so far took, those before the message was put first.
-pub(super) fn carried(arrived: &ArrivedEvent, spans: &Spans) -> Vec<LedgerEntry> {
+pub(super) fn carried(arrived: &ArrivedEvent, spans: &Spans) -> Reused<LedgerEntry> {
     let mut ledger = arrived.upstream.clone();
     ledger.extend(spans.entries());
     ledger
@@ -100,7 +100,7 @@ impl AgentNode {
         spans: &mut Spans,
         outbox: &mut Outbox,
     ) -> Option<Decision> {
-        let is_comparable = self.config.clock_domain.as_ref() == Some(&arrived.clock);
+        let is_comparable = self.config.clock_domain.as_deref() == Some(&*arrived.clock);
         let controller = self.controller.as_mut()?;
         if is_comparable {
             controller.believed(arrived.event.stamp, scan, belief);
@@ -132,11 +132,11 @@ impl AgentNode {
         if let Some(cause) = order.or_else(|| controller.cause_by_time(now)) {
             self.lapped = self.watch();
             let decided = self.drive(cause, now, Ahead::default(), outbox);
-            for (stage, span) in decided.into_iter().flat_map(|it| it.spans) {
+            for (stage, span) in decided.iter().flat_map(|it| &it.spans) {
                 match cause {
-                    Cause::Scan | Cause::Between => self.record(&stage, span),
+                    Cause::Scan | Cause::Between => self.record(stage, *span),
                     // Nothing was searched for, so no budget is about these.
-                    Cause::Time => self.note(&stage, span),
+                    Cause::Time => self.note(stage, *span),
                 }
             }
         }
@@ -164,7 +164,7 @@ impl AgentNode {
         let mut controller = self.controller.take()?;
         self.order_came = false;
         controller.overrun = self.overrun();
-        let before = (controller.state().0, controller.state().1.to_owned());
+        let before = controller.said();
         let timing = Timing {
             stopwatch: self.stopwatch.as_ref().unwrap_or(&self.clock).as_ref(),
             clock: self.clock.as_ref(),
@@ -177,7 +177,9 @@ impl AgentNode {
         if let Some(actions) = &decision.command {
             let said = self.said_of(now, &decision, ahead.ledger);
             let lifespan = controller.config().lifespan();
-            let put = self.speaker.command(now, (actions, lifespan), said, outbox);
+            let put = self
+                .speaker
+                .command(now, (actions, lifespan), &said, outbox);
             self.spoke(put);
             self.counters.add("commands-sent");
             let sent = self.lap();
@@ -185,7 +187,7 @@ impl AgentNode {
             self.commanded_after(decision.ended);
         }
         if let Some(intended) = &decision.intended {
-            self.plans.command(now, &command_of(intended));
+            self.plans.keep(now, intended.actions.clone());
         }
         for event in &decision.events {
             self.counters.add(event);
@@ -203,10 +205,10 @@ impl AgentNode {
         &self,
         now: Stamp,
         decision: &Decision,
-        mut ledger: Vec<LedgerEntry>,
-    ) -> Vec<LedgerEntry> {
+        mut ledger: Reused<LedgerEntry>,
+    ) -> Reused<LedgerEntry> {
         if self.stopwatch.is_some() {
-            return Vec::new();
+            return Reused::new();
         }
         ledger.extend(decision.spans.iter().map(entry));
         let put = self.lapped.max(now);
@@ -214,13 +216,13 @@ impl AgentNode {
             self.config
                 .clock_domain
                 .as_ref()
-                .map(|it| put_entry(it, put)),
+                .and_then(|it| put_entry(it, put)),
         );
         ledger
     }
 
     fn says_mode(&mut self, now: Stamp, decision: &Decision) {
-        let (mode, why) = (decision.mode, decision.why.as_str());
+        let (mode, why) = (decision.mode, decision.why.as_ref());
         self.observer.on_mode(now, mode, why);
         self.announcer.hurry();
         let text = match why {

@@ -1,5 +1,7 @@
 //! What an agent says of itself, and whose messages it does not read.
 
+use std::borrow::Cow;
+
 use sedge_oni::HealthState;
 use sedge_spacetime::Stamp;
 use sedge_transport::{DropLedger, Outbox};
@@ -52,7 +54,7 @@ impl AgentNode {
         let drops = self.all_drops();
         let condition = Condition {
             state: HealthState::Stopped,
-            detail: "the sensor streams have ended".to_owned(),
+            detail: Cow::Borrowed("the sensor streams have ended"),
             loss: &self.loss,
             drops: &drops,
         };
@@ -67,23 +69,23 @@ impl AgentNode {
         all
     }
 
-    fn state(&self) -> (HealthState, String) {
+    fn state(&self) -> (HealthState, Cow<'static, str>) {
         if !self.has_mind {
             let text = "the model could not be made at the last restart";
-            return (HealthState::Failed, text.to_owned());
+            return (HealthState::Failed, Cow::Borrowed(text));
         }
         if let Some(text) = refusals(self.contacts.current()) {
-            return (HealthState::Degraded, text);
+            return (HealthState::Degraded, Cow::Owned(text));
         }
         if self.counters.of("scans") == 0 {
-            return (HealthState::Starting, "no scan so far".to_owned());
+            return (HealthState::Starting, Cow::Borrowed("no scan so far"));
         }
         self.driving_state()
     }
 
-    fn driving_state(&self) -> (HealthState, String) {
+    fn driving_state(&self) -> (HealthState, Cow<'static, str>) {
         let Some(controller) = &self.controller else {
-            return (HealthState::Running, String::new());
+            return (HealthState::Running, Cow::Borrowed(""));
         };
         let (mode, why) = controller.state();
         let state = match mode {
@@ -91,8 +93,8 @@ impl AgentNode {
             _ => HealthState::Running,
         };
         let detail = match why {
-            "" => mode.to_string(),
-            _ => format!("{mode}: {why}"),
+            "" => Cow::Borrowed(mode.name()),
+            _ => Cow::Owned(format!("{mode}: {why}")),
         };
         (state, detail)
     }

@@ -1,46 +1,46 @@
 //! What an agent's ledger and budgets hold, as the message that says it.
 
-use sedge_latency::{BudgetRow, LadderReport, LatencyReport, ReportRow, RungReport};
+use sedge_latency::{BudgetRow, LadderReport, ReportRow, RungReport};
 use sedge_oni::{
     LadderReport as LadderMessage, LatencyReport as LatencyMessage, RungLatency, StageLatency,
 };
 use sedge_transport::LossCounts;
 
-/// Each stage with its budget. A budget of a stage that has not run yet is said as well: whoever
-/// looks should see what was promised before it is first broken.
-pub(super) fn latency_message(
-    latency: &LatencyReport,
-    (budgets, ladder): (&[BudgetRow], Option<&LadderReport>),
+/// Writes each stage with its budget over another message. A budget of a stage that has not run
+/// yet is said as well: whoever looks should see what was promised before it is first broken.
+pub(super) fn write_latency<'b>(
+    message: &mut LatencyMessage,
+    latency: impl Iterator<Item = ReportRow>,
+    (budgets, ladder): (impl Iterator<Item = &'b BudgetRow>, Option<&LadderReport>),
     loss: LossCounts,
-) -> LatencyMessage {
-    let ran = |row: &ReportRow| StageLatency {
-        count: row.n,
-        p50_nanos: row.p50_nanos,
-        p99_nanos: row.p99_nanos,
-        p999_nanos: row.p999_nanos,
-        max_nanos: row.max_nanos,
-        ..nothing_of(row.stage.as_str())
-    };
-    let mut stages: Vec<StageLatency> = latency.rows.iter().map(ran).collect();
+) {
+    let stages = &mut message.stages;
+    let mut n_stages = 0;
+    for row in latency {
+        let stage = nothing_of(stages, n_stages, row.stage.as_str());
+        (stage.count, stage.max_nanos) = (row.n, row.max_nanos);
+        (stage.p50_nanos, stage.p99_nanos) = (row.p50_nanos, row.p99_nanos);
+        stage.p999_nanos = row.p999_nanos;
+        n_stages += 1;
+    }
     for row in budgets {
         let name = row.budget.stage.as_str();
-        let idx = stages.iter().position(|stage| stage.stage == name);
-        let idx = idx.unwrap_or_else(|| {
-            stages.push(nothing_of(name));
-            stages.len() - 1
-        });
+        let known = stages[..n_stages].iter().position(|it| it.stage == name);
+        let stage = if let Some(idx) = known {
+            &mut stages[idx]
+        } else {
+            n_stages += 1;
+            nothing_of(stages, n_stages - 1, name)
+        };
         let limit = row.budget.limit().as_nanos();
-        stages[idx].budget_nanos = u64::try_from(limit).unwrap_or(u64::MAX);
-        stages[idx].missed = row.n_missed;
-        stages[idx].missed_in_a_row_max = row.n_missed_in_a_row_max;
+        stage.budget_nanos = u64::try_from(limit).unwrap_or(u64::MAX);
+        stage.missed = row.n_missed;
+        stage.missed_in_a_row_max = row.n_missed_in_a_row_max;
     }
-    LatencyMessage {
-        stages,
-        received: loss.received,
-        lost: loss.lost,
-        duplicated: loss.duplicated,
-        ladder: ladder.map(ladder_message),
-    }
+    stages.truncate(n_stages);
+    (message.received, message.lost) = (loss.received, loss.lost);
+    message.duplicated = loss.duplicated;
+    message.ladder = ladder.map(ladder_message);
 }
 
 fn ladder_message(ladder: &LadderReport) -> LadderMessage {
@@ -56,9 +56,20 @@ fn ladder_message(ladder: &LadderReport) -> LadderMessage {
     }
 }
 
-fn nothing_of(stage: &str) -> StageLatency {
-    StageLatency {
-        stage: stage.to_owned(),
+/// A stage of which nothing is known yet, in the memory of the one that was there.
+fn nothing_of<'s>(
+    stages: &'s mut Vec<StageLatency>,
+    idx: usize,
+    name: &str,
+) -> &'s mut StageLatency {
+    let mut stage = match stages.get_mut(idx) {
+        Some(before) => std::mem::take(&mut before.stage),
+        None => String::new(),
+    };
+    stage.clear();
+    stage.push_str(name);
+    let nothing = StageLatency {
+        stage,
         count: 0,
         p50_nanos: 0,
         p99_nanos: 0,
@@ -67,7 +78,13 @@ fn nothing_of(stage: &str) -> StageLatency {
         budget_nanos: 0,
         missed: 0,
         missed_in_a_row_max: 0,
+    };
+    if idx < stages.len() {
+        stages[idx] = nothing;
+    } else {
+        stages.push(nothing);
     }
+    &mut stages[idx]
 }
 
 #[cfg(test)]
@@ -90,7 +107,11 @@ mod tests {
             }
         }
         let loss = LossCounts::default();
-        let said = latency_message(&ledger.report(), (&monitor.rows(), None), loss);
+        let mut said = LatencyMessage::default();
+        // The second is written over the first.
+        for _ in 0..2 {
+            write_latency(&mut said, ledger.rows(), (monitor.iter_rows(), None), loss);
+        }
         let row = |stage: &StageLatency| {
             let name = stage.stage.clone();
             let missed = [stage.missed, stage.missed_in_a_row_max];

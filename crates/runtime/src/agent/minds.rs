@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sedge_world_model::{
-    ActionSequence, Belief, ImagineError, ObserveError, Prediction, SensorEvent, WorldModel,
+    ActionSequence, Belief, ImagineError, ObserveError, Prediction, Reused, SensorEvent, WorldModel,
 };
 
 use crate::grader::Method;
@@ -87,13 +87,10 @@ impl Minds {
         &mut self,
         plan: &ActionSequence,
         horizons: &[Duration],
-    ) -> Result<Vec<Prediction>, ImagineError> {
-        let futures = self.model.imagine(std::slice::from_ref(plan), horizons)?;
-        Ok(futures
-            .into_iter()
-            .next()
-            .map(|futures| futures.predictions)
-            .unwrap_or_default())
+    ) -> Result<Reused<Prediction>, ImagineError> {
+        let mut futures = self.model.imagine(std::slice::from_ref(plan), horizons)?;
+        let first = futures.drain(..).next();
+        Ok(first.map(|it| it.predictions).unwrap_or_default())
     }
 
     /// Lets the baselines see what the model has seen; how many events they refused.
@@ -112,10 +109,12 @@ impl Minds {
         &mut self,
         plan: &ActionSequence,
         horizons: &[Duration],
-    ) -> Vec<Vec<Prediction>> {
+    ) -> Reused<Reused<Prediction>> {
         let imagine = |baseline: &mut Box<dyn WorldModel>| {
             let futures = baseline.imagine(std::slice::from_ref(plan), horizons);
-            let first = futures.ok().and_then(|futures| futures.into_iter().next());
+            let first = futures
+                .ok()
+                .and_then(|mut futures| futures.drain(..).next());
             first.map(|futures| futures.predictions).unwrap_or_default()
         };
         self.baselines.iter_mut().map(imagine).collect()

@@ -9,11 +9,12 @@ use sedge_oni::{
 };
 use sedge_spacetime::Stamp;
 use sedge_transport::{Arrival, DropPlace, DropReason, QosClass, Received};
-use sedge_world_model::{ImuSample, LidarScan, Observation, ScanGeometry, SensorEvent};
+use sedge_world_model::{ImuSample, LidarScan, Observation, Reused, ScanGeometry, SensorEvent};
 
 use super::AgentNode;
 use super::hear::{Sense, sightings};
 use super::life::Silence;
+use super::shared_lists::SharedLists;
 use crate::Severity;
 use crate::intake::{ArrivedEvent, NotTaken};
 use crate::put_time::{is_end, put_time, stages_before};
@@ -41,13 +42,20 @@ impl From<InvalidMessage> for Unreadable {
     }
 }
 
+/// The memory of events.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    ranges_m: SharedLists<f32>,
+    samples: SharedLists<ImuSample>,
+}
+
 impl Input {
-    fn read(key: &Key, message: &Message<'_>) -> Result<Self, Unreadable> {
+    fn read(key: &Key, message: &Message<'_>, lists: &mut Lists) -> Result<Self, Unreadable> {
         let stamp = message.envelope().capture.stamp;
         let sensed = |observation, sense| Self::Sensed(SensorEvent { stamp, observation }, sense);
         match key.message_type() {
             Lidar::NAME => {
-                let scan = scan(&Lidar::from_message(message)?);
+                let scan = scan(&Lidar::from_message(message)?, lists);
                 Ok(sensed(Observation::Lidar(scan), Sense::Nothing))
             }
             Odometry::NAME => {
@@ -56,7 +64,7 @@ impl Input {
                 Ok(sensed(pose, Sense::Moved(odometry)))
             }
             Imu::NAME => Ok(sensed(
-                inertial(&Imu::from_message(message)?),
+                inertial(&Imu::from_message(message)?, lists),
                 Sense::Nothing,
             )),
             RangeBearing::NAME => {
@@ -69,7 +77,7 @@ impl Input {
     }
 }
 
-fn scan(lidar: &Lidar<'_>) -> LidarScan {
+fn scan(lidar: &Lidar<'_>, lists: &mut Lists) -> LidarScan {
     let geometry = ScanGeometry {
         first_angle_rad: lidar.first_angle_rad,
         step_rad: lidar.step_rad,
@@ -77,12 +85,12 @@ fn scan(lidar: &Lidar<'_>) -> LidarScan {
     };
     LidarScan {
         geometry,
-        ranges_m: Arc::from(lidar.ranges_m.as_ref()),
+        ranges_m: lists.ranges_m.of(lidar.ranges_m.iter().copied()),
     }
 }
 
 /// Samples of a sensor whose z axis points up.
-fn inertial(imu: &Imu<'_>) -> Observation {
+fn inertial(imu: &Imu<'_>, lists: &mut Lists) -> Observation {
     let turns = imu.angular_velocity.iter();
     let samples = turns.zip(imu.linear_acceleration.iter());
     let sample = |(nanos, (turn, pull)): (&i64, (&[f32; 3], &[f32; 3]))| ImuSample {
@@ -90,7 +98,8 @@ fn inertial(imu: &Imu<'_>) -> Observation {
         yaw_rate_radps: f64::from(turn[2]),
         acceleration_mps2: [f64::from(pull[0]), f64::from(pull[1])],
     };
-    Observation::Imu(imu.offsets_nanos.iter().zip(samples).map(sample).collect())
+    let samples = imu.offsets_nanos.iter().zip(samples).map(sample);
+    Observation::Imu(lists.samples.of(samples))
 }
 
 impl AgentNode {
@@ -135,7 +144,7 @@ impl AgentNode {
             Goal::NAME => return self.sent_somewhere(&received.key, &message),
             _ => {}
         }
-        match Input::read(&received.key, &message) {
+        match Input::read(&received.key, &message, &mut self.lists) {
             Ok(input) => self.take(input, (received, envelope), arrival),
             Err(error) => self.unreadable(&received.key, &error),
         }
@@ -217,6 +226,7 @@ impl AgentNode {
         };
         let put = domain.and_then(|domain| put_time(envelope, domain));
         let is_told = is_scan && put.is_some() && self.stopwatch.is_none();
+        let clock = self.clock_of(envelope);
         let queued = self.intake.push(ArrivedEvent {
             event,
             arrived,
@@ -225,11 +235,11 @@ impl AgentNode {
             upstream: if is_told {
                 stages_before(envelope)
             } else {
-                Vec::new()
+                Reused::new()
             },
             decode: self.watch().saturating_since(timed),
             trace: envelope.trace,
-            clock: envelope.capture.clock.clone(),
+            clock,
             stamp_error: envelope.capture.error,
         });
         let Err(not_taken) = queued else { return };
@@ -240,6 +250,15 @@ impl AgentNode {
         };
         self.counters.add(counter);
         self.dropped(&received.key, reason);
+    }
+
+    /// Which clock a message's stamp is of; the same text for as long as it is the same.
+    fn clock_of(&mut self, envelope: &Envelope) -> Arc<str> {
+        let clock = envelope.capture.clock.as_str();
+        if *self.heard_clock != *clock {
+            self.heard_clock = clock.into();
+        }
+        Arc::clone(&self.heard_clock)
     }
 
     /// Why a message is too old to be used, if it is. Stamps of another clock are not compared with

@@ -4,18 +4,17 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use sedge_oni::{
-    BeliefReport, Capture, Command, Envelope, Forecast, Key, KeyError,
-    LatencyReport as LatencyMessage, LedgerEntry, ScanForecast, Sequence, TraceContext,
-    TypedMessage as _,
+    BeliefReport, Command, Forecast, Key, KeyError, LatencyReport as LatencyMessage, LedgerEntry,
+    ScanForecast, Sequence, TraceContext, TypedMessage as _,
 };
 use sedge_spacetime::{FrameName, Stamp};
 use sedge_transport::{Outbox, Qos, QosClass};
 use sedge_world_model::{ActionSequence, Belief, Prediction, ScanGeometry};
 
 use crate::AgentConfig;
-use crate::driving::command_of;
+use crate::driving::write_command;
 use crate::intake::ArrivedEvent;
-use crate::voice::{SpeakError, Voice};
+use crate::voice::{Begun, SpeakError, Voice};
 
 pub(super) struct Speaker {
     epoch: u64,
@@ -26,6 +25,17 @@ pub(super) struct Speaker {
     telemetry: Voice,
     /// Of an agent that drives.
     command: Option<Voice>,
+    frames: Frames,
+    /// What was said last, for its memory.
+    commanded: Command,
+    forecasts: Vec<ScanForecast<'static>>,
+}
+
+/// What messages are in.
+struct Frames {
+    base: FrameName,
+    scanner: FrameName,
+    world: FrameName,
 }
 
 fn voice(config: &AgentConfig, message_type: &str) -> Result<Voice, KeyError> {
@@ -47,6 +57,13 @@ impl Speaker {
             belief: voice(config, "model.belief")?,
             telemetry: voice(config, "telemetry.latency")?,
             command: None,
+            frames: Frames {
+                base: frame("base"),
+                scanner: frame("scanner"),
+                world: frame("world"),
+            },
+            commanded: Command::default(),
+            forecasts: Vec::new(),
         })
     }
 
@@ -64,20 +81,20 @@ impl Speaker {
         &mut self,
         now: Stamp,
         (actions, lifespan): (&ActionSequence, Duration),
-        ledger: Vec<LedgerEntry>,
+        ledger: &[LedgerEntry],
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
         let Some(voice) = &mut self.command else {
             return Ok(());
         };
-        let capture = Capture::exact(now, self.clock.clone());
-        let mut envelope = Envelope::new(voice.next_source(), capture);
-        envelope.frame = Some(frame("base"));
+        let mut message = voice.begin(now, &self.clock);
+        let envelope = message.envelope();
+        envelope.frame = Some(self.frames.base.clone());
         envelope.deadline = Some(lifespan);
         envelope.lifespan = Some(lifespan);
-        envelope.ledger = ledger;
-        let message = command_of(actions).to_message(envelope)?;
-        voice.put_before(&message, now + lifespan, outbox)
+        envelope.ledger.extend_from_slice(ledger);
+        write_command(actions, &mut self.commanded);
+        message.put(&self.commanded, Some(now + lifespan), outbox)
     }
 
     /// Puts a prediction. The message's own ledger says what each stage took so far; encoding
@@ -86,22 +103,26 @@ impl Speaker {
         &mut self,
         scan: (&ArrivedEvent, ScanGeometry),
         predictions: &[Prediction],
-        ledger: Vec<LedgerEntry>,
+        ledger: &[LedgerEntry],
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
         let (scan, geometry) = scan;
-        let mut envelope = Envelope::new(self.prediction.next_source(), capture(scan));
-        envelope.frame = Some(frame("scanner"));
+        let mut message = begun(&mut self.prediction, scan);
+        let envelope = message.envelope();
+        envelope.frame = Some(self.frames.scanner.clone());
         envelope.model_hash = Some(self.model_hash);
-        envelope.trace = Some(self.trace(scan, envelope.source.sequence));
-        envelope.ledger = ledger;
-        let message = Forecast {
+        envelope.trace = Some(trace(self.epoch, scan, envelope.source.sequence));
+        envelope.ledger.extend_from_slice(ledger);
+        let mut horizons = emptied(std::mem::take(&mut self.forecasts));
+        horizons.extend(predictions.iter().map(forecast));
+        let said = Forecast {
             first_angle_rad: geometry.first_angle_rad,
             step_rad: geometry.step_rad,
-            horizons: predictions.iter().map(forecast).collect(),
-        }
-        .to_message(envelope)?;
-        self.prediction.put(&message, outbox)
+            horizons,
+        };
+        let put = message.put(&said, None, outbox);
+        self.forecasts = emptied(said.horizons);
+        put
     }
 
     pub(super) fn believe(
@@ -110,17 +131,17 @@ impl Speaker {
         belief: &Belief,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
-        let mut envelope = Envelope::new(self.belief.next_source(), capture(scan));
-        envelope.frame = Some(frame("world"));
+        let mut message = begun(&mut self.belief, scan);
+        let envelope = message.envelope();
+        envelope.frame = Some(self.frames.world.clone());
         envelope.model_hash = Some(self.model_hash);
-        envelope.trace = Some(self.trace(scan, envelope.source.sequence));
-        let message = BeliefReport {
+        envelope.trace = Some(trace(self.epoch, scan, envelope.source.sequence));
+        let said = BeliefReport {
             world_from_scanner: belief.pose,
             covariance: belief.covariance,
             latent: Cow::Borrowed(&belief.latent),
-        }
-        .to_message(envelope)?;
-        self.belief.put(&message, outbox)
+        };
+        message.put(&said, None, outbox)
     }
 
     pub(super) fn report(
@@ -129,39 +150,44 @@ impl Speaker {
         report: &LatencyMessage,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
-        let capture = Capture::exact(now, self.clock.clone());
-        let envelope = Envelope::new(self.telemetry.next_source(), capture);
-        let message = report.to_message(envelope)?;
-        self.telemetry.put(&message, outbox)
+        let message = self.telemetry.begin(now, &self.clock);
+        message.put(report, None, outbox)
     }
+}
 
-    /// Goes on with the scan's trace, or begins one.
-    fn trace(&self, scan: &ArrivedEvent, sequence: u64) -> TraceContext {
-        let span = self.epoch.rotate_left(32) ^ sequence.wrapping_add(1);
-        let span_id = span.max(1).to_be_bytes();
-        let trace_id = scan.trace.map_or_else(
-            || {
-                let stamp = scan.event.stamp.nanos().unsigned_abs();
-                (u128::from(self.epoch) << 64 | u128::from(stamp))
-                    .max(1)
-                    .to_be_bytes()
-            },
-            |trace| trace.trace_id,
-        );
-        TraceContext { trace_id, span_id }
-    }
+/// Goes on with the scan's trace, or begins one.
+fn trace(epoch: u64, scan: &ArrivedEvent, sequence: u64) -> TraceContext {
+    let span = epoch.rotate_left(32) ^ sequence.wrapping_add(1);
+    let span_id = span.max(1).to_be_bytes();
+    let trace_id = scan.trace.map_or_else(
+        || {
+            let stamp = scan.event.stamp.nanos().unsigned_abs();
+            (u128::from(epoch) << 64 | u128::from(stamp))
+                .max(1)
+                .to_be_bytes()
+        },
+        |trace| trace.trace_id,
+    );
+    TraceContext { trace_id, span_id }
 }
 
 fn frame(name: &str) -> FrameName {
     FrameName::new(name).expect("a constant that is a name")
 }
 
-fn capture(scan: &ArrivedEvent) -> Capture {
-    Capture {
-        stamp: scan.event.stamp,
-        clock: scan.clock.clone(),
-        error: scan.stamp_error,
-    }
+/// A message that is true when a scan was.
+fn begun<'v>(voice: &'v mut Voice, scan: &ArrivedEvent) -> Begun<'v> {
+    let mut message = voice.begin(scan.event.stamp, &scan.clock);
+    message.envelope().capture.error = scan.stamp_error;
+    message
+}
+
+/// The memory of a list of forecasts, for forecasts of other scans.
+fn emptied<'to>(mut forecasts: Vec<ScanForecast<'_>>) -> Vec<ScanForecast<'to>> {
+    forecasts.clear();
+    // Of nothing: but what is collected from a list of the same size lies where that lay.
+    let none = forecasts.into_iter();
+    none.map(|_| unreachable!("it was just emptied")).collect()
 }
 
 fn forecast(prediction: &Prediction) -> ScanForecast<'_> {

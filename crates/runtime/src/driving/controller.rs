@@ -1,5 +1,6 @@
 //! Decides what the base does next: goal, orders, plan, and the filter that has the last word.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use sedge_planning::{
     Evidence, Goal, Plan, SafetyFilter, SafetyReason, StopOrder, TimedScan, TimedTwist, Verdict,
 };
 use sedge_spacetime::{AgentName, Clock, Pose2, Stamp, Twist2};
-use sedge_world_model::{Action, ActionSequence, Belief, LidarScan, WorldModel};
+use sedge_world_model::{Action, ActionSequence, Belief, LidarScan, Reused, WorldModel};
 
 use super::ladder::Ladder;
 use super::mission::{Aim, Mission, NotTaken};
@@ -60,7 +61,7 @@ pub(crate) struct Timing<'t> {
 pub(crate) struct Decision {
     pub(crate) now: Stamp,
     pub(crate) mode: DriveMode,
-    pub(crate) why: String,
+    pub(crate) why: Cow<'static, str>,
     /// What may be executed from now on, as long as it lives; none where nothing is to be said.
     pub(crate) command: Option<ActionSequence>,
     /// What is meant from now on: the command, and how the plan goes on if nothing changes.
@@ -71,8 +72,8 @@ pub(crate) struct Decision {
     pub(crate) world_from_base: Option<Pose2>,
     pub(crate) verdict: Verdict,
     /// What happened, by the names of counters.
-    pub(crate) events: Vec<&'static str>,
-    pub(crate) spans: Vec<(Stage, Duration)>,
+    pub(crate) events: Reused<&'static str>,
+    pub(crate) spans: Reused<(Stage, Duration)>,
     /// When the last of the spans ended, on the stopwatch.
     pub(crate) ended: Stamp,
 }
@@ -93,7 +94,7 @@ pub(crate) struct Controller {
     planned: Option<Stamp>,
     sent: Option<SentCommand>,
     decided: Option<Stamp>,
-    state: (DriveMode, String),
+    state: (DriveMode, Cow<'static, str>),
     n_commands: u64,
     n_by_mode: BTreeMap<DriveMode, u64>,
     n_by_safety_reason: BTreeMap<String, u64>,
@@ -114,7 +115,7 @@ impl Controller {
             planned: None,
             sent: None,
             decided: None,
-            state: (DriveMode::Idle, String::new()),
+            state: (DriveMode::Idle, Cow::Borrowed("")),
             n_commands: 0,
             n_by_mode: BTreeMap::new(),
             n_by_safety_reason: BTreeMap::new(),
@@ -158,10 +159,15 @@ impl Controller {
         (self.state.0, &self.state.1)
     }
 
+    /// As [`Controller::state`], to be compared with later.
+    pub(crate) fn said(&self) -> (DriveMode, Cow<'static, str>) {
+        self.state.clone()
+    }
+
     pub(crate) fn report(&self) -> DrivingReport {
         DrivingReport {
             mode: self.state.0,
-            why: self.state.1.clone(),
+            why: self.state.1.to_string(),
             n_commands: self.n_commands,
             n_by_mode: self.n_by_mode.clone(),
             n_by_safety_reason: self.n_by_safety_reason.clone(),
@@ -243,7 +249,7 @@ impl Controller {
         let mut decision = Decision {
             now,
             mode: DriveMode::Idle,
-            why: String::new(),
+            why: Cow::Borrowed(""),
             command: None,
             intended: None,
             plan: None,
@@ -254,8 +260,8 @@ impl Controller {
             start_from_base,
             world_from_base: self.whereabouts.world_from_base(now),
             verdict: Verdict::Passed,
-            events: Vec::new(),
-            spans: Vec::new(),
+            events: Reused::new(),
+            spans: Reused::new(),
             ended: timing.began,
         };
         let wish = match (&order, aim, cause) {
@@ -274,22 +280,22 @@ impl Controller {
             // What was planned is not driven; that it was planned says when budgets are kept.
             (None, Aim::Towards(_) | Aim::Unplaced, Some(why)) => {
                 self.stand(self.standstill(), &mut decision);
-                Some(why)
+                Some(Cow::Owned(why))
             }
             (None, Aim::Towards(_) | Aim::Unplaced, None) => self.filter(wish, &mut decision),
         };
         (decision.mode, decision.why) = mode(order, aim, reason);
         self.conclude(&mut decision);
         decision.ended = timing.stopwatch.now();
-        decision.spans = vec![
+        decision.spans = Reused::copy_of(&[
             (Stage::PLAN, planned.saturating_since(timing.began)),
             (Stage::SAFETY, decision.ended.saturating_since(planned)),
-        ];
+        ]);
         decision
     }
 
     /// Slows down as fast as the base can.
-    fn braking(&self) -> Vec<Action> {
+    fn braking(&self) -> Reused<Action> {
         let limits = &self.config.planner.limits;
         let mut twist = self.whereabouts.twist();
         let mut slower = || {
@@ -304,15 +310,16 @@ impl Controller {
     }
 
     /// No motion at all.
-    fn standstill(&self) -> Vec<Action> {
-        vec![Action {
+    fn standstill(&self) -> Reused<Action> {
+        let still = Action {
             duration: self.config.lifespan(),
             twist: Twist2::default(),
-        }]
+        };
+        Reused::filled(still, 1)
     }
 
     /// Slows down, and says nothing about why.
-    fn stand(&self, command: Vec<Action>, decision: &mut Decision) -> Option<String> {
+    fn stand(&self, command: Reused<Action>, decision: &mut Decision) -> Option<Cow<'static, str>> {
         decision.command = Some(ActionSequence { actions: command });
         decision.intended = Some(ActionSequence {
             actions: self.braking(),
@@ -322,7 +329,11 @@ impl Controller {
 
     /// Lets the filter have the last word on what may be executed of a wish; why the base is
     /// stopped, if it is.
-    fn filter(&mut self, wish: Option<Vec<Action>>, decision: &mut Decision) -> Option<String> {
+    fn filter(
+        &mut self,
+        wish: Option<Reused<Action>>,
+        decision: &mut Decision,
+    ) -> Option<Cow<'static, str>> {
         let now = decision.now;
         let has_wish = wish.is_some();
         let wish = wish.unwrap_or_else(|| self.braking());
@@ -356,12 +367,14 @@ impl Controller {
         decision.intended = Some(ActionSequence { actions: intended });
         let reason = safe.reason.map(SafetyReason::name);
         if let Some(reason) = reason {
-            let n = self.n_by_safety_reason.entry(reason.to_owned());
-            *n.or_default() += 1;
+            match self.n_by_safety_reason.get_mut(reason) {
+                Some(n) => *n += 1,
+                None => drop(self.n_by_safety_reason.insert(reason.to_owned(), 1)),
+            }
         }
         match safe.verdict {
-            Verdict::Stopped => reason.map(str::to_owned),
-            _ if !has_wish => Some("no plan".to_owned()),
+            Verdict::Stopped => reason.map(Cow::Borrowed),
+            _ if !has_wish => Some(Cow::Borrowed("no plan")),
             _ => None,
         }
     }
@@ -389,26 +402,27 @@ impl Controller {
 fn mode(
     order: Option<(Severity, String)>,
     aim: Aim,
-    stopped: Option<String>,
-) -> (DriveMode, String) {
+    stopped: Option<Cow<'static, str>>,
+) -> (DriveMode, Cow<'static, str>) {
     match (order, aim, stopped) {
-        (Some((Severity::Hold, who)), ..) => (DriveMode::Holding, format!("told by {who}")),
-        (Some((Severity::Emergency, who)), ..) => {
-            (DriveMode::Stopped, format!("emergency stop by {who}"))
-        }
+        (Some((Severity::Hold, who)), ..) => (DriveMode::Holding, format!("told by {who}").into()),
+        (Some((Severity::Emergency, who)), ..) => (
+            DriveMode::Stopped,
+            format!("emergency stop by {who}").into(),
+        ),
         (Some((_, who)), ..) => (
             DriveMode::Stopped,
-            format!("until a person lets go, by {who}"),
+            format!("until a person lets go, by {who}").into(),
         ),
-        (None, Aim::Nowhere, _) => (DriveMode::Idle, String::new()),
-        (None, Aim::Arrived, _) => (DriveMode::Arrived, String::new()),
+        (None, Aim::Nowhere, _) => (DriveMode::Idle, Cow::Borrowed("")),
+        (None, Aim::Arrived, _) => (DriveMode::Arrived, Cow::Borrowed("")),
         (None, _, Some(reason)) => (DriveMode::Stopped, reason),
-        (None, Aim::Unplaced, None) => (DriveMode::Stopped, "not placed yet".to_owned()),
-        (None, Aim::Towards(_), None) => (DriveMode::Driving, String::new()),
+        (None, Aim::Unplaced, None) => (DriveMode::Stopped, Cow::Borrowed("not placed yet")),
+        (None, Aim::Towards(_), None) => (DriveMode::Driving, Cow::Borrowed("")),
     }
 }
 
-fn slowed(actions: &[Action], factor: f64) -> Vec<Action> {
+fn slowed(actions: &[Action], factor: f64) -> Reused<Action> {
     let slower = |action: &Action| Action {
         duration: action.duration,
         twist: action.twist.scaled(factor),

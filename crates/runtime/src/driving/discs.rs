@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sedge_planning::{DiscWaypoint, MovingDisc, RightOfWay};
 use sedge_spacetime::Pose2;
-use sedge_world_model::{Mover, Neighbour, WorldModel};
+use sedge_world_model::{Mover, Neighbour, Reused, WorldModel};
 
 /// Where a disc will be is written down this often, in seconds, and this many times; beyond, it
 /// keeps its last velocity.
@@ -19,7 +19,7 @@ pub(crate) fn moving_discs(
     model: &dyn WorldModel,
     base_now_from_scanner: Pose2,
     scan_secs: f64,
-) -> Vec<MovingDisc> {
+) -> Reused<MovingDisc> {
     let (neighbours, movers) = (model.neighbours(), model.movers());
     let is_named = |mover: &Mover| neighbours.iter().any(|it| it.mover == Some(mover.id));
     let strangers = movers.iter().filter(|mover| !is_named(mover));

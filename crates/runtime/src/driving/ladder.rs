@@ -5,7 +5,7 @@ use std::time::Duration;
 use sedge_latency::{Effort, LadderController, LadderReport, N_RUNGS_MAX, RungSpec, Stage};
 use sedge_planning::{Plan, PlanError, PlanRequest, Planner, PlannerConfig};
 use sedge_spacetime::Stamp;
-use sedge_world_model::{Action, WorldModel};
+use sedge_world_model::{Action, Reused, WorldModel};
 use serde::{Deserialize, Serialize};
 
 use crate::{DrivingConfig, DrivingError};
@@ -109,7 +109,7 @@ pub(super) struct Ladder {
     rungs: Vec<(RungAction, Box<dyn Planner + Send>)>,
     is_declared: bool,
     /// The rung that searched last, and what it found: when it begins and what it does.
-    last: Option<(usize, Stamp, Vec<Action>)>,
+    last: Option<(usize, Stamp, Reused<Action>)>,
 }
 
 impl Ladder {

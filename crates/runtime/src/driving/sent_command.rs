@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use sedge_oni::{Command, CommandStep};
 use sedge_spacetime::{Stamp, Twist2};
-use sedge_world_model::{Action, ActionSequence};
+use sedge_world_model::{Action, ActionSequence, Reused};
 
 /// A command that was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SentCommand {
     stamp: Stamp,
-    actions: Vec<Action>,
+    actions: Reused<Action>,
 }
 
 impl SentCommand {
@@ -18,14 +18,14 @@ impl SentCommand {
     pub(crate) fn new(stamp: Stamp, actions: &[Action]) -> Self {
         Self {
             stamp,
-            actions: actions.to_vec(),
+            actions: Reused::copy_of(actions),
         }
     }
 
     /// What is left of it at `now`; nothing when it is over.
-    pub(crate) fn rest(&self, now: Stamp) -> Vec<Action> {
+    pub(crate) fn rest(&self, now: Stamp) -> Reused<Action> {
         let mut over = now.saturating_since(self.stamp);
-        let mut rest = Vec::with_capacity(self.actions.len());
+        let mut rest = Reused::with_capacity(self.actions.len());
         for action in &self.actions {
             let duration = action.duration.saturating_sub(over);
             over = over.saturating_sub(action.duration);
@@ -40,14 +40,14 @@ impl SentCommand {
     }
 
     /// What is executed for so long from `now` on; where it ends sooner, standing still.
-    pub(crate) fn next(&self, now: Stamp, duration: Duration) -> Vec<Action> {
+    pub(crate) fn next(&self, now: Stamp, duration: Duration) -> Reused<Action> {
         let mut left = duration;
-        let mut next = Vec::new();
+        let mut next = Reused::new();
         let still = Action {
             duration,
             twist: Twist2::default(),
         };
-        for action in self.rest(now).into_iter().chain([still]) {
+        for action in self.rest(now).iter().chain([&still]) {
             let duration = action.duration.min(left);
             left -= duration;
             if duration > Duration::ZERO {
@@ -61,15 +61,14 @@ impl SentCommand {
     }
 }
 
-/// The message that says so.
-pub(crate) fn command_of(actions: &ActionSequence) -> Command {
+/// Writes the message that says so over another.
+pub(crate) fn write_command(actions: &ActionSequence, command: &mut Command) {
     let step = |action: &Action| CommandStep {
         duration: action.duration,
         twist: action.twist,
     };
-    Command {
-        steps: actions.actions.iter().map(step).collect(),
-    }
+    command.steps.clear();
+    command.steps.extend(actions.actions.iter().map(step));
 }
 
 #[cfg(test)]
@@ -92,11 +91,11 @@ mod tests {
         let sent = SentCommand::new(Stamp::ZERO, &[action(100, 1.0), action(100, 2.0)]);
         let at = |millis: u64| Stamp::ZERO + Duration::from_millis(millis);
         assert_eq!(sent.rest(at(130)), [action(70, 2.0)]);
-        assert_eq!(sent.rest(at(200)), []);
+        assert!(sent.rest(at(200)).is_empty());
         let next = sent.next(at(50), Duration::from_millis(100));
         assert_eq!(next, [action(50, 1.0), action(50, 2.0)]);
         let next = sent.next(at(150), Duration::from_millis(100));
         assert_eq!(next, [action(50, 2.0), action(50, 0.0)]);
-        assert_eq!(sent.next(at(150), Duration::ZERO), []);
+        assert!(sent.next(at(150), Duration::ZERO).is_empty());
     }
 }

@@ -119,7 +119,7 @@ mod tests {
             stamp: Stamp::ZERO,
             pose,
             covariance: Covariance2::zero(),
-            latent: Vec::new(),
+            latent: Vec::new().into(),
         }
     }
 

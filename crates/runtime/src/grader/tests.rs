@@ -41,13 +41,14 @@ fn grader(waiting_max: usize) -> Grader {
 
 fn expectation(started_millis: i64, model_m: f32, persistence_m: f32) -> Expectation {
     let mut model = PredictedScan::certain([model_m, model_m]);
-    model.mode_m = vec![model_m + 0.5; 2];
-    (model.low_m, model.high_m) = (vec![model_m - 0.2; 2], vec![model_m + 0.2; 2]);
+    model.mode_m = Reused::filled(model_m + 0.5, 2);
+    model.low_m = Reused::filled(model_m - 0.2, 2);
+    model.high_m = Reused::filled(model_m + 0.2, 2);
     Expectation {
         started: millis(started_millis),
         horizon_idx: 0,
         model,
-        others: vec![Some(vec![persistence_m; 2])],
+        others: vec![Some(Reused::filled(persistence_m, 2))].into(),
     }
 }
 

@@ -18,7 +18,7 @@ fn event(stamp: Stamp, observation: Observation, arrived: Stamp) -> ArrivedEvent
         timed: arrived,
         put: None,
         decode: Duration::ZERO,
-        upstream: Vec::new(),
+        upstream: Vec::new().into(),
         trace: None,
         clock: "log".into(),
         stamp_error: Duration::ZERO,

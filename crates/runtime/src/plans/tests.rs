@@ -117,7 +117,8 @@ fn a_chosen_plan_begins_when_it_was_chosen_and_the_last_speed_leads_up_to_it() {
         actions: vec![Action {
             duration: Duration::from_millis(400),
             twist: ahead(1.0),
-        }],
+        }]
+        .into(),
     };
     let until = |now| steps(&driving().chosen(millis(now), &chosen));
     assert_eq!(until(1_030), [(30, 2.0), (400, 1.0)]);

@@ -6,7 +6,7 @@ use sedge_oni::{Health, Severity, TypedMessage as _};
 use sedge_planning::{MotionLimits, PlannerConfig};
 use sedge_spacetime::Pose2;
 use sedge_world_model::{
-    Belief, Futures, GeometricModel, ImagineError, MotionModel, MotionNoise, ObserveError,
+    Belief, Futures, GeometricModel, ImagineError, MotionModel, MotionNoise, ObserveError, Reused,
     ScanGeometry, SensorEvent, WorldModel,
 };
 
@@ -317,7 +317,7 @@ impl WorldModel for Doomed {
         &mut self,
         plans: &[sedge_world_model::ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.inner.imagine(plans, horizons)
     }
 }

@@ -8,7 +8,7 @@ use sedge_oni::{Goal, KeyPattern, Lidar, Message, Odometry, Waypoint};
 use sedge_spacetime::Pose2;
 use sedge_transport::{DropLedger, InProcessNetwork, Replies, Served, Signal, Subscriber, Wake};
 use sedge_world_model::{
-    ActionSequence, Belief, Futures, ImagineError, Observation, ObserveError, SensorEvent,
+    ActionSequence, Belief, Futures, ImagineError, Observation, ObserveError, Reused, SensorEvent,
     WorldModel,
 };
 
@@ -76,7 +76,7 @@ impl WorldModel for Stalling {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         // The planner alone asks for more than one plan.
         if self.fault == Fault::Planner && plans.len() > 1 {
             self.gate.pass();

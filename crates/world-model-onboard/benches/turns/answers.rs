@@ -45,7 +45,7 @@ pub(crate) fn write(engine: &mut OnboardEngine, file: &Path) {
     put(
         "others",
         &[N_SCANS, 1, N_OTHERS, OTHER_INPUTS],
-        all(&|it| it.company.others.clone()),
+        all(&|it| it.company.others.to_vec()),
     );
     put(
         "valid",

@@ -63,7 +63,7 @@ impl Sensed {
             motion: [0.4 * numbers(1, seed)[0], 0.0, 0.1, STEP_SECS.ln()],
             company: CompanyRow {
                 imu: std::array::from_fn(|k| if k + 1 == IMU_INPUTS { 1.0 } else { imu[k] }),
-                others: numbers(N_OTHERS * OTHER_INPUTS, seed + 1),
+                others: numbers(N_OTHERS * OTHER_INPUTS, seed + 1).into(),
                 valid,
             },
         }

@@ -193,10 +193,10 @@ fn a_movers_points_are_no_part_of_what_stands_and_it_is_drawn_where_it_will_be()
         unseen_secs: 0.0,
     };
     let company = Company {
-        movers: vec![mover],
-        neighbours: Vec::new(),
+        movers: vec![mover].into(),
+        neighbours: Reused::new(),
     };
-    let window = ScanWindow::new(geometry, posed.into()).with_company(company);
+    let window = ScanWindow::new(geometry, Vec::from(posed).into()).with_company(company);
     let set = window.candidates(Pose2::IDENTITY, Duration::from_secs(2));
     assert!((set.row(Candidate::Last)[90] - 2.0).abs() < 1e-4);
     let still = set.row(Candidate::StillMed3);

@@ -3,7 +3,7 @@ use sedge_spacetime::Stamp;
 use super::*;
 use crate::test_scenes::wander;
 use crate::{
-    ActionSequence, Belief, Candidate, Futures, GeometricModel, MotionModel, MotionNoise,
+    ActionSequence, Belief, Candidate, Futures, GeometricModel, MotionModel, MotionNoise, Reused,
     evaluate_baselines,
 };
 
@@ -79,7 +79,7 @@ impl WorldModel for Forgetful {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.0.imagine(plans, &horizons[..1])
     }
 }

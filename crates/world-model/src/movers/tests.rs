@@ -230,7 +230,7 @@ proptest! {
             let hits = tracker.observe(Stamp::from_nanos(nanos), &scan, Pose2::new(x, -x, x));
             prop_assert_eq!(hits.len(), 90);
             prop_assert!(tracker.tracks.len() <= N_TRACKS_MAX);
-            for mover in tracker.movers() {
+            for mover in &tracker.movers() {
                 prop_assert!(mover.position_m.iter().all(|value| value.is_finite()));
                 prop_assert!(mover.sigma_after(2.0).is_finite());
             }

@@ -55,8 +55,8 @@ fn thing(id: u64, position_m: [f64; 2]) -> Mover {
 fn a_neighbour_that_lidar_follows_takes_its_place_and_size() {
     let mut known = [neighbour("crane2", Pose2::new(3.0, 1.0, 0.3), 0.1)];
     let followed = Followed {
-        movers: vec![thing(4, [5.0, 1.0]), thing(7, [3.1, 1.0])],
-        standing: vec![thing(9, [3.0, 1.0])],
+        movers: vec![thing(4, [5.0, 1.0]), thing(7, [3.1, 1.0])].into(),
+        standing: vec![thing(9, [3.0, 1.0])].into(),
     };
     let joined = join(&mut known, &followed);
     assert_eq!(joined.len(), 1);
@@ -74,8 +74,8 @@ fn of_two_neighbours_the_nearer_one_is_the_thing() {
         neighbour("crane2", Pose2::new(3.0, 1.0, 0.0), 0.1),
     ];
     let followed = Followed {
-        movers: vec![thing(7, [2.9, 1.0])],
-        standing: Vec::new(),
+        movers: vec![thing(7, [2.9, 1.0])].into(),
+        standing: Reused::new(),
     };
     join(&mut known, &followed);
     assert_eq!([known[0].mover, known[1].mover], [None, Some(7)]);
@@ -90,8 +90,8 @@ fn where_a_hidden_mover_was_thought_to_be_does_not_outweigh_a_newer_measure() {
         ..thing(7, [3.3, 1.0])
     };
     let followed = Followed {
-        movers: vec![hidden],
-        standing: Vec::new(),
+        movers: vec![hidden].into(),
+        standing: Reused::new(),
     };
     join(&mut known, &followed);
     assert_eq!(known[0].mover, Some(7));
@@ -102,8 +102,8 @@ fn where_a_hidden_mover_was_thought_to_be_does_not_outweigh_a_newer_measure() {
 fn furniture_beside_a_robot_is_not_that_robot() {
     let mut known = [neighbour("crane2", Pose2::new(3.0, 1.0, 0.0), 0.1)];
     let followed = Followed {
-        movers: Vec::new(),
-        standing: vec![thing(7, [3.4, 1.0])],
+        movers: Reused::new(),
+        standing: vec![thing(7, [3.4, 1.0])].into(),
     };
     assert!(join(&mut known, &followed).is_empty() && !known[0].is_seen_standing);
 }

@@ -124,7 +124,7 @@ fn a_plan_goes_on_from_the_newest_sample_and_then_stands_still() {
         twist,
     };
     let plan = ActionSequence {
-        actions: vec![action(0.5), action(0.0), action(0.5)],
+        actions: vec![action(0.5), action(0.0), action(0.5)].into(),
     };
     let extended = track.extended_by(&plan).unwrap();
     for (secs, x) in [(0.5, 0.5), (1.0, 1.0), (1.25, 1.5), (2.0, 3.0), (7.0, 3.0)] {
@@ -152,7 +152,8 @@ fn plans_that_are_not_numbers_are_refused_by_index() {
                     duration: Duration::from_secs(1000),
                     twist,
                 },
-            ],
+            ]
+            .into(),
         };
         let error = track.extended_by(&plan).unwrap_err();
         assert!(

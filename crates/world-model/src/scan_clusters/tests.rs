@@ -14,7 +14,7 @@ fn scan(things: &[(usize, usize, f32)]) -> LidarScan {
     }
 }
 
-fn clusters_of(scan: &LidarScan, fresh: &[bool]) -> Vec<Cluster> {
+fn clusters_of(scan: &LidarScan, fresh: &[bool]) -> Reused<Cluster> {
     ScanPoints::new(scan, Pose2::IDENTITY).clusters(fresh)
 }
 

@@ -7,7 +7,7 @@ use sedge_oni::{
 };
 use sedge_spacetime::{Clock as _, FrameName, ManualClock, Pose2};
 use sedge_world_model::{
-    ActionSequence, Belief, Futures, ImagineError, ObserveError, SensorEvent, WorldModel,
+    ActionSequence, Belief, Futures, ImagineError, ObserveError, Reused, SensorEvent, WorldModel,
 };
 
 use super::*;
@@ -51,7 +51,7 @@ impl WorldModel for Loaded {
         &mut self,
         plans: &[ActionSequence],
         horizons: &[Duration],
-    ) -> Result<Vec<Futures>, ImagineError> {
+    ) -> Result<Reused<Futures>, ImagineError> {
         self.work(10 * plans.len() as u64);
         self.model.imagine(plans, horizons)
     }
@@ -193,8 +193,7 @@ impl Drive {
 fn note_stages(scan: &mut PlayItem, at: Stamp) {
     let envelope = scan.message.envelope_mut();
     for (stage, nanos) in [("capture", 700_000), ("encode", 300_000)] {
-        let stage = stage.to_owned();
-        envelope.ledger.push(LedgerEntry { stage, nanos });
+        envelope.ledger.extend(LedgerEntry::new(stage, nanos));
     }
     note_put(envelope, "log", at);
 }

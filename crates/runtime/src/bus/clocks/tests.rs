@@ -5,10 +5,8 @@ use crate::bus::test_messages::{at_millis, encoded};
 
 /// A header that says that it was put at `millis` on the clock `clock`.
 fn put_at(clock: &str, millis: i64) -> Header {
-    let entry = LedgerEntry {
-        stage: format!("put@{clock}"),
-        nanos: at_millis(millis).nanos().unsigned_abs(),
-    };
+    let nanos = at_millis(millis).nanos().unsigned_abs();
+    let entry = LedgerEntry::of_parts(["put@", clock], nanos).unwrap();
     let message = encoded(|header| header.envelope.ledger.push(entry));
     Header::decode(message.header()).unwrap()
 }

@@ -6,7 +6,7 @@ use sedge_planning::{
     Fallback, FallbackReason, Goal, MovingDisc, Plan, PlanError, PlanRequest, StandIn,
 };
 use sedge_spacetime::{Pose2, Stamp, Twist2};
-use sedge_world_model::{Action, ScanGeometry, WorldModel};
+use sedge_world_model::{Action, Reused, ScanGeometry, WorldModel};
 
 use super::{Controller, Decision, Timing};
 use crate::driving::Imagining;
@@ -21,11 +21,11 @@ struct Asked {
     scan_stamp: Stamp,
     odometry_stamp: Stamp,
     twist: Twist2,
-    in_flight: Vec<Action>,
+    in_flight: Reused<Action>,
     geometry: ScanGeometry,
     base_from_scanner: Pose2,
     odometry_from_base: Pose2,
-    discs: Vec<MovingDisc>,
+    discs: Reused<MovingDisc>,
 }
 
 impl Asked {
@@ -53,7 +53,7 @@ impl Controller {
         model: &mut dyn WorldModel,
         timing: &Timing<'_>,
         decision: &mut Decision,
-    ) -> Option<Vec<Action>> {
+    ) -> Option<Reused<Action>> {
         let began = timing.clock.now();
         let wish = match self.ladder.pick(timing.allowed) {
             RungAction::Search => self.search(goal, model, timing, decision),
@@ -116,7 +116,7 @@ impl Controller {
         model: &mut dyn WorldModel,
         timing: &Timing<'_>,
         decision: &mut Decision,
-    ) -> Option<Vec<Action>> {
+    ) -> Option<Reused<Action>> {
         let now = decision.now;
         let asked = self.asked(now, model)?;
         let time_max = self.config.plan_secs_max.map(Duration::from_secs_f64);
@@ -161,7 +161,7 @@ impl Controller {
     }
 
     /// What is left of the command before.
-    pub(super) fn rest(&self, now: Stamp, decision: &mut Decision) -> Option<Vec<Action>> {
+    pub(super) fn rest(&self, now: Stamp, decision: &mut Decision) -> Option<Reused<Action>> {
         let rest = self.sent.as_ref()?.rest(now);
         if rest.is_empty() {
             return None;

@@ -1,0 +1,215 @@
+//! Nothing is allocated in the ticks of an agent that drives: what a control loop does must not
+//! wait for memory.
+//!
+//! The shipped network on our own engine, MPPI, and an in-process network; a robot in a room sends
+//! an inertial sample in each tick, odometry in each fourth and a scan in each tenth, and drives as
+//! it is told. What is counted is all that the loop's thread does: reading rings, the tick, putting
+//! messages. The robot is a thread of its own, and waits meanwhile.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod room;
+
+use std::alloc::System;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use sedge_oni::{Key, KeyPattern};
+use sedge_runtime::{
+    AgentConfig, AgentNode, Driven as _, DrivingConfig, Imagining, Links, ModelFactory, spawn_named,
+};
+use sedge_spacetime::{Clock as _, ManualClock, Stamp};
+use sedge_transport::{
+    InProcessNetwork, Inbox, Network as _, NextTick, Node as _, Outbox, Publisher, PutOutcome, Qos,
+    Subscriber, no_wake,
+};
+use sedge_world_model_onboard::load;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use room::{Robot, Sensed, name};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const FLEET: &str = "flock";
+const ROBOT: &str = "crane";
+const CLOCK: &str = "here";
+/// From one tick to the next: an inertial unit of 200 Hz.
+const TICK: Duration = Duration::from_millis(5);
+/// 30 seconds: a belief remembers scans for 20, gyroscopes' samples for 21.
+const N_WARM: u64 = 6_000;
+/// Without optimisation a tenth of a minute of driving; else more than eight minutes.
+const N_TICKS: u64 = if cfg!(debug_assertions) {
+    1_200
+} else {
+    100_000
+};
+
+/// A driving agent, and its ends of the network.
+struct Loop {
+    clock: Arc<ManualClock>,
+    agent: AgentNode,
+    subscribers: Vec<Box<dyn Subscriber>>,
+    publishers: Vec<(Key, Qos, Box<dyn Publisher>)>,
+    inbox: Inbox,
+    outbox: Outbox,
+    next: NextTick,
+}
+
+fn weights() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s")
+}
+
+fn agent(clock: &Arc<ManualClock>) -> AgentNode {
+    let model: ModelFactory = Box::new(|| Ok(Box::new(load(&weights())?)));
+    let mut config = AgentConfig::new(name(FLEET), name(ROBOT), 1);
+    config.clock_domain = Some(CLOCK.to_owned());
+    let driving = DrivingConfig {
+        imagining: Imagining::Afterwards,
+        command_period_secs: 0.02,
+        ..DrivingConfig::default()
+    };
+    let clock = Arc::clone(clock);
+    let agent = AgentNode::new(config, clock, model, Vec::new()).unwrap();
+    agent.with_driving(driving, 1).unwrap()
+}
+
+impl Loop {
+    fn new(network: &InProcessNetwork, clock: &Arc<ManualClock>) -> Self {
+        let agent = agent(clock);
+        let subscriber = |(pattern, qos): &(KeyPattern, Qos)| {
+            network.subscriber(pattern, *qos, no_wake()).unwrap()
+        };
+        let publisher = |(key, qos): &(Key, Qos)| {
+            let publisher = network.publisher(key, *qos, no_wake()).unwrap();
+            (key.clone(), *qos, publisher)
+        };
+        Self {
+            clock: Arc::clone(clock),
+            subscribers: agent.subscriptions().iter().map(subscriber).collect(),
+            publishers: agent.publications().iter().map(publisher).collect(),
+            agent,
+            inbox: Inbox::new(256),
+            outbox: Outbox::new(64),
+            next: NextTick::OnMessage,
+        }
+    }
+
+    /// One tick, as a driver does it.
+    fn tick(&mut self) {
+        for subscriber in &mut self.subscribers {
+            self.inbox.fill_from(subscriber.as_mut());
+        }
+        let counted = || {
+            let publishers = self.publishers.iter();
+            publishers.filter(|(_, qos, _)| Links::counts(qos.class()))
+        };
+        let links = Links {
+            publishers: counted().count(),
+            listened: counted().filter(|(.., it)| it.has_subscribers()).count(),
+        };
+        self.agent.on_links(links);
+        let now = self.clock.now();
+        self.next = self.agent.tick(now, &mut self.inbox, &mut self.outbox);
+        for outgoing in self.outbox.drain() {
+            let mut publishers = self.publishers.iter_mut();
+            let (.., publisher) = publishers.find(|(key, ..)| *key == outgoing.key).unwrap();
+            let outcome = match outgoing.expiry {
+                Some(expiry) => publisher.put_before(&outgoing.message, expiry, now),
+                None => publisher.put(&outgoing.message),
+            };
+            assert_eq!(outcome, PutOutcome::Sent);
+            self.agent.on_put(&outgoing, outcome);
+        }
+    }
+}
+
+/// What was counted in ticks of one kind.
+#[derive(Debug, Default)]
+struct Row {
+    n_ticks: u64,
+    n_with_any: u64,
+    n_allocations: usize,
+    n_bytes: usize,
+}
+
+/// What a tick had to do: what came, or what the last scan left.
+fn kind(sensed: Option<Sensed>) -> &'static str {
+    match sensed {
+        None => "after a scan: imagining",
+        Some(Sensed { scan: true, .. }) => "scan: belief, command, prediction",
+        Some(Sensed { odometry: true, .. }) => "odometry, command",
+        Some(_) => "inertial sample",
+    }
+}
+
+fn main() {
+    let clock = Arc::new(ManualClock::default());
+    let network = InProcessNetwork::new(Arc::clone(&clock) as Arc<_>);
+    let mut driven = Loop::new(&network, &clock);
+    let geometry = load(&weights()).unwrap().story().geometry;
+    let mut robot = Robot::new(&network, geometry);
+    let mut listening = robot.listen(&network);
+    let (to_robot, times) = sync_channel::<Stamp>(1);
+    let (done, from_robot) = sync_channel(1);
+    let thread = spawn_named("robot", move || {
+        for now in times {
+            listening
+                .iter_mut()
+                .for_each(|it| while it.try_next().is_some() {});
+            done.send(robot.step(now)).unwrap();
+        }
+        robot.way_m
+    });
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    for tick in 0..N_WARM + N_TICKS {
+        let now = clock.now() + TICK;
+        clock.advance_to(now);
+        to_robot.send(now).unwrap();
+        let mut sensed: Option<Sensed> = Some(from_robot.recv().unwrap());
+        loop {
+            let region = Region::new(ALLOCATOR);
+            driven.tick();
+            let change = region.change();
+            if tick >= N_WARM {
+                let row = rows.entry(kind(sensed)).or_default();
+                let n_allocations = change.allocations + change.reallocations;
+                row.n_ticks += 1;
+                row.n_with_any += u64::from(n_allocations > 0);
+                row.n_allocations += n_allocations;
+                row.n_bytes += change.bytes_allocated;
+            }
+            sensed = None;
+            if !matches!(driven.next, NextTick::At(at) if at <= now) {
+                break;
+            }
+        }
+    }
+    drop(to_robot);
+    let way_m = thread.unwrap().join().unwrap();
+    report(&rows, &driven.agent, way_m);
+}
+
+fn report(rows: &BTreeMap<&str, Row>, agent: &AgentNode, way_m: f64) {
+    for (kind, row) in rows {
+        let n_ticks = row.n_ticks as f64;
+        println!(
+            "{kind:34}{:7} ticks, {:6} that allocate, {:9.3} allocations and {:9.1} bytes a tick",
+            row.n_ticks,
+            row.n_with_any,
+            row.n_allocations as f64 / n_ticks,
+            row.n_bytes as f64 / n_ticks,
+        );
+    }
+    // The loop did what it is counted for.
+    let driving = agent.report().driving.unwrap();
+    println!("{way_m:.1} m driven in all: {driving}");
+    let n_commands = (N_WARM + N_TICKS) / 5;
+    assert!(driving.n_commands > n_commands, "{driving}");
+    assert!(way_m > 0.1 * ((N_WARM + N_TICKS) as f64) * TICK.as_secs_f64());
+    let n_allocations: usize = rows.values().map(|row| row.n_allocations).sum();
+    assert_eq!(n_allocations, 0);
+}
