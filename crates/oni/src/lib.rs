@@ -48,6 +48,7 @@ mod lidar;
 pub mod limits;
 mod manifest;
 mod message;
+mod message_builder;
 mod message_writer;
 mod odometry;
 mod payload;
@@ -86,7 +87,8 @@ pub use latency_report::{LadderReport, LatencyReport, RungLatency, StageLatency}
 pub use latent_state::{LatentState, LatentStep, Validity};
 pub use lidar::Lidar;
 pub use manifest::{Direction, Manifest, Stream};
-pub use message::{DecodeError, EncodedMessage, Message, MessageBuilder};
+pub use message::{DecodeError, EncodedMessage, Message};
+pub use message_builder::MessageBuilder;
 pub use message_writer::{MessageWriter, WriteError};
 pub use odometry::Odometry;
 pub use payload::{AlignedBytes, PayloadBuffer, PayloadOrigin};

@@ -10,7 +10,7 @@ use sedge_transport::{
 };
 use sedge_world_model::ScanGeometry;
 
-use super::{CLOCK, FLEET, ROBOT, TICK};
+use super::{CLOCK, EXTENT, FLEET, ROBOT, TICK};
 
 /// Half the room's length and width, in metres.
 const HALF_M: [f64; 2] = [5.0, 3.0];
@@ -22,7 +22,6 @@ const WAY_M: [[f64; 2]; 4] = [[3.6, 0.0], [3.6, 2.1], [-3.6, 2.1], [-3.6, 0.0]];
 const N_LAPS: usize = 100;
 /// Ticks from one message to the next.
 const ODOMETRY_TICKS: u64 = 4;
-const LIDAR_TICKS: u64 = 10;
 
 pub(super) fn name(name: &str) -> AgentName {
     AgentName::new(name).unwrap()
@@ -122,7 +121,7 @@ impl Robot {
         self.way_m += ahead.distance_m();
         let sensed = Sensed {
             odometry: self.n_ticks.is_multiple_of(ODOMETRY_TICKS),
-            scan: self.n_ticks.is_multiple_of(LIDAR_TICKS),
+            scan: self.n_ticks.is_multiple_of(EXTENT.scan_ticks),
         };
         self.say(now, sensed);
         self.n_ticks += 1;
