@@ -18,7 +18,9 @@ pub(crate) fn lines<'b>(
     n_lines: Option<usize>,
 ) -> Result<Vec<&'b str>, InvalidMessage> {
     let refuse = |expected: &str| refused(tensor, expected.to_string(), bytes);
-    let text = str::from_utf8(bytes).or(Err(refuse("UTF-8")))?;
+    let Ok(text) = str::from_utf8(bytes) else {
+        return Err(refuse("UTF-8"));
+    };
     if !text.is_empty() && !text.ends_with('\n') {
         return Err(refuse("a line feed after each line"));
     }
@@ -70,7 +72,9 @@ pub(crate) fn text<'b>(tensor: &str, bytes: &'b [u8]) -> Result<&'b str, Invalid
     if bytes.len() > TEXT_BYTES_MAX {
         return Err(refuse(format!("at most {TEXT_BYTES_MAX} bytes")));
     }
-    let text = str::from_utf8(bytes).or(Err(refuse("UTF-8".to_string())))?;
+    let Ok(text) = str::from_utf8(bytes) else {
+        return Err(refuse("UTF-8".to_string()));
+    };
     if text.chars().any(char::is_control) {
         Err(refuse("no control characters".to_string()))
     } else {

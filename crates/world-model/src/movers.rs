@@ -148,6 +148,8 @@ impl MoverTracker {
             self.tracks.clear();
         }
         self.newest = Some(stamp);
+        // Room for all that there may be: tracks come and go.
+        self.tracks.reserve(N_TRACKS_MAX - self.tracks.len());
         for track in &mut self.tracks {
             track.predict(elapsed_secs);
         }

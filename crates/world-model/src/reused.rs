@@ -9,8 +9,10 @@ use std::ops::{Deref, DerefMut};
 const KEPT_BYTES_MAX: usize = 1 << 20;
 /// A list this large is given back at once.
 const LIST_BYTES_MAX: usize = 1 << 20;
-/// The least room that a list is made with.
+/// The least room that a list is made with, in values and in bytes: short lists are all of one
+/// size, so that one that is a little longer than any before finds memory, too.
 const ROOM_MIN: usize = 8;
+const ROOM_BYTES_MIN: usize = 512;
 /// Sizes are powers of two, up to that of the largest list that is kept.
 const N_SIZES: usize = 24;
 
@@ -74,7 +76,7 @@ impl<T: 'static> Reused<T> {
         if room == 0 || size_of::<T>() == 0 {
             return Self::new();
         }
-        let room = room.max(ROOM_MIN);
+        let room = room.max(ROOM_MIN).max(ROOM_BYTES_MIN / size_of::<T>());
         let room = room.checked_next_power_of_two().unwrap_or(room);
         let size = size_of_room::<T>(room);
         let kept = size.and_then(|size| with_kept::<T, _>(|kept| kept.0[size].pop()));
@@ -277,14 +279,14 @@ mod tests {
 
     #[test]
     fn memory_serves_again_for_the_same_size_and_kind() {
-        let first: Reused<u64> = (0..20).collect();
+        let first: Reused<u64> = (0..200).collect();
         let (place, room) = (first.as_ptr(), first.capacity());
-        assert_eq!(room, 32);
+        assert_eq!(room, 256);
         drop(first);
-        let other: Reused<u64> = (0..40).collect();
+        let other: Reused<u64> = (0..400).collect();
         assert_ne!(other.as_ptr(), place);
-        let again: Reused<u64> = (0..17).collect();
-        assert_eq!((again.as_ptr(), again.len()), (place, 17));
+        let again: Reused<u64> = (0..170).collect();
+        assert_eq!((again.as_ptr(), again.len()), (place, 170));
     }
 
     #[test]
@@ -297,7 +299,7 @@ mod tests {
         let small: Reused<i16> = (0..8).collect();
         assert_eq!(small, [0, 1, 2, 3, 4, 5, 6, 7]);
         let filtered: Reused<i16> = (0..64).filter(|it| it % 2 == 0).collect();
-        assert_eq!((filtered.len(), filtered.capacity()), (32, 64));
+        assert_eq!((filtered.len(), filtered.capacity()), (32, 256));
     }
 
     #[test]
