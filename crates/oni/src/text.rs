@@ -117,19 +117,21 @@ pub(crate) fn write_lines<'l>(
     of: ListOf,
     entries: impl Iterator<Item = &'l str> + Clone,
 ) -> Result<MessageBuilder, InvalidMessage> {
-    let bytes = || {
-        entries
-            .clone()
-            .flat_map(|entry| entry.bytes().chain([b'\n']))
-    };
     let is_line = |entry: &'l str| !entry.contains('\n') && of.admits(entry);
     let n_lines = entries.clone().count();
-    if n_lines > LINES_MAX || !entries.clone().all(is_line) {
-        // Read as a reader would, for what it would say.
-        lines(tensor, &bytes().collect::<Vec<u8>>(), of, Some(n_lines))?;
-    }
     let n_bytes = entries.clone().map(|entry| entry.len() + 1).sum();
-    Ok(builder.tensor_of(tensor, &[n_bytes], bytes())?)
+    let is_list = n_lines <= LINES_MAX && entries.clone().all(is_line);
+    let bytes = entries.flat_map(|entry| entry.bytes().chain([b'\n']));
+    if !is_list {
+        // Read as a reader would, for what it would say.
+        lines(
+            tensor,
+            &bytes.clone().collect::<Vec<u8>>(),
+            of,
+            Some(n_lines),
+        )?;
+    }
+    Ok(builder.tensor_of(tensor, &[n_bytes], bytes)?)
 }
 
 /// Adds a text.

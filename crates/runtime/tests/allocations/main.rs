@@ -149,10 +149,10 @@ impl Loop {
 /// What was counted in ticks of one kind.
 #[derive(Debug, Default)]
 struct Row {
-    n_ticks: u64,
-    n_with_any: u64,
-    n_allocations: usize,
-    n_bytes: usize,
+    ticks: u64,
+    with_any: u64,
+    allocations: usize,
+    bytes: usize,
 }
 
 /// What a tick had to do: what came, or what the last scan left.
@@ -171,14 +171,14 @@ fn main() {
     let mut driven = Loop::new(&network, &clock);
     let geometry = load(&weights()).unwrap().story().geometry;
     let mut robot = Robot::new(&network, geometry);
-    let mut listening = robot.listen(&network);
+    let mut listening = Robot::listen(&network);
     let (to_robot, times) = sync_channel::<Stamp>(1);
     let (done, from_robot) = sync_channel(1);
     let thread = spawn_named("robot", move || {
         for now in times {
-            listening
-                .iter_mut()
-                .for_each(|it| while it.try_next().is_some() {});
+            for heard in &mut listening {
+                while heard.try_next().is_some() {}
+            }
             done.send(robot.step(now)).unwrap();
         }
         robot.way_m
@@ -195,11 +195,11 @@ fn main() {
             let change = region.change();
             if tick >= EXTENT.n_warm {
                 let row = rows.entry(kind(sensed)).or_default();
-                let n_allocations = change.allocations + change.reallocations;
-                row.n_ticks += 1;
-                row.n_with_any += u64::from(n_allocations > 0);
-                row.n_allocations += n_allocations;
-                row.n_bytes += change.bytes_allocated;
+                let allocations = change.allocations + change.reallocations;
+                row.ticks += 1;
+                row.with_any += u64::from(allocations > 0);
+                row.allocations += allocations;
+                row.bytes += change.bytes_allocated;
             }
             sensed = None;
             if !matches!(driven.next, NextTick::At(at) if at <= now) {
@@ -214,13 +214,13 @@ fn main() {
 
 fn report(rows: &BTreeMap<&str, Row>, agent: &AgentNode, way_m: f64) {
     for (kind, row) in rows {
-        let n_ticks = row.n_ticks as f64;
+        let ticks = row.ticks as f64;
         println!(
             "{kind:34}{:7} ticks, {:6} that allocate, {:9.3} allocations and {:9.1} bytes a tick",
-            row.n_ticks,
-            row.n_with_any,
-            row.n_allocations as f64 / n_ticks,
-            row.n_bytes as f64 / n_ticks,
+            row.ticks,
+            row.with_any,
+            row.allocations as f64 / ticks,
+            row.bytes as f64 / ticks,
         );
     }
     // The loop did what it is counted for.
@@ -229,6 +229,6 @@ fn report(rows: &BTreeMap<&str, Row>, agent: &AgentNode, way_m: f64) {
     let secs = (EXTENT.n_warm + EXTENT.n_ticks) as f64 * TICK.as_secs_f64();
     assert!(driving.n_commands as f64 > 0.8 * secs / EXTENT.command_period_secs);
     assert!(way_m > 0.1 * secs, "it hardly moved");
-    let n_allocations: usize = rows.values().map(|row| row.n_allocations).sum();
-    assert_eq!(n_allocations, 0);
+    let allocations: usize = rows.values().map(|row| row.allocations).sum();
+    assert_eq!(allocations, 0);
 }

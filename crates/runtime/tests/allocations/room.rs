@@ -99,7 +99,7 @@ impl Robot {
     }
 
     /// Whoever else hears what the agent says: a viewer, other robots.
-    pub(super) fn listen(&self, network: &InProcessNetwork) -> [Box<dyn Subscriber>; 2] {
+    pub(super) fn listen(network: &InProcessNetwork) -> [Box<dyn Subscriber>; 2] {
         ["model.prediction", "model.belief"].map(|message_type| {
             let pattern = format!("oni/{FLEET}/{ROBOT}/{message_type}/**");
             let pattern = KeyPattern::parse(&pattern).unwrap();
