@@ -47,6 +47,9 @@ struct Extent {
     /// Ticks from one scan to the next.
     scan_ticks: u64,
     command_period_secs: f64,
+    /// A list that is longer than any before takes memory once, as do a track and a message more
+    /// than ever; what takes some in each tick of a kind is far beyond.
+    allocations_max: usize,
 }
 
 /// Eight minutes, at the rates of a robot; without optimisation a few seconds, and slower.
@@ -56,6 +59,7 @@ const EXTENT: Extent = if cfg!(debug_assertions) {
         n_ticks: 1_000,
         scan_ticks: 40,
         command_period_secs: 0.1,
+        allocations_max: 10,
     }
 } else {
     Extent {
@@ -63,6 +67,7 @@ const EXTENT: Extent = if cfg!(debug_assertions) {
         n_ticks: 100_000,
         scan_ticks: 10,
         command_period_secs: 0.02,
+        allocations_max: 100,
     }
 };
 
@@ -230,5 +235,9 @@ fn report(rows: &BTreeMap<&str, Row>, agent: &AgentNode, way_m: f64) {
     assert!(driving.n_commands as f64 > 0.8 * secs / EXTENT.command_period_secs);
     assert!(way_m > 0.1 * secs, "it hardly moved");
     let allocations: usize = rows.values().map(|row| row.allocations).sum();
-    assert_eq!(allocations, 0);
+    let expected = EXTENT.allocations_max;
+    assert!(
+        allocations <= expected,
+        "expected {expected}, got {allocations}"
+    );
 }
