@@ -67,7 +67,7 @@ const EXTENT: Extent = if cfg!(debug_assertions) {
         n_ticks: 100_000,
         scan_ticks: 10,
         command_period_secs: 0.02,
-        allocations_max: 100,
+        allocations_max: 5,
     }
 };
 
