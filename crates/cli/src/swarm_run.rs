@@ -52,6 +52,8 @@ pub(crate) struct SwarmPlan {
     pub(crate) who: Who,
     /// The launch file's table `driving`.
     pub(crate) driving: Table,
+    /// What every agent is to keep to; an agent's own default where nothing is written.
+    pub(crate) budgets: Option<Budgets>,
     /// How far ahead agents predict; their own default where there are none.
     pub(crate) horizons: Vec<Duration>,
 }
