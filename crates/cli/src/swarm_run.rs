@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use sedge_latency::Budgets;
 use sedge_runtime::swarm::{
     MemberFactory, SwarmClocks, SwarmConfig, SwarmMember, SwarmReport, World, run_swarm,
 };
