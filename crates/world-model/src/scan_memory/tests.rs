@@ -273,7 +273,6 @@ fn a_scan_placed_by_velocity_is_registered_as_well_as_one_that_waited() {
             let poses = registered(&episode, |idx| idx % every == 0);
             assert_eq!(poses.len(), episode.scans.len());
             let (reckoned_step_m, reckoned_end_m) = errors(&poses);
-            println!("{seed} {every}: {step_m} {end_m}, {reckoned_step_m} {reckoned_end_m}");
             assert!(reckoned_step_m < step_m + 5e-4);
             assert!(reckoned_end_m < end_m + 5e-3);
         }
