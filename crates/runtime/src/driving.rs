@@ -95,8 +95,8 @@ pub struct DrivingConfig {
     pub base_from_scanner: [f64; 3],
     /// How far beyond its newest odometry a robot's velocity places a scan, in seconds, so that a
     /// command need not wait for odometry; the odometry that comes then takes its place. Beyond it
-    /// scans wait as those of a robot that does not drive. At most 0.1; 0 for never. Default 0.02: a
-    /// period of odometry at 50 Hz.
+    /// scans wait as those of a robot that does not drive. At most 0.1; 0 for never. Default 0.02:
+    /// a period of odometry at 50 Hz.
     pub dead_reckoning_secs_max: f64,
     /// When the model imagines. Default first.
     pub imagining: Imagining,

@@ -302,15 +302,7 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
     );
     let wiring = Wiring::connect(&network, &agent.subscriptions(), &agent.publications())?;
     let mut wiring = wiring.serving(agent.services(clock.now())?)?;
-    let watchdog = match agent.watchdog_config() {
-        Some(config) => {
-            let loop_has = settings.threads.as_ref().and_then(|it| it.priority);
-            let priority = loop_has.map(FifoPriority::above);
-            let config = WatchdogConfig { priority, ..config };
-            Some(Watchdog::start(&network, Arc::clone(&clock), &config)?)
-        }
-        None => None,
-    };
+    let watchdog = watchdog_of(&agent, settings, (&network, &clock))?;
     let pulse = watchdog.as_ref().map(Watchdog::pulse).unwrap_or_default();
     // Last, so that only this thread, the loop's, gets what it asks for: threads inherit it.
     let loop_rows = settings.threads.as_ref().map(prepare_thread);
@@ -349,6 +341,21 @@ fn with_metrics(
         .with_context(|| format!("cannot serve metrics at {place}"))?;
     tracing::info!("metrics at http://{}/metrics", server.address());
     Ok((agent.with_metrics(board), Some(server)))
+}
+
+/// Who stops the robot when the loop stalls; nobody where the agent does not drive.
+fn watchdog_of(
+    agent: &AgentNode,
+    settings: &AgentSettings,
+    (network, clock): (&ZenohNetwork, &Arc<dyn Clock>),
+) -> anyhow::Result<Option<Watchdog>> {
+    let Some(config) = agent.watchdog_config() else {
+        return Ok(None);
+    };
+    let of_loop = settings.threads.as_ref().and_then(|it| it.priority);
+    let priority = of_loop.map(FifoPriority::above);
+    let config = WatchdogConfig { priority, ..config };
+    Ok(Some(Watchdog::start(network, Arc::clone(clock), &config)?))
 }
 
 /// Says what the operating system gave.

@@ -40,8 +40,8 @@ pub struct LidarConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImuConfig {
-    /// Samples a second, a multiple of 100 up to 1000: bodies have one velocity and one acceleration
-    /// for the 10 ms of a step, of which this samples as many times. Default 100.
+    /// Samples a second, a multiple of 100 up to 1000: bodies have one velocity and one
+    /// acceleration for the 10 ms of a step, of which this samples as many times. Default 100.
     #[serde(
         default = "default_imu_rate",
         skip_serializing_if = "is_default_imu_rate"

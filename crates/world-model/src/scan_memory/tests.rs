@@ -214,8 +214,8 @@ proptest! {
     }
 }
 
-/// Where each scan of an episode is registered. Odometry of a scan's own time comes after those scans
-/// that are to be placed by the velocity before.
+/// Where each scan of an episode is registered. Odometry of a scan's own time comes after those
+/// scans that are to be placed by the velocity before.
 fn registered(episode: &Episode, is_reckoned: impl Fn(usize) -> bool) -> Vec<Pose2> {
     let mut memory = ScanMemory::registering(episode.geometry, MotionModel::default());
     let (mut known, mut late): (Vec<(Stamp, Pose2)>, _) = (Vec::new(), None);
