@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use sedge_oni::{Health, KeyPattern, TypedMessage as _};
 use sedge_runtime::{
     AgentReport, DrivingConfig, NodeRun, Punctuality, RealTime, RunEnd, Shutdown, SystemClock,
-    Wiring, run_node,
+    ThreadsConfig, Wiring, run_node,
 };
 use sedge_simulation::{RobotDraw, STEP_SECS, Simulation, SimulationNode, SimulationNodeConfig};
 use sedge_spacetime::Clock as _;
@@ -48,6 +48,8 @@ const COMMAND_LATENCY_SECS: f64 = 0.03;
 pub(crate) struct ProcessPlan<'a> {
     pub(crate) plan: &'a SwarmPlan,
     pub(crate) minds: &'a Minds,
+    /// What agents' loops ask of the operating system.
+    pub(crate) threads: Option<ThreadsConfig>,
     pub(crate) seed: u64,
     /// Seed of what goes wrong on purpose.
     pub(crate) chaos: Option<u64>,
@@ -211,8 +213,12 @@ pub(crate) fn run_processes(it: &ProcessPlan<'_>) -> anyhow::Result<ProcessRepor
 /// The world, by the machine's clock.
 fn node_of(simulation: Simulation) -> anyhow::Result<SimulationNode> {
     let mut config = SimulationNodeConfig::new(fleet()?, EPOCH);
-    config.clock = SystemClock::domain().context("expected a machine that names its clock")?;
+    config.clock = clock_name()?;
     Ok(SimulationNode::new(simulation, config)?)
+}
+
+fn clock_name() -> anyhow::Result<String> {
+    SystemClock::domain().context("expected a machine that names its clock")
 }
 
 /// What the world listens to, and how its agents are.
@@ -240,7 +246,8 @@ fn live(
     (wiring, clock): (&mut Wiring<'_>, &SystemClock),
     it: &ProcessPlan<'_>,
 ) -> anyhow::Result<Lived> {
-    let mut world = RealTime::new(witness, LATE_MAX);
+    let domain = clock_name()?;
+    let mut world = RealTime::new(witness, LATE_MAX).noting_puts(clock, &domain);
     let ran = run_node(&mut world, wiring, clock, &it.shutdown);
     let punctuality = world.punctuality();
     tracing::info!("the world ended: {ran:?}");
@@ -396,6 +403,12 @@ fn launch_of(
     // TOML's integers have a sign; all 64 bits of a seed are as good as 63.
     let seed = (agent_seed(it.seed, robot_idx) >> 1) as i64;
     put("seed", seed.into());
+    if let Some(budgets) = &it.plan.budgets {
+        put("budgets", Value::try_from(budgets)?);
+    }
+    if let Some(threads) = &it.threads {
+        put("threads", Value::try_from(threads)?);
+    }
     put("driving", Value::try_from::<DrivingConfig>(driving)?);
     Ok(toml::to_string(&launch)?)
 }

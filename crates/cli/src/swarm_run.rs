@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use sedge_latency::Budgets;
 use sedge_runtime::swarm::{
     MemberFactory, SwarmClocks, SwarmConfig, SwarmMember, SwarmReport, World, run_swarm,
 };
@@ -52,6 +53,8 @@ pub(crate) struct SwarmPlan {
     pub(crate) who: Who,
     /// The launch file's table `driving`.
     pub(crate) driving: Table,
+    /// What every agent is to keep to; an agent's own default where nothing is written.
+    pub(crate) budgets: Option<Budgets>,
     /// How far ahead agents predict; their own default where there are none.
     pub(crate) horizons: Vec<Duration>,
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use sedge_runtime::DrivingConfig;
+use sedge_latency::Budgets;
+use sedge_runtime::{DrivingConfig, ThreadsConfig};
 use sedge_world_model_burn::DeviceKind;
 use serde::{Deserialize, Deserializer};
 
@@ -73,9 +74,17 @@ pub struct SwarmSettings {
     /// time).
     #[arg(long, value_name = "SECS")]
     pub secs: Option<RunSecs>,
+    /// How long stages of every agent and chains of them may take, in a launch file, and what is
+    /// done about those that took longer; in lockstep only warnings can be asked for.
+    #[arg(skip)]
+    pub budgets: Option<Budgets>,
     /// How agents drive, in a launch file: what is not written there fits the scenario's robots.
     #[arg(skip)]
     pub driving: Option<DrivingConfig>,
+    /// What the loop of each agent process asks of the operating system, in a launch file, with
+    /// `processes`: cores, priority, locked memory; without, nothing.
+    #[arg(skip)]
+    pub agent_threads: Option<ThreadsConfig>,
 }
 
 /// How long a run lasts: 1 second to a day.
@@ -179,7 +188,9 @@ impl SwarmSettings {
             processes: self.processes || otherwise.processes,
             chaos: self.chaos.or(otherwise.chaos),
             secs: self.secs.or(otherwise.secs),
+            budgets: self.budgets.or(otherwise.budgets),
             driving: self.driving.or(otherwise.driving),
+            agent_threads: self.agent_threads.or(otherwise.agent_threads),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) use stop_orders::Heard as StopHeard;
 /// Commands are sent at least this often, and live at most this long: seconds.
 const PERIOD_SECS_MAX: f64 = 2.0;
 const LIFESPAN_SECS_MAX: f64 = 5.0;
+/// Velocity carries on for this long at most, in seconds: beyond, robots have changed their minds.
+const DEAD_RECKONING_SECS_MAX: f64 = 0.1;
 /// More neighbours than anybody can plan around.
 const N_NEIGHBOURS_MAX: usize = 64;
 
@@ -91,6 +93,11 @@ pub struct DrivingConfig {
     pub streams: SensorStreams,
     /// Where the scanner sits on the base: x and y in metres, yaw in radians. Default the middle.
     pub base_from_scanner: [f64; 3],
+    /// How far beyond its newest odometry a robot's velocity places a scan, in seconds, so that a
+    /// command need not wait for odometry; the odometry that comes then takes its place. Beyond it
+    /// scans wait as those of a robot that does not drive. At most 0.1; 0 for never. Default 0.02:
+    /// a period of odometry at 50 Hz.
+    pub dead_reckoning_secs_max: f64,
     /// When the model imagines. Default first.
     pub imagining: Imagining,
     /// Time from one command to the next, in seconds, where scans come that fast or imagining is
@@ -132,6 +139,7 @@ impl Default for DrivingConfig {
             route: RouteConfig::default(),
             streams: SensorStreams::default(),
             base_from_scanner: [0.0; 3],
+            dead_reckoning_secs_max: 0.02,
             imagining: Imagining::First,
             command_period_secs: 0.1,
             command_lifespan_secs: 0.3,
@@ -168,6 +176,12 @@ impl DrivingConfig {
         if let Some(secs) = self.plan_secs_max {
             within("plan_secs_max", secs, (0.001, PERIOD_SECS_MAX))?;
         }
+        let reach = (0.0, DEAD_RECKONING_SECS_MAX);
+        within(
+            "dead_reckoning_secs_max",
+            self.dead_reckoning_secs_max,
+            reach,
+        )?;
         let stall = (0.01, LIFESPAN_SECS_MAX);
         within("stall_secs_max", self.stall_secs_max, stall)?;
         let n_neighbours = self.n_neighbours_max as f64;

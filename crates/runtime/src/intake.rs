@@ -8,6 +8,8 @@ use sedge_oni::{LedgerEntry, TraceContext};
 use sedge_spacetime::{Stamp, StampError};
 use sedge_world_model::{Observation, Reused, SensorEvent};
 
+use crate::dead_reckoning::DeadReckoning;
+
 /// Events of one kind that may wait at once. A scanner has a few scans a second and odometry a few
 /// hundred samples, so this is seconds of both: whoever fills it is broken or hostile.
 const WAITING_MAX: usize = 1_024;
@@ -46,6 +48,8 @@ pub(crate) struct Released {
     pub(crate) arrived: ArrivedEvent,
     /// A scan that did not get the odometry that it waited for.
     pub(crate) waited_out: bool,
+    /// What is to be believed before it, in place of the odometry that has not come yet.
+    pub(crate) reckoned: Option<SensorEvent>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +58,8 @@ struct Lane {
     released: Option<Stamp>,
 }
 
-/// Holds scans until the odometry that places them is in, or until they have waited long enough.
+/// Holds scans until the odometry that places them is in, or velocity carries on to there, or they
+/// have waited long enough.
 ///
 /// A scan stamped `t` was seen at `t - latency`, so it needs odometry up to there. Odometry up to
 /// the scan's stamp goes first; later odometry goes after it, so that the order of release depends
@@ -63,6 +68,7 @@ struct Lane {
 pub(crate) struct Intake {
     latency_nanos: i64,
     wait_max: Duration,
+    reckoning: DeadReckoning,
     odometry: Lane,
     scans: Lane,
     /// What waits for nothing: the model itself judges its stamps.
@@ -76,14 +82,29 @@ impl Intake {
         Ok(Self {
             latency_nanos: Stamp::from_secs(latency_secs)?.nanos(),
             wait_max,
+            reckoning: DeadReckoning::default(),
             odometry: Lane::default(),
             scans: Lane::default(),
             others: VecDeque::new(),
         })
     }
 
+    /// With scans that are placed by velocity, so far beyond the newest odometry.
+    pub(crate) fn with_reach(self, reach: Duration) -> Self {
+        Self {
+            reckoning: DeadReckoning::new(reach),
+            ..self
+        }
+    }
+
+    /// What velocity says between odometry.
+    pub(crate) fn reckoning(&mut self) -> &mut DeadReckoning {
+        &mut self.reckoning
+    }
+
     /// Forgets everything, as after a restart of the streams.
     pub(crate) fn clear(&mut self) {
+        self.reckoning.clear();
         self.odometry = Lane::default();
         self.scans = Lane::default();
         self.others.clear();
@@ -94,7 +115,7 @@ impl Intake {
         match event.observation {
             Observation::Lidar(_) => self.scans.newest(),
             Observation::Odometry(_) => self.odometry.newest(),
-            Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => None,
+            _ => None,
         }
     }
 
@@ -103,7 +124,7 @@ impl Intake {
         match arrived.event.observation {
             Observation::Lidar(_) => self.scans.push(arrived),
             Observation::Odometry(_) => self.odometry.push(arrived),
-            Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => {
+            _ => {
                 if self.others.len() >= WAITING_MAX {
                     return Err(NotTaken::Full);
                 }
@@ -119,6 +140,7 @@ impl Intake {
             return Some(Released {
                 arrived,
                 waited_out: false,
+                reckoned: None,
             });
         }
         let Some(scan) = self.scans.waiting.front() else {
@@ -136,6 +158,13 @@ impl Intake {
             .is_some_and(|newest| newest >= needed)
         {
             return self.scans.release(Waited::Enough);
+        }
+        if let Some(reckoned) = self.reckoning.at(needed) {
+            let released = self.scans.release(Waited::Enough);
+            return released.map(|released| Released {
+                reckoned: Some(reckoned),
+                ..released
+            });
         }
         (now >= scan.arrived + self.wait_max).then(|| self.scans.release(Waited::TooLong))?
     }
@@ -199,6 +228,7 @@ impl Lane {
         Some(Released {
             arrived,
             waited_out: matches!(waited, Waited::TooLong),
+            reckoned: None,
         })
     }
 }

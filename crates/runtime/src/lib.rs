@@ -28,6 +28,7 @@ mod agent_config;
 mod announcer;
 pub mod bus;
 mod counters;
+mod dead_reckoning;
 mod driving;
 mod error_tally;
 mod grader;

@@ -33,6 +33,8 @@ pub(crate) struct Plans {
     held_for: Duration,
     commanded: VecDeque<(Stamp, Reused<Action>)>,
     samples: VecDeque<(Stamp, Pose2)>,
+    /// Up to where velocity carries the newest of them on.
+    reckoned: Option<Stamp>,
 }
 
 impl Plans {
@@ -42,12 +44,14 @@ impl Plans {
             held_for: horizon_max + HELD_BEYOND,
             commanded: VecDeque::new(),
             samples: VecDeque::new(),
+            reckoned: None,
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.commanded.clear();
         self.samples.clear();
+        self.reckoned = None;
     }
 
     /// Keeps a plan; the oldest is forgotten when there are too many, and a second one of the same
@@ -74,16 +78,27 @@ impl Plans {
 
     /// The actions from the newest odometry on, where `actions` are executed from `now` on.
     pub(crate) fn chosen(&self, now: Stamp, actions: &ActionSequence) -> ActionSequence {
-        let begin = self.samples.back().map_or(now, |(stamp, _)| *stamp);
+        let begin = self.odometry_until().unwrap_or(now);
         self.aligned(now, &actions.actions, begin)
     }
 
     /// Notes odometry that a belief has taken in.
     pub(crate) fn moved(&mut self, stamp: Stamp, odometry_from_base: Pose2) {
+        self.reckoned = None;
         self.samples.push_back((stamp, odometry_from_base));
         if self.samples.len() > SAMPLES_MAX {
             self.samples.pop_front();
         }
+    }
+
+    /// Notes up to where a belief took velocity for odometry, until the next odometry.
+    pub(crate) fn reckoned(&mut self, stamp: Stamp) {
+        self.reckoned = Some(stamp);
+    }
+
+    fn odometry_until(&self) -> Option<Stamp> {
+        let newest = self.samples.back().map(|(stamp, _)| *stamp);
+        self.reckoned.or(newest)
     }
 
     /// The actions from the newest odometry on, for a belief whose newest scan is `scan_stamp`.
@@ -92,7 +107,7 @@ impl Plans {
     /// `age_max` older than that odometry; its part before the newest odometry is over and left
     /// out, and where it begins later, the last speed is held until it does.
     pub(crate) fn actions(&self, scan_stamp: Stamp) -> (ActionSequence, PlanSource) {
-        let begin = self.samples.back().map_or(scan_stamp, |(stamp, _)| *stamp);
+        let begin = self.odometry_until().unwrap_or(scan_stamp);
         let reference = begin.max(scan_stamp);
         let n_begun = self
             .commanded

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sedge_oni::EncodedMessage;
-use sedge_spacetime::Stamp;
+use sedge_oni::{EncodedMessage, Envelope};
+use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::{Inbox, NextTick, Node, Outbox, Outgoing, Received};
 use serde::{Deserialize, Serialize};
 
 use crate::Driven;
+use crate::put_time::note_put;
 
 /// Messages that one tick of the node may send.
 const SENT_MAX: usize = 65_536;
@@ -37,6 +38,8 @@ pub struct Punctuality {
 /// far as it does by itself; how late is counted and said, never made up for.
 pub struct RealTime<'n> {
     node: &'n mut dyn Node,
+    /// What put times are read from, and what it is called.
+    puts: Option<(&'n dyn Clock, String)>,
     late_max: Duration,
     began: Option<Stamp>,
     due: Option<Stamp>,
@@ -51,12 +54,23 @@ impl<'n> RealTime<'n> {
     pub fn new(node: &'n mut dyn Node, late_max: Duration) -> Self {
         Self {
             node,
+            puts: None,
             late_max,
             began: None,
             due: None,
             backlog: VecDeque::new(),
             is_finished: false,
             punctuality: Punctuality::default(),
+        }
+    }
+
+    /// With the time of its put in each message that it sends, on a clock of this name, so that its
+    /// readers know how long the message was on its way.
+    #[must_use]
+    pub fn noting_puts(self, clock: &'n dyn Clock, domain: &str) -> Self {
+        Self {
+            puts: Some((clock, domain.to_owned())),
+            ..self
         }
     }
 
@@ -101,10 +115,16 @@ impl<'n> RealTime<'n> {
     }
 
     /// The message with its stamp moved; as it is where it is no message.
-    fn mapped(&mut self, message: EncodedMessage, to: impl Fn(Stamp) -> Stamp) -> EncodedMessage {
+    fn mapped(
+        &mut self,
+        message: EncodedMessage,
+        to: impl Fn(Stamp) -> Stamp,
+        note: impl Fn(&mut Envelope),
+    ) -> EncodedMessage {
         let moved = message.decode().ok().and_then(|mut message| {
-            let capture = &mut message.envelope_mut().capture;
-            capture.stamp = to(capture.stamp);
+            let envelope = message.envelope_mut();
+            envelope.capture.stamp = to(envelope.capture.stamp);
+            note(envelope);
             message.encode().ok()
         });
         moved.unwrap_or_else(|| {
@@ -135,20 +155,26 @@ impl Node for RealTime<'_> {
         let (mut given, mut sent) = (Inbox::new(GIVEN_MAX), Outbox::new(SENT_MAX));
         while let Some(received) = inbox.pop() {
             given.push(Received {
-                message: self.mapped(received.message, own),
+                message: self.mapped(received.message, own, |_| {}),
                 arrival: own(received.arrival),
                 key: received.key,
             });
         }
         let next = self.node.tick(own(now), &mut given, &mut sent);
+        let puts = self.puts.take();
         for outgoing in sent.drain() {
-            let message = self.mapped(outgoing.message, theirs);
+            let message = self.mapped(outgoing.message, theirs, |envelope| {
+                if let Some((clock, domain)) = &puts {
+                    note_put(envelope, domain, clock.now());
+                }
+            });
             self.backlog.push_back(Outgoing {
                 message,
                 expiry: outgoing.expiry.map(theirs),
                 key: outgoing.key,
             });
         }
+        self.puts = puts;
         self.send(outbox);
         self.is_finished = next == NextTick::Finished;
         self.due = match next {

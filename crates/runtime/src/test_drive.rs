@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sedge_oni::{
-    AlignedBytes, Capture, Command, CommandStep, EncodedMessage, Envelope, Key, Lidar, Message,
-    Odometry, Sequence, TypedMessage as _,
+    AlignedBytes, Capture, Command, CommandStep, EncodedMessage, Envelope, Goal, Key, Lidar,
+    Message, Odometry, Sequence, TypedMessage as _, Waypoint,
 };
-use sedge_spacetime::{AgentName, Covariance2, ManualClock, Pose2, Stamp, Twist2};
+use sedge_spacetime::{AgentName, Covariance2, FrameName, ManualClock, Pose2, Stamp, Twist2};
 use sedge_transport::{
     InProcessNetwork, Inbox, Network as _, NextTick, Outbox, Outgoing, Publisher, PutOutcome, Qos,
     QosClass, Received, no_wake,
@@ -190,7 +190,7 @@ impl WorldModel for WallModel {
         match &event.observation {
             Observation::Lidar(scan) => self.scan = Some((event.stamp, scan.ranges_m[0])),
             Observation::Odometry(_) => self.n_odometry += 1,
-            Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => {}
+            _ => {}
         }
         Ok(())
     }
@@ -381,4 +381,25 @@ pub(crate) fn flipped(message: &EncodedMessage, bit: usize) -> EncodedMessage {
         payload[(bit - n_header_bits) / 8] ^= 1 << (bit % 8);
     }
     EncodedMessage::new(header, AlignedBytes::copy_of(&payload))
+}
+
+/// Sends the robot to where the wall is near.
+pub(crate) fn goal() -> (Key, EncodedMessage) {
+    let key = Key::parse("oni/flock/crane3/mission.goal/boss").unwrap();
+    let source = Sequence::new(name("boss"), 1).next_source();
+    let capture = Capture::exact(Stamp::ZERO, "log");
+    let mut envelope = Envelope::new(source, capture);
+    envelope.frame = Some(FrameName::new("start").unwrap());
+    let waypoint = Waypoint {
+        goal_from_base: Pose2::new(9.0, 0.0, 0.0),
+        position_tolerance_m: 0.3,
+        yaw_tolerance_rad: 7.0,
+        deadline: None,
+    };
+    let goal = Goal {
+        agents: Vec::new(),
+        waypoints: vec![waypoint],
+    };
+    let message = goal.to_message(envelope).unwrap();
+    (key, message.encode().unwrap())
 }

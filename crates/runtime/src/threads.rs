@@ -57,6 +57,12 @@ impl FifoPriority {
         (1..=PRIORITY_MAX).contains(&level).then_some(Self(level))
     }
 
+    /// The next higher one, or the highest.
+    #[must_use]
+    pub fn above(self) -> Self {
+        Self(self.0.saturating_add(1).min(PRIORITY_MAX))
+    }
+
     /// The number.
     pub fn level(self) -> u8 {
         self.0

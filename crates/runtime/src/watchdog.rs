@@ -7,6 +7,7 @@ mod watch;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use sedge_oni::{
 use sedge_spacetime::{AgentName, Clock, FrameName, Stamp, Twist2};
 use sedge_transport::{Network, NetworkError, Publisher, PutOutcome, Qos, QosClass, no_wake};
 
-use crate::{Shutdown, spawn_named};
+use crate::{AskedRow, FifoPriority, Shutdown, ThreadsConfig, prepare_thread, spawn_named};
 pub use pulse::Pulse;
 use watch::{Alarm, Watch};
 
@@ -40,6 +41,9 @@ pub struct WatchdogConfig {
     pub stall_max: Duration,
     /// How long one of its commands to stand still may be executed.
     pub lifespan: Duration,
+    /// Its thread's real-time priority: above its loop's, or a loop that never waits would keep it
+    /// from looking. Tried and read back, never assumed.
+    pub priority: Option<FifoPriority>,
 }
 
 /// Why there is no watchdog.
@@ -97,6 +101,7 @@ pub struct Watchdog {
     counts: Arc<Counts>,
     shutdown: Shutdown,
     thread: Option<JoinHandle<()>>,
+    granted: Vec<AskedRow>,
 }
 
 impl Watchdog {
@@ -112,11 +117,18 @@ impl Watchdog {
         let (pulse, shutdown) = (Pulse::default(), Shutdown::new());
         let counts = Arc::new(Counts::default());
         let mut bark = Bark::new(network, config.clone())?;
+        let (say, heard) = sync_channel(1);
+        let asked = ThreadsConfig {
+            priority: config.priority,
+            ..ThreadsConfig::default()
+        };
         let work = {
             let (pulse, shutdown) = (pulse.clone(), shutdown.clone());
             let counts = Arc::clone(&counts);
             let mut watch = Watch::new(config.stall_max);
             move || {
+                // Nobody listens any more only if whoever starts it is gone.
+                drop(say.send(prepare_thread(&asked)));
                 let _guard = shutdown.wakes(pulse.waker());
                 while !shutdown.is_requested() {
                     let now = clock.now();
@@ -126,17 +138,25 @@ impl Watchdog {
                 }
             }
         };
+        let thread = spawn_named("watchdog", work)?;
+        let granted = heard.recv().unwrap_or_default();
         Ok(Self {
             pulse,
             counts,
             shutdown,
-            thread: Some(spawn_named("watchdog", work)?),
+            thread: Some(thread),
+            granted: granted.into_iter().map(of_watchdog).collect(),
         })
     }
 
     /// What the watched loop must be given.
     pub fn pulse(&self) -> Pulse {
         self.pulse.clone()
+    }
+
+    /// What its thread asked of the operating system, and what came.
+    pub fn granted(&self) -> &[AskedRow] {
+        &self.granted
     }
 
     /// What it did so far.
@@ -159,6 +179,11 @@ impl Drop for Watchdog {
             drop(thread.join());
         }
     }
+}
+
+fn of_watchdog(row: AskedRow) -> AskedRow {
+    let asked = format!("watchdog's {}", row.asked);
+    AskedRow { asked, ..row }
 }
 
 fn act(alarm: Alarm, now: Stamp, bark: &mut Bark, counts: &Counts) {

@@ -89,9 +89,7 @@ impl Sensors {
         }
         if let (Some(sensor), Some(config)) = (&mut self.imu, &kind.imu) {
             let motion = (state.velocity_mps, state.yaw_rate_radps);
-            if let Some(reading) = sensor.measure(config, state.pose, motion) {
-                give(Measurement::Imu(reading));
-            }
+            sensor.measure(config, state.pose, motion, |it| give(Measurement::Imu(it)));
         }
         if let (Some(sensor), Some(beams)) = (&mut self.lidar, &robot.lidar)
             && is_due(beams.config.rate_hz)

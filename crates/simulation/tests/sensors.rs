@@ -247,6 +247,31 @@ fn an_imu_feels_turns_acceleration_and_a_bias_that_walks() {
 }
 
 #[test]
+fn an_imu_samples_a_step_as_often_as_its_rate_says_with_the_noise_of_its_rate() {
+    let imu = "imu = { rate_hz = 200.0, batch = 3, gyro_noise_density = 0.001, \
+               gyro_bias_walk = 0.0, gyro_turn_on_bias_radps = 0.0, \
+               accelerometer_noise_density = 0.01, accelerometer_bias_walk = 0.0, \
+               accelerometer_turn_on_bias_mps2 = 0.0 }";
+    let mut simulation = room(imu, "");
+    let pick = |it: &Measurement| match it {
+        Measurement::Imu(it) => Some(it.clone()),
+        _ => None,
+    };
+    let batches = readings(&mut simulation, Twist2::default(), 3_000, pick);
+    assert_eq!(batches.len(), 2_000);
+    assert!(batches.iter().all(|it| it.period.as_millis() == 5));
+    // Three samples begin at the first of two in a step, and then at the second.
+    let ages: Vec<u128> = batches.iter().map(|it| it.age.as_millis()).collect();
+    assert_eq!(ages[..4], [15, 10, 15, 10]);
+    let samples = batches.iter().flat_map(|it| &it.samples);
+    let rates: Vec<f64> = samples
+        .map(|it| f64::from(it.angular_velocity[2]))
+        .collect();
+    let (_, sigma) = mean_and_sigma(&rates);
+    assert!((sigma - 0.001 * 200.0_f64.sqrt()).abs() < 0.0005, "{sigma}");
+}
+
+#[test]
 fn odometry_drifts_with_the_way_whatever_its_rate() {
     let end = |rate_hz: u32, seed: u64| {
         let text = format!(

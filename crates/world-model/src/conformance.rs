@@ -11,7 +11,7 @@
 use std::f64::consts::PI;
 use std::time::Duration;
 
-use sedge_spacetime::{Covariance2, Stamp, Twist2};
+use sedge_spacetime::{Covariance2, Pose2, Stamp, Twist2};
 
 use crate::crowd::Crowd;
 use crate::room::Room;
@@ -76,6 +76,7 @@ pub fn check_scanner(make: MakeModel<'_>, geometry: ScanGeometry) {
     tells_one_read_out_as_it_tells_all(make(geometry).as_mut(), geometry);
     imagining_leaves_no_trace(make, geometry);
     refused_events_leave_no_trace(make, geometry);
+    dead_reckoning_is_gone_with_the_next_odometry(make, geometry);
     bad_plans_are_refused(make(geometry).as_mut(), geometry);
 }
 
@@ -367,6 +368,39 @@ fn refused_events_leave_no_trace(make: MakeModel<'_>, geometry: ScanGeometry) {
         imagine(spared.as_mut()),
         "later, after bad events"
     );
+}
+
+fn dead_reckoning_is_gone_with_the_next_odometry(make: MakeModel<'_>, geometry: ScanGeometry) {
+    let events = drive(geometry, 3.0).events();
+    let (first, rest) = events.split_at(events.len() / 2);
+    let is_odometry = |event: &&SensorEvent| matches!(event.observation, Observation::Odometry(_));
+    let newest = first
+        .iter()
+        .rfind(is_odometry)
+        .expect("the drive has odometry");
+    let (mut misled, mut sober) = (make(geometry), make(geometry));
+    live_through(misled.as_mut(), first);
+    live_through(sober.as_mut(), first);
+    let far_off = SensorEvent {
+        stamp: newest.stamp + Duration::from_millis(1),
+        observation: Observation::DeadReckoning(Pose2::new(5.0, -5.0, 1.0)),
+    };
+    misled
+        .observe(&far_off)
+        .expect("dead reckoning after odometry is taken in");
+    let next = rest.iter().position(|event| is_odometry(&event));
+    let (until, rest) = rest.split_at(next.expect("the drive goes on") + 1);
+    let until: Vec<SensorEvent> = until.iter().filter(is_odometry).cloned().collect();
+    live_through(misled.as_mut(), &until);
+    live_through(sober.as_mut(), &until);
+    assert_eq!(
+        imagine(misled.as_mut()),
+        imagine(sober.as_mut()),
+        "futures once odometry was there again"
+    );
+    live_through(misled.as_mut(), rest);
+    live_through(sober.as_mut(), rest);
+    assert_eq!(misled.belief(), sober.belief(), "belief, later");
 }
 
 fn bad_plans_are_refused(model: &mut dyn WorldModel, geometry: ScanGeometry) {

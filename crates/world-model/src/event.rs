@@ -132,6 +132,9 @@ pub enum Observation {
     Lidar(LidarScan),
     /// The pose of the base in the drifting odometry frame (`odometry_from_base`).
     Odometry(Pose2),
+    /// Where the base is taken to be in the same frame: its newest odometry, carried on by velocity
+    /// to where a scan is to be placed. It holds until the next odometry, which takes its place.
+    DeadReckoning(Pose2),
     /// Inertial samples in the order of their offsets. `[sample]`
     Imu(Arc<[ImuSample]>),
     /// Which robots the range/bearing sensor sees; empty when it sees none. `[neighbour]`

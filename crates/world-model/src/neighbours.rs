@@ -208,7 +208,10 @@ impl Neighbours {
                 check_broadcast(&report.said)?;
                 self.heard(event.stamp, map_from_scanner, report)
             }
-            Observation::Lidar(_) | Observation::Odometry(_) | Observation::Imu(_) => Ok(()),
+            Observation::Lidar(_)
+            | Observation::Odometry(_)
+            | Observation::DeadReckoning(_)
+            | Observation::Imu(_) => Ok(()),
         }
     }
 

@@ -50,12 +50,18 @@ impl Waypoint {
 ///
 /// Between samples x, y and unwrapped yaw are interpolated linearly; before the first and after
 /// the last sample the robot is taken to stand still. The chain starts at the first raw pose ever
-/// pushed; only poses relative to each other mean anything.
+/// pushed; only poses relative to each other mean anything. A dead-reckoned sample at its end is
+/// gone as soon as a measured one comes, so what it got wrong is in no later pose.
 #[derive(Debug, Clone)]
 pub struct OdometryTrack {
     calibration: OdometryCalibration,
     waypoints: VecDeque<Waypoint>,
+    /// The newest measured sample, as it came.
     newest_raw: Pose2,
+    /// The same sample in the chain.
+    measured: Option<Waypoint>,
+    /// The last waypoint was carried on from `measured` by velocity.
+    ends_reckoned: bool,
 }
 
 impl OdometryTrack {
@@ -65,6 +71,8 @@ impl OdometryTrack {
             calibration,
             waypoints: VecDeque::new(),
             newest_raw: Pose2::IDENTITY,
+            measured: None,
+            ends_reckoned: false,
         }
     }
 
@@ -83,18 +91,49 @@ impl OdometryTrack {
         Ok(track)
     }
 
-    /// Appends a raw sample.
+    /// Appends a raw sample, in place of a dead-reckoned one.
     ///
     /// # Errors
-    /// [`ObserveError`] when it is not later than the newest one, not finite, or absurdly far away.
+    /// [`ObserveError`] when it is not later than the newest measured one, not finite, or absurdly
+    /// far away.
     pub fn push(&mut self, stamp: Stamp, odometry_from_base: Pose2) -> Result<(), ObserveError> {
-        if !odometry_from_base.is_finite() {
+        let waypoint = match self.next(stamp, odometry_from_base)? {
+            Some(next) => next,
+            None => Waypoint {
+                stamp,
+                x_m: odometry_from_base.x_m,
+                y_m: odometry_from_base.y_m,
+                unwrapped_yaw_rad: odometry_from_base.yaw_rad,
+            },
+        };
+        self.forget_reckoned();
+        self.newest_raw = odometry_from_base;
+        self.measured = Some(waypoint);
+        self.waypoints.push_back(waypoint);
+        Ok(())
+    }
+
+    /// Ends the chain with a raw pose that was not measured but carried on from the newest sample
+    /// by velocity, in place of an earlier such pose. It holds until the next measured one.
+    ///
+    /// # Errors
+    /// [`ObserveError`] as [`OdometryTrack::push`] has them, and before the first sample.
+    pub fn reckon(&mut self, stamp: Stamp, odometry_from_base: Pose2) -> Result<(), ObserveError> {
+        let what = "odometry before dead reckoning";
+        let next = self.next(stamp, odometry_from_base)?;
+        let waypoint = next.ok_or(ObserveError::Disordered { what })?;
+        self.forget_reckoned();
+        self.ends_reckoned = true;
+        self.waypoints.push_back(waypoint);
+        Ok(())
+    }
+
+    /// A raw pose as the waypoint after the newest measured one, if there is such.
+    fn next(&self, stamp: Stamp, raw: Pose2) -> Result<Option<Waypoint>, ObserveError> {
+        if !raw.is_finite() {
             return Err(ObserveError::NotFinite { what: "odometry" });
         }
-        let got = odometry_from_base
-            .x_m
-            .abs()
-            .max(odometry_from_base.y_m.abs());
+        let got = raw.x_m.abs().max(raw.y_m.abs());
         if got > POSITION_MAX_M {
             return Err(ObserveError::TooLarge {
                 what: "odometry",
@@ -102,27 +141,23 @@ impl OdometryTrack {
                 got,
             });
         }
-        let waypoint = match self.waypoints.back() {
-            None => Waypoint {
-                stamp,
-                x_m: odometry_from_base.x_m,
-                y_m: odometry_from_base.y_m,
-                unwrapped_yaw_rad: odometry_from_base.yaw_rad,
-            },
-            Some(newest) if stamp <= newest.stamp => {
-                return Err(ObserveError::Late {
-                    newest: newest.stamp,
-                    stamp,
-                });
-            }
-            Some(newest) => {
-                let increment = self.newest_raw.between(odometry_from_base);
-                newest.moved_by(self.calibration.corrected(increment), stamp)
-            }
+        let Some(measured) = self.measured else {
+            return Ok(None);
         };
-        self.newest_raw = odometry_from_base;
-        self.waypoints.push_back(waypoint);
-        Ok(())
+        if stamp <= measured.stamp {
+            let newest = measured.stamp;
+            return Err(ObserveError::Late { newest, stamp });
+        }
+        let increment = self.newest_raw.between(raw);
+        Ok(Some(
+            measured.moved_by(self.calibration.corrected(increment), stamp),
+        ))
+    }
+
+    fn forget_reckoned(&mut self) {
+        if std::mem::take(&mut self.ends_reckoned) {
+            self.waypoints.pop_back();
+        }
     }
 
     /// Drops samples that no pose at or after `stamp` depends on; the newest one always stays.
@@ -158,7 +193,7 @@ impl OdometryTrack {
         self.waypoints.front().map(|waypoint| waypoint.stamp)
     }
 
-    /// The stamp of the newest sample.
+    /// The stamp of the newest sample, a dead-reckoned one included.
     pub fn newest_stamp(&self) -> Option<Stamp> {
         self.waypoints.back().map(|waypoint| waypoint.stamp)
     }

@@ -111,6 +111,7 @@ impl ScanMemory {
         match &event.observation {
             Observation::Lidar(scan) => self.observe_scan(event.stamp, scan)?,
             Observation::Odometry(pose) => self.track.push(event.stamp, *pose)?,
+            Observation::DeadReckoning(pose) => self.track.reckon(event.stamp, *pose)?,
             Observation::Imu(samples) => {
                 check_imu(samples)?;
                 self.gyro.push(event.stamp, samples)?;

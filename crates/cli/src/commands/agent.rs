@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use sedge_latency::{Budget, Budgets, MissPolicy};
 use sedge_runtime::{
-    AgentConfig, AgentNode, AgentReport, AskedRow, DrivingConfig, Granted, Lossless, MetricsBoard,
-    MetricsPlace, MetricsServer, OnEnd, Shutdown, SystemClock, ThreadsConfig, Watchdog, Wiring,
-    new_epoch, prepare_thread, run_watched_node, spawn_named,
+    AgentConfig, AgentNode, AgentReport, AskedRow, DrivingConfig, FifoPriority, Granted, Lossless,
+    MetricsBoard, MetricsPlace, MetricsServer, OnEnd, Shutdown, SystemClock, ThreadsConfig,
+    Watchdog, WatchdogConfig, Wiring, new_epoch, prepare_thread, run_watched_node, spawn_named,
 };
 use sedge_spacetime::{AgentName, Clock};
 use sedge_transport_zenoh::ZenohNetwork;
@@ -302,13 +302,17 @@ fn live(settings: &AgentSettings) -> anyhow::Result<AgentReport> {
     );
     let wiring = Wiring::connect(&network, &agent.subscriptions(), &agent.publications())?;
     let mut wiring = wiring.serving(agent.services(clock.now())?)?;
-    let watchdog = match agent.watchdog_config() {
-        Some(config) => Some(Watchdog::start(&network, Arc::clone(&clock), &config)?),
-        None => None,
-    };
+    let watchdog = watchdog_of(&agent, settings, (&network, &clock))?;
     let pulse = watchdog.as_ref().map(Watchdog::pulse).unwrap_or_default();
     // Last, so that only this thread, the loop's, gets what it asks for: threads inherit it.
-    let threads = prepare_loop(settings.threads.as_ref());
+    let loop_rows = settings.threads.as_ref().map(prepare_thread);
+    let watchdog_rows = watchdog.iter().flat_map(Watchdog::granted).cloned();
+    let threads: Vec<AskedRow> = loop_rows
+        .into_iter()
+        .flatten()
+        .chain(watchdog_rows)
+        .collect();
+    say_granted(&threads);
     let ran = run_watched_node(&mut agent, &mut wiring, clock.as_ref(), &shutdown, &pulse);
     tracing::info!("ended: {ran:?}");
     let mut report = agent.report();
@@ -339,16 +343,29 @@ fn with_metrics(
     Ok((agent.with_metrics(board), Some(server)))
 }
 
-/// Asks the operating system for what the launch file says, and says what came.
-fn prepare_loop(config: Option<&ThreadsConfig>) -> Vec<AskedRow> {
-    let rows = config.map(prepare_thread).unwrap_or_default();
-    for row in &rows {
+/// Who stops the robot when the loop stalls; nobody where the agent does not drive.
+fn watchdog_of(
+    agent: &AgentNode,
+    settings: &AgentSettings,
+    (network, clock): (&ZenohNetwork, &Arc<dyn Clock>),
+) -> anyhow::Result<Option<Watchdog>> {
+    let Some(config) = agent.watchdog_config() else {
+        return Ok(None);
+    };
+    let of_loop = settings.threads.as_ref().and_then(|it| it.priority);
+    let priority = of_loop.map(FifoPriority::above);
+    let config = WatchdogConfig { priority, ..config };
+    Ok(Some(Watchdog::start(network, Arc::clone(clock), &config)?))
+}
+
+/// Says what the operating system gave.
+fn say_granted(rows: &[AskedRow]) {
+    for row in rows {
         match row.granted {
             Granted::Yes => tracing::info!("loop: {row}"),
             Granted::No | Granted::NotSupported => tracing::warn!("loop: {row}"),
         }
     }
-    rows
 }
 
 /// Asks for the end when nobody holds the other end of standard input any more.

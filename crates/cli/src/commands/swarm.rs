@@ -87,6 +87,7 @@ pub fn run(args: &SwarmArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     for (is_there, name) in [
         (settings.chaos.is_some(), "--chaos"),
         (settings.secs.is_some(), "--secs"),
+        (settings.agent_threads.is_some(), "agent_threads"),
     ] {
         ensure!(
             settings.processes || !is_there,
@@ -152,6 +153,7 @@ fn run_as_processes(
         plan: patrol.as_ref().unwrap_or(plan),
         minds,
         seed,
+        threads: settings.agent_threads.clone(),
         chaos: settings.chaos,
         folder: agents_folder(settings.out.as_deref()),
         shutdown: shutdown_of_process(),
@@ -231,6 +233,7 @@ fn plan_of(path: &Path, settings: &SwarmSettings, driving: Table) -> anyhow::Res
         scenario,
         who,
         driving,
+        budgets: settings.budgets.clone(),
         horizons: horizons.map(|it| it.duration()).collect(),
     })
 }

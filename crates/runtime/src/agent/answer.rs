@@ -27,18 +27,31 @@ impl AgentNode {
             }
             match &released.arrived.event.observation {
                 Observation::Odometry(_) => self.fuse_odometry(released),
-                Observation::Imu(_) | Observation::RangeBearing(_) | Observation::Neighbour(_) => {
-                    self.fuse_other(released);
-                }
                 Observation::Lidar(scan) => {
                     let scan = scan.clone();
+                    self.place(released.reckoned.as_ref());
                     self.answer(now, released, scan, outbox);
                     if self.answered.is_some() {
                         return;
                     }
                 }
+                _ => self.fuse_other(released),
             }
         }
+    }
+
+    /// Has the belief take velocity for the odometry that a scan would have had to wait for.
+    fn place(&mut self, reckoned: Option<&SensorEvent>) {
+        let Some(reckoned) = reckoned else { return };
+        if let Err(error) = self.minds.observe(reckoned.clone()) {
+            let text = format!("dead reckoning: {error}");
+            return self.say("refused-by-model", Severity::Warn, &text);
+        }
+        self.plans.reckoned(reckoned.stamp);
+        if let Some(controller) = &mut self.controller {
+            controller.whereabouts.fused(reckoned.stamp);
+        }
+        self.counters.add("scans-dead-reckoned");
     }
 
     fn fuse_other(&mut self, released: Released) {
@@ -200,3 +213,6 @@ impl AgentNode {
         self.chain_ended(arrived, spans, chains);
     }
 }
+
+#[cfg(test)]
+mod tests;

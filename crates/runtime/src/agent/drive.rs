@@ -58,7 +58,9 @@ impl AgentNode {
             let stage = budget.stage.clone();
             return Err(DrivingError::NoLadder { stage }.into());
         }
+        let reach = Duration::from_secs_f64(driving.dead_reckoning_secs_max);
         self.controller = Some(Box::new(Controller::new(driving, seed)?));
+        self.intake = self.intake.with_reach(reach);
         Ok(self)
     }
 
@@ -73,6 +75,7 @@ impl AgentNode {
             clock_domain: self.config.clock_domain.clone(),
             stall_max: Duration::from_secs_f64(driving.stall_secs_max),
             lifespan: driving.lifespan(),
+            priority: None,
         })
     }
 

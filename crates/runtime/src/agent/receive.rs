@@ -189,6 +189,7 @@ impl AgentNode {
         }
         match input {
             Input::Sensed(event, sense) => {
+                self.reckon_with(&event, &sense);
                 self.sensed(&sense, envelope);
                 self.queue(event, envelope, received);
             }
@@ -196,6 +197,15 @@ impl AgentNode {
                 self.counters.add("commands");
                 self.plans.command(envelope.capture.stamp, &command);
             }
+        }
+    }
+
+    /// Notes how fast the robot goes.
+    fn reckon_with(&mut self, event: &SensorEvent, sense: &Sense) {
+        match (&event.observation, sense) {
+            (Observation::Imu(samples), _) => self.intake.reckoning().turned(event.stamp, samples),
+            (_, Sense::Moved(odometry)) => self.intake.reckoning().moved(event.stamp, odometry),
+            _ => {}
         }
     }
 

@@ -94,6 +94,8 @@ pub(crate) struct Controller {
     planned: Option<Stamp>,
     sent: Option<SentCommand>,
     decided: Option<Stamp>,
+    /// When a scan was last decided on.
+    answered: Option<Stamp>,
     state: (DriveMode, Cow<'static, str>),
     n_commands: u64,
     n_by_mode: BTreeMap<DriveMode, u64>,
@@ -115,6 +117,7 @@ impl Controller {
             planned: None,
             sent: None,
             decided: None,
+            answered: None,
             state: (DriveMode::Idle, Cow::Borrowed("")),
             n_commands: 0,
             n_by_mode: BTreeMap::new(),
@@ -185,10 +188,15 @@ impl Controller {
         self.ladder.miss();
     }
 
-    /// Whether a scan at `now` is to be planned on, or the one before is recent enough.
+    /// Whether a scan at `now` is to be planned on, or the one before is recent enough. Where
+    /// commands between scans are cheap, each scan is answered, whenever the last of those was.
     pub(crate) fn is_due(&self, now: Stamp) -> bool {
         let gap = self.config.period().mul_f64(EARLY_SHARE);
-        self.decided.is_none_or(|before| now >= before + gap)
+        let before = match self.config.imagining {
+            Imagining::First => self.decided,
+            Imagining::Afterwards => self.answered,
+        };
+        before.is_none_or(|before| now >= before + gap)
     }
 
     /// When a decision is due whether or not anything comes: when the next scan is late, and when
@@ -240,6 +248,9 @@ impl Controller {
         timing: &Timing<'_>,
     ) -> Decision {
         self.decided = Some(now);
+        if cause == Cause::Scan {
+            self.answered = Some(now);
+        }
         let start_from_base = self.whereabouts.start_from_base(now);
         let aim = self.mission.aim(start_from_base);
         let order = self

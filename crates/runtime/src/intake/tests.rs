@@ -93,6 +93,70 @@ fn a_scan_waits_for_the_odometry_that_places_it_and_no_longer_than_allowed() {
     assert!(late.waited_out && late.arrived.event.stamp == millis(1_200));
 }
 
+/// Odometry of a robot that drives at 1 m/s is heard, and put.
+fn heard(intake: &mut Intake, stamp_millis: i64) {
+    let odometry_from_base = Pose2::IDENTITY;
+    let twist = sedge_spacetime::Twist2 {
+        vx_mps: 1.0,
+        ..Default::default()
+    };
+    let said = sedge_oni::Odometry {
+        odometry_from_base,
+        twist,
+    };
+    intake.reckoning().moved(millis(stamp_millis), &said);
+    intake.push(odometry(stamp_millis)).unwrap();
+}
+
+#[test]
+fn a_scan_between_two_odometry_messages_is_placed_at_once() {
+    let mut intake = Intake::new(0.0, WAIT).unwrap().with_reach(WAIT);
+    heard(&mut intake, 40);
+    intake.push(scan(50, 50)).unwrap();
+    assert_eq!(intake.release(millis(50)).unwrap().reckoned, None);
+    let scan = intake.release(millis(50)).unwrap();
+    let there = scan.reckoned.unwrap();
+    let Observation::DeadReckoning(pose) = there.observation else {
+        panic!("expected dead reckoning, got {there:?}");
+    };
+    assert!((pose.x_m - 0.01).abs() < 1e-12 && !scan.waited_out);
+    assert_eq!(there.stamp, millis(50));
+    // What comes late is older than what was reckoned, and is taken in all the same.
+    heard(&mut intake, 45);
+    heard(&mut intake, 60);
+    assert_eq!(released(&mut intake, 60), [45, 60]);
+}
+
+#[test]
+fn a_scan_that_odometry_covers_needs_no_reckoning() {
+    let mut intake = Intake::new(0.0, WAIT).unwrap().with_reach(WAIT);
+    intake.push(scan(50, 50)).unwrap();
+    heard(&mut intake, 40);
+    heard(&mut intake, 60);
+    let all: Vec<_> = std::iter::from_fn(|| intake.release(millis(60))).collect();
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|it| it.reckoned.is_none()));
+}
+
+#[test]
+fn without_a_velocity_or_with_an_old_one_a_scan_waits() {
+    let check = |heard_millis: Option<i64>, reach: Duration| {
+        let mut intake = Intake::new(0.0, WAIT).unwrap().with_reach(reach);
+        if let Some(stamp_millis) = heard_millis {
+            heard(&mut intake, stamp_millis);
+            assert_eq!(released(&mut intake, 50), [stamp_millis]);
+        }
+        intake.push(scan(50, 50)).unwrap();
+        assert!(released(&mut intake, 69).is_empty());
+        assert_eq!(intake.next_release(), Some(millis(70)));
+        let late = intake.release(millis(70)).unwrap();
+        assert!(late.waited_out && late.reckoned.is_none());
+    };
+    check(None, WAIT);
+    check(Some(29), WAIT);
+    check(Some(40), Duration::ZERO);
+}
+
 #[test]
 fn a_scanner_ahead_of_its_stamp_gets_the_later_odometry_first() {
     let mut intake = Intake::new(-0.05, WAIT).unwrap();

@@ -361,7 +361,9 @@ fn a_stalled_transport_ends_in_a_safe_stop() {
 fn a_loop_that_waits_is_left_alone_and_dropping_ends_the_thread() {
     let clock = Arc::new(SystemClock::new());
     let network = InProcessNetwork::new(Arc::clone(&clock) as Arc<dyn Clock>);
+    let priority = FifoPriority::new(2);
     let config = WatchdogConfig {
+        priority,
         fleet: name("flock"),
         robot: name("crane3"),
         epoch: 1,
@@ -371,5 +373,11 @@ fn a_loop_that_waits_is_left_alone_and_dropping_ends_the_thread() {
     };
     let watchdog = Watchdog::start(&network, clock, &config).unwrap();
     assert_eq!(watchdog.report(), WatchdogReport::default());
+    // Whether or not it may have it here, it says what it asked for and what is in force.
+    let [row] = watchdog.granted() else {
+        panic!("expected one row, got {:?}", watchdog.granted());
+    };
+    assert_eq!(row.asked, "watchdog's priority fifo 2");
+    assert!(row.granted == crate::Granted::NotSupported || !row.found.is_empty());
     drop(watchdog);
 }

@@ -196,7 +196,7 @@ impl Lanes {
                 outgoing::encode(&outgoing::odometry(it), envelope)
             }),
             Measurement::Imu(it) => {
-                let first = capture(outgoing::imu_age(it));
+                let first = capture(it.age);
                 put(&mut lanes.imu, first, &|envelope| {
                     outgoing::encode(&outgoing::imu(it), envelope)
                 });

@@ -1,7 +1,5 @@
 //! Readings and truth as ONI messages.
 
-use std::time::Duration;
-
 use sedge_oni::{
     Depth, EncodedMessage, Envelope, Goal, Imu, InvalidMessage, Lidar, Measured, MessageBuilder,
     Neighbour, Odometry, Pinhole, RangeBearing, TypedMessage, Waypoint,
@@ -9,7 +7,7 @@ use sedge_oni::{
 
 use crate::{
     AgentState, DepthReading, ImuReading, LidarReading, OdometryReading, RangeBearingReading,
-    RobotDraw, STEP, Simulation, TrueScan,
+    RobotDraw, Simulation, TrueScan,
 };
 
 pub(super) fn lidar(reading: &LidarReading) -> Lidar<'_> {
@@ -29,21 +27,13 @@ pub(super) fn odometry(reading: &OdometryReading) -> Odometry {
 
 pub(super) fn imu(reading: &ImuReading) -> Imu<'static> {
     let samples = &reading.samples;
+    let offset = |idx: u32| (reading.period * idx).as_nanos() as i64;
     let offsets = (0_u32..).zip(samples).map(|(idx, _)| offset(idx));
     Imu {
         offsets_nanos: offsets.collect(),
         angular_velocity: samples.iter().map(|it| it.angular_velocity).collect(),
         linear_acceleration: samples.iter().map(|it| it.linear_acceleration).collect(),
     }
-}
-
-/// How long before the reading the first sample was taken.
-pub(super) fn imu_age(reading: &ImuReading) -> Duration {
-    STEP * reading.samples.len().saturating_sub(1) as u32
-}
-
-fn offset(idx: u32) -> i64 {
-    (STEP * idx).as_nanos() as i64
 }
 
 pub(super) fn range_bearing(

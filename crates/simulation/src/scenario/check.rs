@@ -194,6 +194,12 @@ fn check_lidar(path: &str, lidar: &LidarConfig) -> Checked {
 
 fn check_imu(path: &str, imu: &ImuConfig) -> Checked {
     let at = |key: &str| format!("{path}.{key}");
+    let samples = imu.rate_hz / STEPS_PER_SECOND;
+    let is_whole = (1.0..=10.0).contains(&samples) && (samples - samples.round()).abs() < 1e-9;
+    ensure(is_whole, &at("rate_hz"), || {
+        let got = imu.rate_hz;
+        format!("expected a multiple of {STEPS_PER_SECOND} Hz up to 1000 Hz, got {got}")
+    })?;
     ensure((1..=100).contains(&imu.batch), &at("batch"), || {
         format!("expected 1 to 100 samples, got {}", imu.batch)
     })?;

@@ -40,7 +40,14 @@ pub struct LidarConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImuConfig {
-    /// Samples of a message, taken 10 ms apart. Default 5.
+    /// Samples a second, a multiple of 100 up to 1000: bodies have one velocity and one
+    /// acceleration for the 10 ms of a step, of which this samples as many times. Default 100.
+    #[serde(
+        default = "default_imu_rate",
+        skip_serializing_if = "is_default_imu_rate"
+    )]
+    pub rate_hz: f64,
+    /// Samples of a message. Default 5.
     #[serde(default = "default_imu_batch")]
     pub batch: usize,
     /// White noise of the gyroscope, in rad/s/sqrt(Hz). Default 2e-4.
@@ -150,6 +157,12 @@ pub struct DepthCameraConfig {
     pub hole_step_m: f64,
 }
 
+/// What is as it always was stays out of what scenarios are hashed from.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_default_imu_rate(rate_hz: &f64) -> bool {
+    rate_hz.to_bits() == default_imu_rate().to_bits()
+}
+
 /// Functions that return one number, because serde's defaults are functions.
 macro_rules! defaults {
     ($($name:ident: $kind:ty = $value:expr;)*) => {
@@ -167,6 +180,7 @@ defaults! {
     default_range_sigma_share: f64 = 0.001;
     default_angle_sigma: f64 = 0.001;
     default_lidar_dropout: f64 = 0.005;
+    default_imu_rate: f64 = 100.0;
     default_imu_batch: usize = 5;
     default_gyro_noise: f64 = 2e-4;
     default_gyro_walk: f64 = 2e-5;

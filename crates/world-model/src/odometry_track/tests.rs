@@ -50,6 +50,66 @@ fn poses_between_samples_are_interpolated_and_clamped_at_the_ends() {
 }
 
 #[test]
+fn a_dead_reckoned_end_is_gone_when_the_next_sample_is_there() {
+    let calibration = OdometryCalibration {
+        matrix: [[0.1, 0.0, 0.02], [0.0; 3], [0.0, 0.0, 0.05]],
+    };
+    let measured = [
+        (1.0, Pose2::new(0.0, 0.0, 0.1)),
+        (2.0, Pose2::new(1.0, 0.0, 0.2)),
+        (3.0, Pose2::new(2.0, 0.5, 0.3)),
+    ];
+    let expected = track(&measured, calibration);
+    let mut reckoned = track(&measured[..2], calibration);
+    reckoned
+        .reckon(stamp(2.4), Pose2::new(1.3, 0.0, 0.2))
+        .unwrap();
+    reckoned
+        .reckon(stamp(2.5), Pose2::new(1.5, 0.0, 0.2))
+        .unwrap();
+    assert_eq!(reckoned.newest_stamp(), Some(stamp(2.5)));
+    assert_eq!(reckoned.len(), 3);
+    let moved = |track: &OdometryTrack| {
+        let pose = |secs| track.pose_at(stamp(secs)).unwrap();
+        pose(2.0).between(pose(2.5))
+    };
+    let ahead = Pose2::new(1.0, 0.0, 0.2).between(Pose2::new(1.5, 0.0, 0.2));
+    assert_close(moved(&reckoned), calibration.corrected(ahead));
+    // Older than what was reckoned, and measured all the same.
+    let mut late = reckoned.clone();
+    late.push(stamp(2.2), Pose2::new(1.2, 0.0, 0.2)).unwrap();
+    assert_eq!(late.newest_stamp(), Some(stamp(2.2)));
+
+    reckoned.push(stamp(3.0), measured[2].1).unwrap();
+    assert_eq!(reckoned.len(), 3);
+    for secs in [2.0, 2.4, 2.5, 3.0] {
+        let at = stamp(secs);
+        assert_eq!(reckoned.pose_at(at), expected.pose_at(at));
+    }
+}
+
+#[test]
+fn a_pose_is_reckoned_from_an_earlier_sample_or_refused() {
+    let mut track = OdometryTrack::new(OdometryCalibration::NONE);
+    let first = track.reckon(stamp(1.0), Pose2::IDENTITY);
+    assert!(matches!(first, Err(ObserveError::Disordered { .. })));
+    track.push(stamp(1.0), Pose2::IDENTITY).unwrap();
+    let late = track.reckon(stamp(1.0), Pose2::IDENTITY);
+    assert!(matches!(late, Err(ObserveError::Late { .. })));
+    let nan = track.reckon(stamp(2.0), Pose2::new(f64::NAN, 0.0, 0.0));
+    assert!(matches!(nan, Err(ObserveError::NotFinite { .. })));
+    assert_eq!(track.len(), 1);
+    // Nothing is lost where samples before a reckoned one are forgotten.
+    track.reckon(stamp(2.0), Pose2::new(1.0, 0.0, 0.0)).unwrap();
+    track.truncate_to_newest(1);
+    track.push(stamp(3.0), Pose2::new(2.0, 0.0, 0.0)).unwrap();
+    assert_close(
+        track.pose_at(stamp(3.0)).unwrap(),
+        Pose2::new(2.0, 0.0, 0.0),
+    );
+}
+
+#[test]
 fn yaw_is_interpolated_the_short_way_round() {
     let track = track(
         &[

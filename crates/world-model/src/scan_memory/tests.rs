@@ -2,8 +2,9 @@ use proptest::prelude::*;
 use sedge_spacetime::Twist2;
 
 use super::*;
+use crate::conformance::{crowded_drive, full_circle};
 use crate::test_scenes::{Room, half_circle, odometry_event, scan_event};
-use crate::{Action, Candidate, PosedScans};
+use crate::{Action, Candidate, Episode, PosedScans};
 
 const ROOM: Room = Room {
     half_x_m: 4.0,
@@ -209,6 +210,71 @@ proptest! {
             prop_assert!(motion.is_finite());
             let set = memory.candidates(motion, Duration::ZERO).unwrap();
             prop_assert!(set.ranges_m.iter().all(|range| (0.05..=20.0).contains(range)));
+        }
+    }
+}
+
+/// Where each scan of an episode is registered. Odometry of a scan's own time comes after those
+/// scans that are to be placed by the velocity before.
+fn registered(episode: &Episode, is_reckoned: impl Fn(usize) -> bool) -> Vec<Pose2> {
+    let mut memory = ScanMemory::registering(episode.geometry, MotionModel::default());
+    let (mut known, mut late): (Vec<(Stamp, Pose2)>, _) = (Vec::new(), None);
+    let mut poses: Vec<Pose2> = Vec::new();
+    for event in episode.events() {
+        if let Observation::Odometry(pose) = event.observation {
+            let next = episode.scans.get(poses.len());
+            let is_of_scan = next.is_some_and(|scan| scan.stamp == event.stamp);
+            if is_of_scan && known.len() > 1 && is_reckoned(poses.len()) {
+                late = Some(event);
+                continue;
+            }
+            known.push((event.stamp, pose));
+        }
+        if late.is_some() && matches!(event.observation, Observation::Lidar(_)) {
+            let [before, newest] = [2, 1].map(|it| known[known.len() - it]);
+            let share = event.stamp.secs_since(newest.0) / newest.0.secs_since(before.0);
+            let moved = before.1.between(newest.1).powf(share);
+            let observation = Observation::DeadReckoning(newest.1 * moved);
+            let stamp = event.stamp;
+            memory.observe(&SensorEvent { stamp, observation }).unwrap();
+        }
+        memory.observe(&event).unwrap();
+        if matches!(event.observation, Observation::Lidar(_)) {
+            poses.push(memory.world_from_newest().unwrap());
+            if let Some(event) = late.take() {
+                memory.observe(&event).unwrap();
+                known.extend(match event.observation {
+                    Observation::Odometry(pose) => Some((event.stamp, pose)),
+                    _ => None,
+                });
+            }
+        }
+    }
+    poses
+}
+
+#[test]
+fn a_scan_placed_by_velocity_is_registered_as_well_as_one_that_waited() {
+    for seed in [3, 4, 5] {
+        let episode = crowded_drive(full_circle(90), 20.0, (2, seed));
+        let truth = |idx: usize| episode.scans[idx].reference.unwrap();
+        // From one scan to the next, and from the first to the last, in metres.
+        let errors = |poses: &[Pose2]| {
+            let off = |from: usize, to: usize| {
+                let moved = truth(from).between(truth(to));
+                poses[from].between(poses[to]).between(moved).distance_m()
+            };
+            let last = poses.len() - 1;
+            let steps: f64 = (1..=last).map(|idx| off(idx - 1, idx)).sum();
+            (steps / last as f64, off(0, last))
+        };
+        let (step_m, end_m) = errors(&registered(&episode, |_| false));
+        for every in [1, 2] {
+            let poses = registered(&episode, |idx| idx % every == 0);
+            assert_eq!(poses.len(), episode.scans.len());
+            let (reckoned_step_m, reckoned_end_m) = errors(&poses);
+            assert!(reckoned_step_m < step_m + 5e-4);
+            assert!(reckoned_end_m < end_m + 5e-3);
         }
     }
 }

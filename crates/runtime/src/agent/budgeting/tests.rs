@@ -2,17 +2,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sedge_latency::{Budget, Budgets, LadderReport};
-use sedge_oni::{
-    Capture, Command, EncodedMessage, Envelope, Goal, Key, Sequence, TypedMessage as _, Waypoint,
-};
-use sedge_spacetime::{Clock as _, FrameName, ManualClock, Pose2};
+use sedge_oni::{Command, TypedMessage as _};
+use sedge_spacetime::{Clock as _, ManualClock};
 use sedge_world_model::{
     ActionSequence, Belief, Futures, ImagineError, ObserveError, Reused, SensorEvent, WorldModel,
 };
 
 use super::*;
 use crate::put_time::note_put;
-use crate::test_drive::{Bench, Bound, PERIOD_MILLIS, Robot, WallModel, name};
+use crate::test_drive::{Bench, Bound, PERIOD_MILLIS, Robot, WallModel, goal, name};
 use crate::{
     AgentConfig, AgentError, AgentReport, DriveMode, DrivingConfig, DrivingError, ModelFactory,
     PlayItem, RungAction, RungConfig,
@@ -196,26 +194,6 @@ fn note_stages(scan: &mut PlayItem, at: Stamp) {
         envelope.ledger.extend(LedgerEntry::new(stage, nanos));
     }
     note_put(envelope, "log", at);
-}
-
-fn goal() -> (Key, EncodedMessage) {
-    let key = Key::parse("oni/flock/crane3/mission.goal/boss").unwrap();
-    let source = Sequence::new(name("boss"), 1).next_source();
-    let capture = Capture::exact(Stamp::ZERO, "log");
-    let mut envelope = Envelope::new(source, capture);
-    envelope.frame = Some(FrameName::new("start").unwrap());
-    let waypoint = Waypoint {
-        goal_from_base: Pose2::new(9.0, 0.0, 0.0),
-        position_tolerance_m: 0.3,
-        yaw_tolerance_rad: 7.0,
-        deadline: None,
-    };
-    let goal = Goal {
-        agents: Vec::new(),
-        waypoints: vec![waypoint],
-    };
-    let message = goal.to_message(envelope).unwrap();
-    (key, message.encode().unwrap())
 }
 
 fn driving() -> DrivingConfig {
