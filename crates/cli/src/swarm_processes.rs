@@ -396,6 +396,9 @@ fn launch_of(
     // TOML's integers have a sign; all 64 bits of a seed are as good as 63.
     let seed = (agent_seed(it.seed, robot_idx) >> 1) as i64;
     put("seed", seed.into());
+    if let Some(budgets) = &it.plan.budgets {
+        put("budgets", Value::try_from(budgets)?);
+    }
     put("driving", Value::try_from::<DrivingConfig>(driving)?);
     Ok(toml::to_string(&launch)?)
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use sedge_latency::Budgets;
 use sedge_runtime::DrivingConfig;
 use sedge_world_model_burn::DeviceKind;
 use serde::{Deserialize, Deserializer};
@@ -73,6 +74,10 @@ pub struct SwarmSettings {
     /// time).
     #[arg(long, value_name = "SECS")]
     pub secs: Option<RunSecs>,
+    /// How long stages of every agent and chains of them may take, in a launch file, and what is
+    /// done about those that took longer; in lockstep only warnings can be asked for.
+    #[arg(skip)]
+    pub budgets: Option<Budgets>,
     /// How agents drive, in a launch file: what is not written there fits the scenario's robots.
     #[arg(skip)]
     pub driving: Option<DrivingConfig>,
@@ -179,6 +184,7 @@ impl SwarmSettings {
             processes: self.processes || otherwise.processes,
             chaos: self.chaos.or(otherwise.chaos),
             secs: self.secs.or(otherwise.secs),
+            budgets: self.budgets.or(otherwise.budgets),
             driving: self.driving.or(otherwise.driving),
         }
     }

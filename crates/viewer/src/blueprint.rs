@@ -29,6 +29,8 @@ const CAMERA_AHEAD_M: f32 = 2.0;
 pub(crate) struct Screen {
     agents: BTreeSet<AgentName>,
     horizons: BTreeSet<Duration>,
+    /// Whether somebody has a degradation ladder.
+    has_ladder: bool,
 }
 
 impl Screen {
@@ -38,6 +40,7 @@ impl Screen {
         Self {
             agents: BTreeSet::new(),
             horizons,
+            has_ladder: false,
         }
     }
 
@@ -50,6 +53,12 @@ impl Screen {
         let horizon = horizon.filter(|_| self.horizons.len() < HORIZONS_MAX);
         let new_horizon = horizon.is_some_and(|horizon| self.horizons.insert(horizon));
         new_agent || new_horizon
+    }
+
+    /// Takes note that an agent has a degradation ladder; true the first time, when the screen
+    /// changes.
+    pub(crate) fn notice_ladder(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_ladder, true)
     }
 
     /// Sends the screen into a recording, as the default and at once.
@@ -68,7 +77,7 @@ impl ScreenWriter<'_> {
         let world = self.world(screen)?;
         let arrived = self.arrived(screen)?;
         let errors = self.errors(screen)?;
-        let latency = self.latency()?;
+        let latency = self.latency(screen)?;
         let log = self.log()?;
         let times = self.writer.container(
             ContainerKind::Horizontal,
@@ -149,7 +158,8 @@ impl ScreenWriter<'_> {
         self.writer.container(ContainerKind::Tabs, &tabs)
     }
 
-    fn latency(&mut self) -> Written<EntityPath> {
+    /// What stages take beside their budgets and, where there is a ladder, its rungs below.
+    fn latency(&mut self, screen: &Screen) -> Written<EntityPath> {
         let view = self.writer.view(&ViewSpec {
             class: "TimeSeries",
             name: "Time taken (µs)".to_owned(),
@@ -157,7 +167,17 @@ impl ScreenWriter<'_> {
             contents: vec!["$origin/**".to_owned()],
         })?;
         self.writer.plot(&view)?;
-        Ok(view)
+        if !screen.has_ladder {
+            return Ok(view);
+        }
+        let rungs = self.writer.view(&ViewSpec {
+            class: "StateTimeline",
+            name: "Rung of the ladder".to_owned(),
+            origin: path::entity(&["rungs"]),
+            contents: vec!["$origin/**".to_owned()],
+        })?;
+        let parts = [Child::new(view, 3.0), Child::new(rungs, 1.2)];
+        self.writer.container(ContainerKind::Vertical, &parts)
     }
 
     fn log(&mut self) -> Written<EntityPath> {
@@ -203,6 +223,8 @@ mod tests {
             !screen.notice(&agent("crane1"), Some(Duration::from_secs(5))),
             "full"
         );
+        assert!(screen.notice_ladder());
+        assert!(!screen.notice_ladder());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `sedge latency`: where the time goes, written down.
 
 mod report;
+mod skill;
+mod step;
 
 use std::io::Write;
 
@@ -19,6 +21,10 @@ pub struct LatencyArgs {
 pub enum LatencyTask {
     /// Write down what real traffic takes and what synthetic probes take, beside the last time.
     Report(report::ReportArgs),
+    /// Measure what each rung of a degradation ladder takes and is worth, in lockstep.
+    Skill(skill::SkillArgs),
+    /// Load a planner four times and once again, and watch it go down its ladder and up.
+    Step(step::StepArgs),
 }
 
 /// Does what was asked.
@@ -28,5 +34,7 @@ pub enum LatencyTask {
 pub fn run(args: &LatencyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.task {
         LatencyTask::Report(args) => report::run(args, out),
+        LatencyTask::Skill(args) => skill::run(args, out),
+        LatencyTask::Step(args) => step::run(args, out),
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn run(place: &DemoPlace, out: &mut dyn Write) -> anyhow::Result<()> 
         scenario,
         who: Who::Agents(minds),
         driving: Table::new(),
+        budgets: None,
         horizons: Vec::new(),
     };
     let shutdown = shutdown_of_process();

@@ -269,6 +269,104 @@ fn the_same_seed_gives_the_same_swarm_on_any_number_of_threads() {
     }
 }
 
+/// A ladder of two rungs, and budgets of a microsecond that call for this.
+fn budgets(on_miss: &str) -> String {
+    let budget = |stage: &str| {
+        format!("[[budgets]]\nstage = '{stage}'\nspan_micros_max = 1\non_miss = '{on_miss}'\n")
+    };
+    let rungs = "[[driving.ladder]]\nname = 'full'\nskill = 1.0\n\
+                 [[driving.ladder]]\nname = 'stop'\nskill = 0.0\naction = 'stop'\n";
+    budget("fuse") + &budget("plan") + rungs
+}
+
+#[test]
+fn budgets_of_a_swarm_are_counted_and_in_lockstep_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = write_scenario(folder.path(), YARD);
+    let run = |more: &str| {
+        let with_model = format!("model = 'constant-velocity'\n{more}");
+        let launch = write_launch(folder.path(), &scenario, &with_model);
+        let recording = folder.path().join("a.rrd");
+        let launch = launch.to_str().unwrap().to_owned();
+        let rerun = ["--rerun", "file", recording.to_str().unwrap()];
+        let first = json(&[&["swarm", &launch, "--json"][..], &rerun].concat());
+        (first, launch)
+    };
+    let (free, _) = run("");
+    let (kept, launch) = run(&budgets("warn"));
+    assert_eq!(free["runs"][0]["hash"], kept["runs"][0]["hash"]);
+    let member = &kept["swarm"]["members"][0]["report"];
+    for row in member["budgets"].as_array().unwrap() {
+        assert_eq!(row["budget"]["span_micros_max"], 1, "{row}");
+        assert!(row["n_missed"].as_u64() > Some(0), "{row}");
+    }
+    let ladder = &member["driving"]["ladder"];
+    assert_eq!(
+        (&ladder["rung"], &ladder["n_changes"]),
+        (&0.into(), &0.into())
+    );
+
+    let launch = Path::new(&launch);
+    let written = std::fs::read_to_string(launch).unwrap();
+    let check = |text: &str, more: &[&str], says: &[&str]| {
+        std::fs::write(launch, text).unwrap();
+        let said = refusal(&[&["swarm", launch.to_str().unwrap()], more].concat(), 2);
+        for words in says {
+            assert!(said.contains(words), "expected {words:?} in {said}");
+        }
+    };
+    let degrades = written.replace("'warn'", "'degrade'");
+    check(&degrades, &[], &["--processes", "fuse", "degrade"]);
+    let flat = degrades.split("[[driving.ladder]]").next().unwrap();
+    let flat = flat.to_owned() + "[driving]\ncommand_period_secs = 0.1\n";
+    check(
+        &flat,
+        &["--processes"],
+        &["expected a ladder to go down", "fuse"],
+    );
+    check(&flat, &[], &["expected a ladder to go down"]);
+    let sum = "[[budgets]]\nstage = 'sensor-to-command'\nspan_micros_max = 1\non_miss = 'warn'\n";
+    let over = written.replacen(
+        "[[driving.ladder]]",
+        &(sum.to_owned() + "[[driving.ladder]]"),
+        1,
+    );
+    check(
+        &over,
+        &["--processes"],
+        &["fuse 0.001 ms + plan 0.001 ms", "cannot fit"],
+    );
+    let script = ["--driver", "orca"];
+    check(
+        &written,
+        &script,
+        &["expected agents to keep `budgets`, got the driver orca"],
+    );
+}
+
+#[test]
+fn processes_keep_budgets_and_go_down_their_ladder() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = write_scenario(folder.path(), YARD);
+    let more = format!(
+        "model = 'constant-velocity'\nprocesses = true\n{}",
+        budgets("degrade")
+    );
+    let launch = write_launch(folder.path(), &scenario, &more);
+    let (launch, out) = (launch.to_str().unwrap(), folder.path().join("out"));
+    let output = sedge(&["swarm", launch, "--out", out.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report = std::fs::read(out.join("report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    // Nothing is done within a microsecond: whoever planned at all went down.
+    let agents = report["agents"].as_array().unwrap();
+    let went_down = |agent: &&Value| {
+        agent["driving"]["ladder"]["n_changes"].as_u64() > Some(0)
+            && agent["counters"]["budget-degradations"].as_u64() > Some(0)
+    };
+    assert!(agents.iter().any(|agent| went_down(&agent)), "{text}");
+}
+
 /// The verdict on robots that go to and fro as processes, while agents are killed and sensors fall
 /// silent, and the exit code. What is promised in milliseconds, a busy machine may break.
 fn chaos(folder: &Path, driving: &str) -> (Value, Option<i32>) {
