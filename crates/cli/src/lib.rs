@@ -35,6 +35,7 @@ mod load_step;
 mod log_file;
 mod logging;
 mod place;
+mod plan_agreement;
 mod progress;
 mod run_folder;
 mod rung_costs;

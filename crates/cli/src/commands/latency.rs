@@ -1,5 +1,6 @@
 //! `sedge latency`: where the time goes, written down.
 
+mod agree;
 mod report;
 mod skill;
 mod step;
@@ -21,6 +22,8 @@ pub struct LatencyArgs {
 pub enum LatencyTask {
     /// Write down what real traffic takes and what synthetic probes take, beside the last time.
     Report(report::ReportArgs),
+    /// Whether plans that are imagined in eight bits are those in f32.
+    Agree(agree::AgreeArgs),
     /// Measure what each rung of a degradation ladder takes and is worth, in lockstep.
     Skill(skill::SkillArgs),
     /// Load a planner four times and once again, and watch it go down its ladder and up.
@@ -34,6 +37,7 @@ pub enum LatencyTask {
 pub fn run(args: &LatencyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.task {
         LatencyTask::Report(args) => report::run(args, out),
+        LatencyTask::Agree(args) => agree::run(args, out),
         LatencyTask::Skill(args) => skill::run(args, out),
         LatencyTask::Step(args) => step::run(args, out),
     }
