@@ -42,7 +42,7 @@ const EXERCISED: &[(&str, &str, &str)] = &[
     (
         "sedge latency step launch/load_step.toml",
         LADDER_TESTS,
-        "a_load_step_is_traced_and_drawn",
+        "[\"latency\", \"step\", launch",
     ),
     (
         "sedge doctor latency",
