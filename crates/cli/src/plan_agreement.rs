@@ -70,7 +70,7 @@ pub(crate) fn compare(
         };
         let request = asked.request(episode);
         let [first, second, third] = &mut planners;
-        let mut plan = |planner: &mut Box<dyn Planner + Send>, model: &mut TrainedModel| {
+        let plan = |planner: &mut Box<dyn Planner + Send>, model: &mut TrainedModel| {
             // Each goes on from the same plan, so that one difference is not counted twice.
             planner.forget();
             let plan = planner.plan(model, &request, &mut || true);

@@ -193,6 +193,13 @@ fn rungs_are_worth_what_they_drive() {
     );
     let written: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
     assert_eq!(written, report);
+    let many = ["--seeds", "0..2", "--robots", "3"];
+    let launch = launch.to_str().unwrap();
+    let said = refusal(&[&["latency", "skill", launch][..], &many].concat(), 2);
+    assert!(
+        said.contains("at most the scenario's 2 robots, got 3"),
+        "{said}"
+    );
     let flat = write_launch(folder.path(), &scenario, "model = 'constant-velocity'");
     let flat = [
         "latency",

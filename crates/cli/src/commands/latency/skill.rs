@@ -37,7 +37,7 @@ const INT8: &str = "int8";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sedge latency skill launch/load_step.toml --seeds 0..12
+  sedge latency skill launch/load_step.toml --seeds 0..12 --robots 2
   sedge latency skill launch/load_step.toml --run runs/a --seeds 0..24 --out runs/skill.json
 
 Each rung of the launch file's `driving.ladder` drives all robots of its scenario alone, in
@@ -59,6 +59,10 @@ pub struct SkillArgs {
     /// The seeds, from A to the one before B.
     #[arg(long, value_name = "A..B")]
     pub seeds: SeedRange,
+    /// So many of the robots that the scenario places one by one, spread evenly over them (default
+    /// all of them, and those that it places in groups).
+    #[arg(long, value_name = "N")]
+    pub robots: Option<NonZeroUsize>,
     /// Runs at a time. With more than one, what plans take is of a busy machine.
     #[arg(long, value_name = "T", default_value = "1")]
     pub threads: NonZeroUsize,
@@ -109,7 +113,11 @@ pub(super) fn run(args: &SkillArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let skills = MeasuredSkills {
         machine: this_machine(),
         load: load_averages(),
-        scenario: plan.scenario.name.clone(),
+        scenario: format!(
+            "{}, {} robots",
+            plan.scenario.name,
+            plan.scenario.n_robots()
+        ),
         model: plan.who.name(),
         seeds: [args.seeds.0.start, args.seeds.0.end],
         rungs: rungs.collect::<anyhow::Result<_>>()?,
@@ -135,6 +143,16 @@ fn plan(args: &SkillArgs) -> anyhow::Result<SwarmPlan> {
     };
     let (settings, driving) = settings_of(&swarm)?;
     let mut plan = plan_of(&args.path, &settings, driving)?;
+    if let Some(n) = args.robots {
+        let all = std::mem::take(&mut plan.scenario.robots);
+        let n_all = all.len();
+        let text = format!("expected at most the scenario's {n_all} robots, got {n}");
+        ensure!(n.get() <= n_all, UsageError(text));
+        plan.scenario.robots = (0..n.get())
+            .map(|idx| all[idx * n_all / n].clone())
+            .collect();
+        plan.scenario.groups.clear();
+    }
     plan.check()?;
     // Nothing is to depend on how long anything takes.
     plan.budgets = None;
