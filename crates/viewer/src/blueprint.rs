@@ -77,20 +77,21 @@ impl ScreenWriter<'_> {
         let world = self.world(screen)?;
         let arrived = self.arrived(screen)?;
         let errors = self.errors(screen)?;
-        let latency = self.latency(screen)?;
+        let latency = self.latency()?;
         let log = self.log()?;
         let times = self.writer.container(
             ContainerKind::Horizontal,
             &[Child::new(latency, 1.0), Child::new(log, 1.0)],
         )?;
-        let right = self.writer.container(
-            ContainerKind::Vertical,
-            &[
-                Child::new(arrived, 3.5),
-                Child::new(errors, 4.0),
-                Child::new(times, 2.2),
-            ],
-        )?;
+        let mut right = vec![
+            Child::new(arrived, 3.5),
+            Child::new(errors, 4.0),
+            Child::new(times, if screen.has_ladder { 4.0 } else { 2.2 }),
+        ];
+        if screen.has_ladder {
+            right.push(Child::new(self.rungs()?, 1.6));
+        }
+        let right = self.writer.container(ContainerKind::Vertical, &right)?;
         self.writer.container(
             ContainerKind::Horizontal,
             &[Child::new(world, 5.0), Child::new(right, 6.0)],
@@ -158,8 +159,8 @@ impl ScreenWriter<'_> {
         self.writer.container(ContainerKind::Tabs, &tabs)
     }
 
-    /// What stages take beside their budgets and, where there is a ladder, its rungs below.
-    fn latency(&mut self, screen: &Screen) -> Written<EntityPath> {
+    /// What stages take, beside their budgets.
+    fn latency(&mut self) -> Written<EntityPath> {
         let view = self.writer.view(&ViewSpec {
             class: "TimeSeries",
             name: "Time taken (µs)".to_owned(),
@@ -167,17 +168,17 @@ impl ScreenWriter<'_> {
             contents: vec!["$origin/**".to_owned()],
         })?;
         self.writer.plot(&view)?;
-        if !screen.has_ladder {
-            return Ok(view);
-        }
-        let rungs = self.writer.view(&ViewSpec {
+        Ok(view)
+    }
+
+    /// The rung of the degradation ladder, over time.
+    fn rungs(&mut self) -> Written<EntityPath> {
+        self.writer.view(&ViewSpec {
             class: "StateTimeline",
             name: "Rung of the ladder".to_owned(),
             origin: path::entity(&["rungs"]),
             contents: vec!["$origin/**".to_owned()],
-        })?;
-        let parts = [Child::new(view, 3.0), Child::new(rungs, 1.2)];
-        self.writer.container(ContainerKind::Vertical, &parts)
+        })
     }
 
     fn log(&mut self) -> Written<EntityPath> {
