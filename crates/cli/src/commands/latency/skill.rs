@@ -96,17 +96,7 @@ pub(super) fn run(args: &SkillArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let all = variants(&plan, minds)?;
     let shutdown = shutdown_of_process();
     let seeds: Vec<u64> = args.seeds.0.clone().collect();
-    let n_runs = (all.len() * seeds.len()) as u64;
-    let mut shown = Progress::begin("driving", ProgressStyle::detect(), 0, n_runs);
-    let mut driven = Vec::new();
-    for (nth, held) in all.iter().enumerate() {
-        let n_before = nth * seeds.len();
-        let mut say =
-            |n: usize| shown.set((n_before + n) as u64, |_| format!("runs, {}", held.name));
-        let crew = (args.threads.get(), &shutdown);
-        driven.push(drive(held, seeds.clone(), crew, &mut say)?);
-    }
-    shown.end_in_place();
+    let driven = drive(&all, &seeds, (args.threads.get(), &shutdown))?;
     let full = driven.first().context("expected a rung, got none")?;
     let rungs = all.iter().zip(&driven);
     let rungs = rungs.map(|(held, it)| measured(held, it, full));
@@ -221,44 +211,58 @@ fn holding(plan: &SwarmPlan, rungs: &[String]) -> SwarmPlan {
     plan
 }
 
+/// Drives every rung with every seed. All rungs take turns with one seed after the other, so that a
+/// machine that has other things to do for a while has them for all rungs.
 fn drive(
-    held: &Held,
-    seeds: Vec<u64>,
+    all: &[Held],
+    seeds: &[u64],
     (n_threads, shutdown): (usize, &Shutdown),
-    say: &mut dyn FnMut(usize),
-) -> anyhow::Result<Driven> {
-    let n_seeds = seeds.len();
+) -> anyhow::Result<Vec<Driven>> {
+    let n_runs = all.len() * seeds.len();
+    let mut shown = Progress::begin("driving", ProgressStyle::detect(), 0, n_runs as u64);
     let crew = SeedCrew {
         name: "skill-seeds",
         n_threads,
         stop: shutdown.clone(),
     };
-    let costs = RungCosts::default();
-    let (plan, stop, timed) = (held.plan.clone(), shutdown.clone(), costs.clone());
-    let work = move |seed| {
+    let costs: Vec<RungCosts> = all.iter().map(|_| RungCosts::default()).collect();
+    let plans: Vec<SwarmPlan> = all.iter().map(|held| held.plan.clone()).collect();
+    let (seeds, stop, timed) = (seeds.to_vec(), shutdown.clone(), costs.clone());
+    let work = move |turn: u64| {
+        let (seed_idx, nth) = (turn as usize / plans.len(), turn as usize % plans.len());
         let mut cockpit = Cockpit::off();
-        cockpit.time_rungs(&timed);
-        let run = plan.run(seed, 1, &mut cockpit, &stop)?;
-        Ok(run.map(|it| it.outcome))
+        cockpit.time_rungs(&timed[nth]);
+        let run = plans[nth].run(seeds[seed_idx], 1, &mut cockpit, &stop)?;
+        Ok(run.map(|it| (nth, it.outcome)))
     };
-    let mut outcomes: Vec<SeedOutcome> = Vec::with_capacity(n_seeds);
-    crew.run(seeds, work, &mut |outcome| {
-        outcomes.push(outcome);
-        say(outcomes.len());
+    let mut outcomes: Vec<Vec<SeedOutcome>> = vec![Vec::new(); all.len()];
+    let mut n_done = 0;
+    crew.run((0..n_runs as u64).collect(), work, &mut |(nth, outcome)| {
+        outcomes[nth].push(outcome);
+        n_done += 1;
+        shown.set(n_done, |_| format!("runs, {}", all[nth].name));
         Ok(())
     })?;
-    ensure!(outcomes.len() == n_seeds, "stopped before the end");
-    outcomes.sort_by_key(|it| it.seed);
-    Ok(Driven {
-        outcomes,
-        costs: costs.ledger(),
-    })
+    shown.end_in_place();
+    ensure!(n_done == n_runs as u64, "stopped before the end");
+    let driven = outcomes
+        .into_iter()
+        .zip(&costs)
+        .map(|(mut outcomes, costs)| {
+            outcomes.sort_by_key(|it| it.seed);
+            Driven {
+                outcomes,
+                costs: costs.ledger(),
+            }
+        });
+    Ok(driven.collect())
 }
 
 /// The mean speed of arrival of a run's robots, in goals a second.
 fn speed(outcome: &SeedOutcome) -> f64 {
     let speeds = outcome.arrival_secs.iter().map(|secs| 1.0 / secs.max(0.1));
-    speeds.sum::<f64>() / outcome.n_going.max(1) as f64
+    // The sum of nothing has a sign.
+    (0.0 + speeds.sum::<f64>()) / outcome.n_going.max(1) as f64
 }
 
 fn measured(held: &Held, driven: &Driven, full: &Driven) -> anyhow::Result<MeasuredRung> {
