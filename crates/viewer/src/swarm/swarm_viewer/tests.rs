@@ -79,6 +79,13 @@ fn state(idx: usize, world_from_base: Pose2, mode: RobotMode) -> RobotState {
     }
 }
 
+/// A stage past its budget, and another rung each time.
+fn hurry(canvas: &RobotCanvas<'_>, step: usize) {
+    canvas.latency("fuse", Duration::from_micros(250));
+    canvas.budget("fuse", Duration::from_micros(200));
+    canvas.rung(["full", "short"][step % 2]);
+}
+
 /// One of everything per robot and tenth of a second, then the beat.
 fn draw_all(viewer: &SwarmViewer, n_robots: usize, n_steps: i64) {
     let scan = scan();
@@ -128,9 +135,7 @@ fn draw_all(viewer: &SwarmViewer, n_robots: usize, n_steps: i64) {
                 within_10cm: 0.5,
             };
             canvas.error(SECOND, Forecaster::Model, error);
-            canvas.latency("fuse", Duration::from_micros(250));
-            canvas.budget("fuse", Duration::from_micros(200 + idx as u64));
-            canvas.rung(["full", "short"][(step % 2) as usize]);
+            hurry(&canvas, step as usize);
         }
         let mode = if step < 5 {
             RobotMode::Driving
