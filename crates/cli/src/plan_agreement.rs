@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use sedge_planning::{Goal, MotionLimits, Plan, PlanRequest, Planner, PlannerConfig};
 use sedge_spacetime::{Pose2, Stamp, Twist2};
-use sedge_world_model::{Episode, Observation, OdometrySample, WorldModel};
+use sedge_world_model::{Episode, Observation, OdometrySample, WorldModel as _};
 use sedge_world_model_trained::TrainedModel;
 
 use crate::engine::Engine;

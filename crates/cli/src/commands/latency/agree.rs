@@ -108,11 +108,11 @@ pub(super) fn run(args: &AgreeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 fn rows(compared: &[Compared]) -> Vec<Row> {
-    let by: [(&'static str, fn(&Compared) -> Difference); 2] = [
+    let by: [(_, fn(&Compared) -> Difference); 2] = [
         ("f32 and int8, same random numbers", |it| it.by_engine),
         ("f32 twice, other random numbers", |it| it.by_seed),
     ];
-    let of: [(&'static str, fn(Difference) -> f64); 2] = [
+    let of: [(_, fn(Difference) -> f64); 2] = [
         ("the action's range", |it| it.of_range),
         ("the action itself", |it| it.relative),
     ];
