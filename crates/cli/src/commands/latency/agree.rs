@@ -107,12 +107,15 @@ pub(super) fn run(args: &AgreeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(write!(out, "{}", text(&printed))?)
 }
 
+/// Something with what it is called in the table.
+type Named<T> = (&'static str, T);
+
 fn rows(compared: &[Compared]) -> Vec<Row> {
-    let by: [(_, fn(&Compared) -> Difference); 2] = [
+    let by: [Named<fn(&Compared) -> Difference>; 2] = [
         ("f32 and int8, same random numbers", |it| it.by_engine),
         ("f32 twice, other random numbers", |it| it.by_seed),
     ];
-    let of: [(_, fn(Difference) -> f64); 2] = [
+    let of: [Named<fn(Difference) -> f64>; 2] = [
         ("the action's range", |it| it.of_range),
         ("the action itself", |it| it.relative),
     ];
