@@ -107,34 +107,33 @@ pub(super) fn run(args: &AgreeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(write!(out, "{}", text(&printed))?)
 }
 
-/// Something with what it is called in the table.
-type Named<T> = (&'static str, T);
-
 fn rows(compared: &[Compared]) -> Vec<Row> {
-    let by: [Named<fn(&Compared) -> Difference>; 2] = [
-        ("f32 and int8, same random numbers", |it| it.by_engine),
-        ("f32 twice, other random numbers", |it| it.by_seed),
-    ];
-    let of: [Named<fn(Difference) -> f64>; 2] = [
-        ("the action's range", |it| it.of_range),
-        ("the action itself", |it| it.relative),
+    let by_engine: Vec<Difference> = compared.iter().map(|it| it.by_engine).collect();
+    let by_seed: Vec<Difference> = compared.iter().map(|it| it.by_seed).collect();
+    let pairs = [
+        ("f32 and int8, same random numbers", by_engine),
+        ("f32 twice, other random numbers", by_seed),
     ];
     let mut rows = Vec::new();
-    for (what, pair) in by {
-        for (name, number) in of {
-            let all: Vec<f64> = compared.iter().map(|it| number(pair(it))).collect();
-            rows.push(Row {
-                what,
-                of: name,
-                n: all.len(),
-                within: share_within(&all, SHARE),
-                p50: quantile(&all, 0.5),
-                p95: quantile(&all, 0.95),
-                max: quantile(&all, 1.0),
-            });
-        }
+    for (what, all) in pairs {
+        let of_range: Vec<f64> = all.iter().map(|it| it.of_range).collect();
+        let relative: Vec<f64> = all.iter().map(|it| it.relative).collect();
+        rows.push(row([what, "the action's range"], &of_range));
+        rows.push(row([what, "the action itself"], &relative));
     }
     rows
+}
+
+fn row([what, of]: [&'static str; 2], differences: &[f64]) -> Row {
+    Row {
+        what,
+        of,
+        n: differences.len(),
+        within: share_within(differences, SHARE),
+        p50: quantile(differences, 0.5),
+        p95: quantile(differences, 0.95),
+        max: quantile(differences, 1.0),
+    }
 }
 
 fn text(printed: &Printed) -> String {
