@@ -202,8 +202,8 @@ impl LadderController {
         self.current
     }
 
-    /// Takes this rung for this tick whatever it costs, or the last where there is no such rung: for
-    /// whoever measures what a rung is worth.
+    /// Takes this rung for this tick whatever it costs, or the last where there is no such rung:
+    /// for whoever measures what a rung is worth.
     pub fn hold(&mut self, rung: usize) -> usize {
         self.n_ticks_here = self.n_ticks_here.saturating_add(1);
         self.is_missed = false;

@@ -147,8 +147,8 @@ fn rungs(rows: &[RungRow]) -> String {
         all => format!("<p>Skill lost over all plans: {}.</p>\n", all.join(", ")),
     };
     format!(
-        "<h2>Degradation ladders</h2>\n<p>Plans by rung; what a rung took lately, more than that in \
-         a tenth of cases; how well it drives as a share of the full rung.</p>\n\
+        "<h2>Degradation ladders</h2>\n<p>Plans by rung; what a rung took lately, more than that \
+         in a tenth of cases; how well it drives as a share of the full rung.</p>\n\
          <table><thead><tr><th>whose</th><th>rung</th><th>plans</th><th>cost</th><th>skill</th>\
          </tr></thead>\n<tbody>\n{table}</tbody></table>\n{lost}"
     )

@@ -22,7 +22,8 @@ const STYLE: &str = "text { font: 12px system-ui, sans-serif; fill: #1f2328; } \
 .title { font-size: 14px; font-weight: 600; } .end { text-anchor: end; } \
 .middle { text-anchor: middle; } .grid { stroke: #d0d7de; } .paper { fill: #ffffff; } \
 .loaded { fill: #f3e3c7; } .budget { stroke: #1f2328; stroke-width: 1.5; \
-stroke-dasharray: 5 3; } .kept { fill: #2f6f9f; } .late { fill: #c9603f; } .rung { fill: #2f6f9f; }";
+stroke-dasharray: 5 3; } .kept { fill: #2f6f9f; } .late { fill: #c9603f; } \
+.rung { fill: #2f6f9f; }";
 
 /// What a picture of a load step is made from.
 #[derive(Debug, Clone, Copy)]

@@ -71,8 +71,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "REPORT.json", num_args = 1..,
         conflicts_with_all = ["connect", "listen", "launch", "span"])]
     pub from: Vec<PathBuf>,
-    /// What rungs of degradation ladders are worth, as `sedge latency skill` measured it, in place of
-    /// what launch files say.
+    /// What rungs of degradation ladders are worth, as `sedge latency skill` measured it, in place
+    /// of what launch files say.
     #[arg(long, value_name = "SKILL.json")]
     pub skill: Option<PathBuf>,
     /// Probe this machine only, at no network.
