@@ -371,12 +371,7 @@ mod tests {
 
     #[test]
     fn rungs_that_are_held_take_turns_whatever_they_cost() {
-        let names = |names: &[&str]| {
-            names
-                .iter()
-                .map(|name| Stage::new(*name).unwrap())
-                .collect()
-        };
+        let names = |names: &[&str]| names.iter().map(|name| Stage::new(name).unwrap()).collect();
         let mut driving = DrivingConfig {
             ladder: vec![rung("full", 1.0), free("keep", 0.3, RungAction::LastPlan)],
             ladder_held: names(&["full", "keep", "keep"]),

@@ -347,7 +347,7 @@ fn an_observer_sees_each_change_of_rung_once() {
 fn a_rung_that_keeps_the_plan_before_has_nothing_imagined() {
     let afterwards = |held: &[&str]| DrivingConfig {
         imagining: Imagining::Afterwards,
-        ladder_held: held.iter().map(|it| Stage::new(*it).unwrap()).collect(),
+        ladder_held: held.iter().map(|it| Stage::new(it).unwrap()).collect(),
         ..driving()
     };
     let looked = |held: &[&str]| {
