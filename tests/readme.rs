@@ -40,6 +40,11 @@ const EXERCISED: &[(&str, &str, &str)] = &[
         "[\"--html\", html.to_str()",
     ),
     (
+        "sedge latency step launch/load_step.toml",
+        LADDER_TESTS,
+        "[\"latency\", \"step\", launch",
+    ),
+    (
         "sedge doctor latency",
         LATENCY_TESTS,
         "&[\"doctor\", \"latency\", \"--json\"]",
@@ -48,6 +53,8 @@ const EXERCISED: &[(&str, &str, &str)] = &[
 
 /// The commands that look at a bus are tried against a robot that the test plays.
 const BUS_TESTS: &str = "crates/cli/tests/cli/bus.rs";
+/// Those that load a planner, with robots that have a ladder.
+const LADDER_TESTS: &str = "crates/cli/tests/cli/ladder.rs";
 /// Those that look at where the time goes, against a player and an agent.
 const LATENCY_TESTS: &str = "crates/cli/tests/cli/latency.rs";
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sedge_latency::Stage;
+use sedge_latency::{Budgets, LadderReport, Stage};
 use sedge_oni::{Odometry, TypedMessage as _};
 use sedge_planning::Verdict;
 use sedge_runtime::swarm::{Sender, SwarmObserver};
@@ -21,6 +21,7 @@ use sedge_viewer::{
     WallBox,
 };
 
+use crate::rung_costs::RungCosts;
 use crate::scripted_run::ticks_max;
 use crate::viewer_observer::{drawn_error, text_level};
 use crate::{Progress, ProgressStyle};
@@ -34,9 +35,15 @@ const DRAWING_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How large walkers are drawn, in metres.
 const WALKER_RADIUS_M: f64 = sedge_simulation::WALKER_RADIUS_M;
 
+/// Whoever looks into one robot's mind, from the thread that keeps it.
+pub(crate) type Eye = Box<dyn AgentObserver + Send>;
+
 /// Watches a run, or looks away.
 pub(crate) struct Cockpit {
     target: ViewerTarget,
+    budgets: Budgets,
+    rungs: Vec<String>,
+    costs: Option<RungCosts>,
     show: Option<Show>,
     style: ProgressStyle,
     progress: Option<Progress>,
@@ -64,6 +71,9 @@ impl Cockpit {
     pub(crate) fn new(target: ViewerTarget) -> Self {
         Self {
             target,
+            budgets: Budgets::none(),
+            rungs: Vec::new(),
+            costs: None,
             show: None,
             style: ProgressStyle::Silent,
             progress: None,
@@ -75,6 +85,13 @@ impl Cockpit {
     #[must_use]
     pub(crate) fn with_progress(self, style: ProgressStyle) -> Self {
         Self { style, ..self }
+    }
+
+    /// Takes what the agents of the next run are to keep to, and the names of the rungs that they
+    /// have for when they cannot.
+    pub(crate) fn promise(&mut self, budgets: &Budgets, rungs: Vec<String>) {
+        self.budgets = budgets.clone();
+        self.rungs = rungs;
     }
 
     /// Shows nothing.
@@ -96,7 +113,9 @@ impl Cockpit {
         let title = format!("sedge-{}", header.scenario);
         let mut config = ViewerConfig::new(&title, format!("seed-{}", header.seed));
         config.queue_full = QueueFull::Wait(DRAWING_WAIT_MAX);
-        let viewer = SwarmViewer::open(&self.target, &config, &scene(scenario, header))?;
+        let mut scene = scene(scenario, header);
+        scene.rungs.clone_from(&self.rungs);
+        let viewer = SwarmViewer::open(&self.target, &config, &scene)?;
         let robots: Vec<AgentName> = header.robots.iter().map(RobotDraw::agent_name).collect();
         let walkers = header.walkers.iter().map(|it| (it.agent_name(), None));
         self.show = Some(Show {
@@ -113,12 +132,31 @@ impl Cockpit {
         Ok(())
     }
 
-    /// What shows one robot's mind.
-    pub(crate) fn eye(&self, robot_idx: usize) -> Option<RobotEye> {
+    /// Hands whoever times the plans of the next run a watcher for each of its robots; what is
+    /// shown is not timed.
+    pub(crate) fn time_rungs(&mut self, costs: &RungCosts) {
+        self.costs = Some(costs.clone());
+    }
+
+    /// What shows one robot's mind, or times it.
+    pub(crate) fn eye(&self, robot_idx: usize) -> Option<Eye> {
+        if let Some(costs) = &self.costs {
+            return Some(Box::new(costs.watcher()));
+        }
+        let eye = self.robot_eye(robot_idx)?;
+        Some(Box::new(eye))
+    }
+
+    fn robot_eye(&self, robot_idx: usize) -> Option<RobotEye> {
         let show = self.show.as_ref()?;
+        let name = show.names.get(robot_idx)?.clone();
+        for budget in &self.budgets {
+            let robot = show.viewer.robot(&name, Stamp::ZERO);
+            robot.budget(budget.stage.as_str(), budget.limit());
+        }
         Some(RobotEye {
             viewer: Arc::clone(&show.viewer),
-            name: show.names.get(robot_idx)?.clone(),
+            name,
             world_from_start: *show.starts.get(robot_idx)?,
             modes: Arc::clone(&show.modes),
             horizons: Vec::new(),
@@ -180,6 +218,7 @@ fn scene(scenario: &Scenario, header: &RunHeader) -> SwarmScene {
         robots: robots.collect(),
         walkers: walkers.collect(),
         title: format!("{}, seed {}", header.scenario, header.seed),
+        rungs: Vec::new(),
         focus: None,
         rates: SwarmRates::default(),
     }
@@ -402,6 +441,14 @@ impl AgentObserver for RobotEye {
         self.viewer
             .robot(&self.name, stamp)
             .latency(stage.as_str(), span);
+    }
+
+    fn on_rung(&mut self, stamp: Stamp, ladder: &LadderReport) {
+        if let Some(rung) = ladder.rungs.get(ladder.rung) {
+            self.viewer
+                .robot(&self.name, stamp)
+                .rung(rung.name.as_str());
+        }
     }
 
     fn on_text(&mut self, stamp: Stamp, severity: Severity, message: &str) {

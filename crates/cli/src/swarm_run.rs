@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use sedge_latency::Budgets;
+use sedge_latency::{Budget, Budgets, MissPolicy};
 use sedge_runtime::swarm::{
     MemberFactory, SwarmClocks, SwarmConfig, SwarmMember, SwarmReport, World, run_swarm,
 };
@@ -19,7 +19,7 @@ use sedge_world_model::ScanGeometry;
 use toml::Table;
 
 use crate::belief_errors::BeliefErrors;
-use crate::cockpit::{Cockpit, RobotEye};
+use crate::cockpit::{Cockpit, Eye};
 use crate::scenario_file::fleet;
 use crate::scripted_run::{EPOCH, RunStory, SIMULATED_CLOCK, ScriptedRun, ticks_max};
 use crate::swarm_driving::driving_of;
@@ -68,9 +68,9 @@ pub(crate) struct SwarmRun {
 }
 
 /// What agents of one kind of robot share.
-struct KindSetup {
-    geometry: ScanGeometry,
-    driving: DrivingConfig,
+pub(crate) struct KindSetup {
+    pub(crate) geometry: ScanGeometry,
+    pub(crate) driving: DrivingConfig,
 }
 
 impl SwarmPlan {
@@ -86,17 +86,48 @@ impl SwarmPlan {
                 self.scenario.name
             ))
         );
-        if let Who::Agents(minds) = &self.who {
-            self.kinds(minds)?;
+        match &self.who {
+            Who::Agents(minds) => self.kinds(minds).map(drop),
+            Who::Script(driver) if self.budgets.is_some() => {
+                let driver = driver.as_str();
+                let text = format!("expected agents to keep `budgets`, got the driver {driver}");
+                Err(UsageError(text).into())
+            }
+            Who::Script(_) => Ok(()),
         }
-        Ok(())
     }
 
-    fn kinds(&self, minds: &Minds) -> anyhow::Result<BTreeMap<&str, KindSetup>> {
+    /// Checks that nothing would depend on how long something took, which in lockstep is chance.
+    ///
+    /// # Errors
+    /// [`UsageError`] for a budget that calls for more than a warning.
+    pub(crate) fn check_lockstep(&self) -> anyhow::Result<()> {
+        let acts = |it: &&Budget| it.harshest() > MissPolicy::Warn;
+        let Some(budget) = self.budgets.iter().flatten().find(acts) else {
+            return Ok(());
+        };
+        let (stage, policy) = (&budget.stage, budget.harshest().name());
+        let text = format!(
+            "expected --processes with a budget of {stage} that calls for {policy}: in lockstep a \
+             run depends on its seed alone, not on how long anything takes, so budgets there only \
+             warn"
+        );
+        Err(UsageError(text).into())
+    }
+
+    /// What agents share by kind of robot.
+    ///
+    /// # Errors
+    /// As [`SwarmPlan::check`].
+    pub(crate) fn kinds(&self, minds: &Minds) -> anyhow::Result<BTreeMap<&str, KindSetup>> {
         let kinds = self.scenario.kinds.iter();
         let setup = kinds.map(|(name, kind)| {
             let geometry = minds.check(name, kind)?;
             let driving = driving_of(kind, &self.driving)?;
+            let budgets = self.budgets.clone().unwrap_or_default();
+            driving
+                .check_with(&budgets)
+                .map_err(|error| UsageError(format!("robots of kind {name:?}: {error}")))?;
             Ok((name.as_str(), KindSetup { geometry, driving }))
         });
         setup.collect()
@@ -172,8 +203,14 @@ impl SwarmPlan {
     ) -> anyhow::Result<Option<SwarmRun>> {
         let about = || format!("scenario {}, seed {seed}", self.scenario.name);
         let simulation = Simulation::new(&self.scenario, seed).with_context(about)?;
-        cockpit.begin(&self.scenario, simulation.header())?;
         let kinds = self.kinds(minds)?;
+        let mut ladders = kinds.values().map(|kind| &kind.driving.ladder);
+        let rungs = ladders.next().into_iter().flatten();
+        cockpit.promise(
+            &self.budgets.clone().unwrap_or_default(),
+            rungs.map(|rung| rung.name.to_string()).collect(),
+        );
+        cockpit.begin(&self.scenario, simulation.header())?;
         let draws = simulation.header().robots.iter().enumerate();
         let members = draws.map(|(robot_idx, draw)| {
             let kind = kinds.get(draw.kind.as_str()).with_context(|| {
@@ -219,21 +256,34 @@ impl SwarmPlan {
         }))
     }
 
+    /// What an agent of this plan is told before it starts.
+    pub(crate) fn agent_config(
+        &self,
+        draw: &RobotDraw,
+        minds: &Minds,
+    ) -> anyhow::Result<AgentConfig> {
+        let mut config = AgentConfig::new(fleet()?, draw.agent_name(), EPOCH);
+        config.clock_domain = Some(SIMULATED_CLOCK.to_owned());
+        config.model_hash = minds.hash()?;
+        config.scanner_latency_secs = minds.scanner_latency_secs();
+        if let Some(budgets) = &self.budgets {
+            config.budgets = budgets.clone();
+        }
+        if !self.horizons.is_empty() {
+            config.horizons.clone_from(&self.horizons);
+        }
+        Ok(config)
+    }
+
     fn member(
         &self,
         (draw, kind): (&RobotDraw, &KindSetup),
         minds: &Minds,
         agent_seed: u64,
-        eye: Option<RobotEye>,
+        eye: Option<Eye>,
     ) -> anyhow::Result<SwarmMember> {
         let name = draw.agent_name();
-        let mut config = AgentConfig::new(fleet()?, name.clone(), EPOCH);
-        config.clock_domain = Some(SIMULATED_CLOCK.to_owned());
-        config.model_hash = minds.hash()?;
-        config.scanner_latency_secs = minds.scanner_latency_secs();
-        if !self.horizons.is_empty() {
-            config.horizons.clone_from(&self.horizons);
-        }
+        let config = self.agent_config(draw, minds)?;
         let (geometry, driving) = (kind.geometry, kind.driving.clone());
         let minds = minds.clone();
         let make: MemberFactory = Box::new(move |clocks: &SwarmClocks| {
@@ -243,7 +293,7 @@ impl SwarmPlan {
                 .with_driving(driving, agent_seed)?
                 .with_stopwatch(Arc::clone(&clocks.stopwatch));
             Ok(match eye {
-                Some(eye) => agent.with_observer(Box::new(eye)),
+                Some(eye) => agent.with_observer(eye),
                 None => agent,
             })
         });

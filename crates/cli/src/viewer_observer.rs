@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sedge_latency::{Budgets, Stage};
+use sedge_latency::{Budgets, LadderReport, Stage};
 use sedge_runtime::{
     AgentObserver, ArrivedFuture, ForecastError, MadePrediction, MethodRole, SeenScan, Severity,
 };
@@ -90,6 +90,14 @@ impl AgentObserver for ViewerObserver {
         canvas.latency(stage.as_str(), span);
         if let Some(budget) = self.budgets.iter().find(|budget| budget.stage == *stage) {
             canvas.budget(stage.as_str(), budget.limit());
+        }
+    }
+
+    fn on_rung(&mut self, stamp: Stamp, ladder: &LadderReport) {
+        let names = ladder.rungs.iter().map(|rung| rung.name.as_str());
+        let names: Vec<&str> = names.collect();
+        if let Some(rung) = names.get(ladder.rung) {
+            self.viewer.at(&self.agent, stamp).rung(&names, rung);
         }
     }
 

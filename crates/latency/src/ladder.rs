@@ -202,6 +202,16 @@ impl LadderController {
         self.current
     }
 
+    /// Takes this rung for this tick whatever it costs, or the last where there is no such rung:
+    /// for whoever measures what a rung is worth.
+    pub fn hold(&mut self, rung: usize) -> usize {
+        self.n_ticks_here = self.n_ticks_here.saturating_add(1);
+        self.is_missed = false;
+        self.take(rung.min(self.rungs.len() - 1));
+        self.rungs[self.current].n += 1;
+        self.current
+    }
+
     /// Takes in what the picked rung took.
     pub fn observe(&mut self, cost: Duration) {
         let nanos = (cost.as_nanos() as f64).max(1.0);

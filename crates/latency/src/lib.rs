@@ -34,6 +34,7 @@ mod budget;
 mod budgets;
 mod chain;
 mod ladder;
+mod ladder_trace;
 mod ledger;
 mod recent;
 mod report;
@@ -46,6 +47,7 @@ pub use chain::{Chain, ChainError};
 pub use ladder::{
     Effort, LadderController, LadderReport, N_RUNGS_MAX, Patience, RungReport, RungSpec,
 };
+pub use ladder_trace::{LadderTrace, N_TRACED_MAX, TracedPlan};
 pub use ledger::{LedgerError, N_COUNTERS_MAX, N_STAGES_MAX, StageLedger};
 pub use recent::RecentSpans;
 pub use report::{LatencyReport, ReportRow};

@@ -72,6 +72,10 @@ impl Cem {
 impl Searching for Cem {
     const NAME: &'static str = "cem";
 
+    fn search(&self) -> &Search {
+        &self.search
+    }
+
     fn parts(&mut self) -> (&mut Search, &mut dyn Refine) {
         (&mut self.search, &mut self.narrowing)
     }

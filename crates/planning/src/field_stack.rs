@@ -89,6 +89,24 @@ impl FieldStack {
         true
     }
 
+    /// Whether both have fields of the same number and extent.
+    pub(crate) fn is_laid_out_as(&self, other: &Self) -> bool {
+        // However many plans they are filled from.
+        let n_nominal = self.config.n_nominal;
+        self.config
+            == FieldConfig {
+                n_nominal,
+                ..other.config
+            }
+    }
+
+    /// Takes over what is in another's fields, which are laid out as these.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.fields.clone_from(&other.fields);
+        self.inflations_m.clone_from(&other.inflations_m);
+        self.secs_a_field = other.secs_a_field;
+    }
+
     /// The fields, in the order of their times.
     pub(crate) fn fields(&self) -> &[ClearanceField] {
         &self.fields

@@ -76,3 +76,4 @@ pub use safety::{
     Evidence, SafeCommand, SafetyConfig, SafetyCounts, SafetyFilter, SafetyReason, StopOrder,
     TimedScan, TimedTwist, Verdict,
 };
+pub use search::Imagined;

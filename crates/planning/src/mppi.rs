@@ -45,6 +45,10 @@ impl Mppi {
 impl Searching for Mppi {
     const NAME: &'static str = "mppi";
 
+    fn search(&self) -> &Search {
+        &self.search
+    }
+
     fn parts(&mut self) -> (&mut Search, &mut dyn Refine) {
         (&mut self.search, &mut self.averaging)
     }

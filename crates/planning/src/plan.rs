@@ -3,7 +3,7 @@
 use sedge_spacetime::{Pose2, Stamp};
 use sedge_world_model::{Action, ActionSequence, ImagineError, Reused, WorldModel};
 
-use crate::{CostTerms, PlanError, PlanRequest};
+use crate::{CostTerms, Imagined, PlanError, PlanRequest};
 
 /// A motion that was tried, for a viewer.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +130,14 @@ pub trait Planner {
     /// Goes on from another planner's plan instead of its own last one: these actions, one a step
     /// of the same length, begin at `start`. What is longer than this planner's plans is cut.
     fn resume(&mut self, start: Stamp, actions: &[Action]);
+
+    /// What it imagined last, for another planner to search in; none where that is nothing.
+    fn imagined(&self) -> Option<Imagined>;
+
+    /// Takes over what another planner imagined, as if it had itself; whether it can search in it,
+    /// which it cannot where the two lay their fields out differently. Fields that end before its
+    /// own plans do stand still from then on.
+    fn adopt(&mut self, imagined: &Imagined) -> bool;
 
     /// Forgets the plan before and what was imagined: another mission, or a robot that was carried
     /// away.

@@ -21,8 +21,11 @@ use crate::{
     PlanError, PlanRequest, PlannerConfig, StandIn,
 };
 
+mod imagined;
 mod planner;
 mod telling;
+
+pub use imagined::Imagined;
 
 /// Motions that are known before anything is imagined: the rest of the plan before, straight to the
 /// goal, braking.
@@ -55,6 +58,8 @@ pub(crate) trait Refine {
 /// A planner that searches, and what it makes better proposals with.
 pub(crate) trait Searching {
     const NAME: &'static str;
+
+    fn search(&self) -> &Search;
 
     fn parts(&mut self) -> (&mut Search, &mut dyn Refine);
 }

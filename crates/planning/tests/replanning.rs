@@ -98,6 +98,45 @@ fn on_the_spot_a_plan_is_found_that_would_be_found_at_once() {
 }
 
 #[test]
+fn a_planner_searches_in_what_another_imagined() {
+    for method in METHODS {
+        let mut world = ToyWorld::new(120);
+        world.walls = vec![[[1.0, -0.6], [1.0, 0.6]]];
+        let goal = Goal::place(3.0, 0.0);
+        let mut one = planner(method);
+        assert!(one.imagined().is_none(), "nothing was imagined yet");
+        look_ahead(one.as_mut(), &world, goal, &[]);
+        let alone = replan(one.as_mut(), &world, goal, &[]);
+        let imagined = one.imagined().unwrap();
+        let mut same = planner(method);
+        assert!(same.adopt(&imagined));
+        assert_eq!(replan(same.as_mut(), &world, goal, &[]), alone);
+        let with = |change: &dyn Fn(&mut PlannerConfig)| {
+            let mut config = PlannerConfig {
+                method,
+                ..PlannerConfig::default()
+            };
+            change(&mut config);
+            config.build(1).unwrap()
+        };
+        // Shorter plans in fewer futures: the fields are the same.
+        let mut short = with(&|config| {
+            config.n_steps = 12;
+            config.n_knots = 4;
+            config.field.n_nominal = 1;
+        });
+        assert!(short.adopt(&imagined));
+        let plan = replan(short.as_mut(), &world, goal, &[]);
+        assert!(plan.fallback.is_none(), "{:?}", plan.fallback);
+        let mut other = with(&|config| config.field.n_fields += 1);
+        assert!(!other.adopt(&imagined), "its fields are other fields");
+        let plan = replan(other.as_mut(), &world, goal, &[]);
+        let reason = plan.fallback.unwrap().reason;
+        assert_eq!(reason, FallbackReason::NothingImagined);
+    }
+}
+
+#[test]
 fn what_a_plan_says_is_seen_from_where_the_base_is_now() {
     let mut world = ToyWorld::new(120);
     let mut planner = planner(Method::Mppi);

@@ -23,7 +23,7 @@ pub use clocks::{ClockView, Clocks};
 pub use graph::{Graph, GraphStream};
 pub use roster::{DropView, ProgramView};
 pub use show::{Detail, show, show_json};
-pub use stages::{AgentStages, RungFigures, StageBoard, StageFigures};
+pub use stages::{AgentStages, RungFigures, RungUse, StageBoard, StageFigures};
 pub use stream::{Agreement, SchemaView, StreamLoss, StreamView};
 
 use roster::Roster;

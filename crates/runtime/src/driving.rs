@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use sedge_latency::{LadderReport, Patience};
+use sedge_latency::{Budget, Budgets, LadderReport, MissPolicy, Patience, Stage};
 use sedge_planning::{PlannerConfig, RouteConfig, SafetyConfig};
 use sedge_spacetime::Pose2;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,11 @@ pub struct DrivingConfig {
     /// The degradation ladder: other ways to plan, the best first, for when budgets leave less
     /// time. Default none: always as `planner` says.
     pub ladder: Vec<RungConfig>,
+    /// Rungs of the ladder by name that are taken in turn, one a plan and then again from the
+    /// first, whatever they cost: for measuring what a rung is worth. Default none: the best rung
+    /// that fits the time left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ladder_held: Vec<Stage>,
     /// How slowly the ladder is climbed again.
     pub ladder_patience: Patience,
 }
@@ -148,12 +153,31 @@ impl Default for DrivingConfig {
             stall_secs_max: 0.25,
             n_neighbours_max: 8,
             ladder: Vec::new(),
+            ladder_held: Vec::new(),
             ladder_patience: Patience::default(),
         }
     }
 }
 
 impl DrivingConfig {
+    /// Checks that an agent with these budgets can drive so, before there is one.
+    ///
+    /// # Errors
+    /// [`DrivingError`] for a number out of its range, a planner, filter, route or rung of the
+    /// ladder that is none, and a budget that calls for a ladder where there is none.
+    pub fn check_with(&self, budgets: &Budgets) -> Result<(), DrivingError> {
+        let degrading = |it: &&Budget| it.on_miss == MissPolicy::Degrade;
+        if let Some(budget) = budgets.iter().find(degrading)
+            && self.ladder.is_empty()
+        {
+            let stage = budget.stage.clone();
+            return Err(DrivingError::NoLadder { stage });
+        }
+        self.safety.check()?;
+        self.planner.check()?;
+        self.check()
+    }
+
     pub(crate) fn check(&self) -> Result<(), DrivingError> {
         let within = |key, got: f64, (min, max)| {
             if (min..=max).contains(&got) {
@@ -198,7 +222,7 @@ impl DrivingConfig {
         within("ladder_patience.climb_after_ticks", ticks, (1.0, 1_000.0))?;
         let share = (0.1, 1.0);
         within("ladder_patience.climb_share", patience.climb_share, share)?;
-        ladder::check(&self.ladder, &self.planner)
+        ladder::check(self)
     }
 
     pub(crate) fn mount(&self) -> Pose2 {

@@ -4,6 +4,8 @@
 mod history;
 mod page;
 mod plot;
+mod rungs;
+mod step_plot;
 
 use std::fmt;
 
@@ -15,6 +17,10 @@ use crate::wakeups::{Sleeper, WakeReport};
 
 pub use history::{HistoryError, LatencyHistory, RUNS_MAX};
 pub use page::page;
+pub use rungs::{
+    MeasuredRung, MeasuredSkills, RungRow, rungs_of_agent, rungs_of_report, skill_lost,
+};
+pub use step_plot::{StepPlot, span_row};
 
 /// Where the time went when somebody looked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +36,9 @@ pub struct LatencyRun {
     pub real: Vec<SpanRow>,
     /// What messages and questions of our own took, and how late threads were woken.
     pub probes: Vec<SpanRow>,
+    /// The rungs of agents' degradation ladders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<RungRow>,
 }
 
 /// One thing that takes time, and how long.
@@ -126,12 +135,16 @@ impl SpanRow {
     }
 }
 
-/// What an agent said of its stages, those that have run.
-pub fn rows_of_agent(agent: &AgentStages) -> Vec<SpanRow> {
-    let whose = match agent.stream.as_str() {
+fn whose(agent: &AgentStages) -> String {
+    match agent.stream.as_str() {
         "main" => format!("{}/{}", agent.fleet, agent.agent),
         stream => format!("{}/{}/{stream}", agent.fleet, agent.agent),
-    };
+    }
+}
+
+/// What an agent said of its stages, those that have run.
+pub fn rows_of_agent(agent: &AgentStages) -> Vec<SpanRow> {
+    let whose = whose(agent);
     let ran = agent.stages.iter().filter(|stage| stage.n > 0);
     let row = |stage: &crate::bus::StageFigures| SpanRow {
         whose: whose.clone(),

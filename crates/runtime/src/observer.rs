@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sedge_latency::Stage;
+use sedge_latency::{LadderReport, Stage};
 use sedge_planning::{Goal, Plan, Verdict};
 use sedge_spacetime::{Pose2, Stamp};
 use sedge_world_model::{Belief, LidarScan, PredictedScan, Prediction, ScanGeometry};
@@ -134,6 +134,10 @@ pub trait AgentObserver {
 
     /// A plan was searched for, and a command sent.
     fn on_plan(&mut self, driven: &DrivenPlan<'_>) {}
+
+    /// A driving agent with a degradation ladder plans on another rung from this time on: the one
+    /// that the report says is in force. Called for its first plan too.
+    fn on_rung(&mut self, stamp: Stamp, ladder: &LadderReport) {}
 
     /// A driving agent does something else from now on, and why.
     fn on_mode(&mut self, stamp: Stamp, mode: DriveMode, why: &str) {}

@@ -29,6 +29,8 @@ const CAMERA_AHEAD_M: f32 = 2.0;
 pub(crate) struct Screen {
     agents: BTreeSet<AgentName>,
     horizons: BTreeSet<Duration>,
+    /// Whether somebody has a degradation ladder.
+    has_ladder: bool,
 }
 
 impl Screen {
@@ -38,6 +40,7 @@ impl Screen {
         Self {
             agents: BTreeSet::new(),
             horizons,
+            has_ladder: false,
         }
     }
 
@@ -50,6 +53,12 @@ impl Screen {
         let horizon = horizon.filter(|_| self.horizons.len() < HORIZONS_MAX);
         let new_horizon = horizon.is_some_and(|horizon| self.horizons.insert(horizon));
         new_agent || new_horizon
+    }
+
+    /// Takes note that an agent has a degradation ladder; true the first time, when the screen
+    /// changes.
+    pub(crate) fn notice_ladder(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_ladder, true)
     }
 
     /// Sends the screen into a recording, as the default and at once.
@@ -74,14 +83,15 @@ impl ScreenWriter<'_> {
             ContainerKind::Horizontal,
             &[Child::new(latency, 1.0), Child::new(log, 1.0)],
         )?;
-        let right = self.writer.container(
-            ContainerKind::Vertical,
-            &[
-                Child::new(arrived, 3.5),
-                Child::new(errors, 4.0),
-                Child::new(times, 2.2),
-            ],
-        )?;
+        let mut right = vec![
+            Child::new(arrived, 3.5),
+            Child::new(errors, 4.0),
+            Child::new(times, if screen.has_ladder { 4.0 } else { 2.2 }),
+        ];
+        if screen.has_ladder {
+            right.push(Child::new(self.rungs()?, 1.6));
+        }
+        let right = self.writer.container(ContainerKind::Vertical, &right)?;
         self.writer.container(
             ContainerKind::Horizontal,
             &[Child::new(world, 5.0), Child::new(right, 6.0)],
@@ -149,6 +159,7 @@ impl ScreenWriter<'_> {
         self.writer.container(ContainerKind::Tabs, &tabs)
     }
 
+    /// What stages take, beside their budgets.
     fn latency(&mut self) -> Written<EntityPath> {
         let view = self.writer.view(&ViewSpec {
             class: "TimeSeries",
@@ -158,6 +169,16 @@ impl ScreenWriter<'_> {
         })?;
         self.writer.plot(&view)?;
         Ok(view)
+    }
+
+    /// The rung of the degradation ladder, over time.
+    fn rungs(&mut self) -> Written<EntityPath> {
+        self.writer.view(&ViewSpec {
+            class: "StateTimeline",
+            name: "Rung of the ladder".to_owned(),
+            origin: path::entity(&["rungs"]),
+            contents: vec!["$origin/**".to_owned()],
+        })
     }
 
     fn log(&mut self) -> Written<EntityPath> {
@@ -203,6 +224,8 @@ mod tests {
             !screen.notice(&agent("crane1"), Some(Duration::from_secs(5))),
             "full"
         );
+        assert!(screen.notice_ladder());
+        assert!(!screen.notice_ladder());
     }
 
     #[test]

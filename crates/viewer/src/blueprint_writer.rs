@@ -128,7 +128,7 @@ impl Writer {
     }
 
     pub(crate) fn view(&mut self, spec: &ViewSpec<'_>) -> Written<EntityPath> {
-        let view = path::entity(&["view", &self.next_id()]);
+        let view = path::entity(&["view", &self.next_view_id(spec.class)]);
         let contents = spec
             .contents
             .iter()
@@ -220,6 +220,18 @@ impl Writer {
     ) -> Written<()> {
         self.stream
             .log(view.join(&path::entity(&[name])), archetype)
+    }
+
+    /// The next id, of a view of this class. A screen that is sent again, with one view more, gives
+    /// ids anew, and a viewer keeps what it knows of a view by its id: it may then be another view,
+    /// but never one of another class, which the viewer could not draw.
+    fn next_view_id(&mut self, class: &str) -> String {
+        self.n_ids += 1;
+        // FNV-1a, Fowler, Noll and Vo.
+        let hash = class.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        format!("{hash:08x}-0000-0000-0000-{:012x}", self.n_ids)
     }
 
     /// The next id, written as the viewer reads it: a UUID.

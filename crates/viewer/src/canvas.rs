@@ -104,6 +104,15 @@ impl Canvas<'_> {
         });
     }
 
+    /// The rung of its degradation ladder that it plans on from now on, by name, of all its rungs,
+    /// the full one first: said when it changes.
+    pub fn rung(&self, rungs: &[&str], rung: &str) {
+        self.any(|| Shape::Rung {
+            rungs: rungs.iter().map(ToString::to_string).collect(),
+            rung: rung.to_owned(),
+        });
+    }
+
     /// A line for the log beside the pictures.
     pub fn text(&self, level: TextLevel, message: &str) {
         self.any(|| Shape::Text {

@@ -57,6 +57,14 @@ pub(crate) fn of_error(error_m: f32) -> Rgb {
     }
 }
 
+/// Green for the full rung of a ladder, through yellow, to red for the last; a ladder of one rung
+/// is green.
+pub(crate) fn of_rung(rung: usize, n_rungs: usize) -> Rgb {
+    let last = n_rungs.saturating_sub(1).max(1);
+    // As an error that goes from nothing to the worst.
+    of_error(0.5 * rung as f32 / last as f32)
+}
+
 /// One of a few colours that are told apart easily, again and again.
 pub(crate) fn nth(nth: usize) -> Rgb {
     const PALETTE: [Rgb; 6] = [
@@ -90,6 +98,15 @@ mod tests {
         assert_eq!(mix(a, b, -1.0), a);
         assert_eq!(mix(a, b, 2.0), b);
         assert_eq!(mix(a, b, 0.5), [50, 15, 100]);
+    }
+
+    #[test]
+    fn rungs_go_from_green_to_red_whatever_their_number() {
+        assert_eq!(of_rung(0, 1), of_error(0.0));
+        for n_rungs in [2, 5, 16] {
+            assert_eq!(of_rung(0, n_rungs), of_error(0.0));
+            assert_eq!(of_rung(n_rungs - 1, n_rungs), of_error(0.5));
+        }
     }
 
     #[test]

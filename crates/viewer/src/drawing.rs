@@ -77,6 +77,10 @@ pub(crate) enum Shape {
         stage: String,
         limit: Duration,
     },
+    Rung {
+        rungs: Vec<String>,
+        rung: String,
+    },
     Text {
         level: TextLevel,
         message: String,

@@ -36,6 +36,7 @@ mod rate;
 mod recorder;
 #[cfg(test)]
 mod recording_contents;
+mod rung;
 mod scan;
 mod screenshot;
 mod sink;

@@ -12,7 +12,7 @@ use crate::drawing::{Drawing, Forecaster, PosedRobot, ScanError, Shape};
 use crate::line::Artist;
 use crate::recorder::Recorder;
 use crate::trajectory::Trail;
-use crate::{arrived, color, error, latency, path, prediction, scan, text, trajectory};
+use crate::{arrived, color, error, latency, path, prediction, rung, scan, text, trajectory};
 
 /// What the drawing thread holds.
 #[derive(Debug)]
@@ -36,7 +36,9 @@ impl Painter {
     fn paint(&mut self, drawing: &Drawing) {
         self.recorder.set_time(drawing.stamp);
         let agent = &drawing.agent;
-        if self.screen.notice(agent, horizon(&drawing.shape))
+        let has_ladder = matches!(drawing.shape, Shape::Rung { .. });
+        let is_first_rung = has_ladder && self.screen.notice_ladder();
+        if (self.screen.notice(agent, horizon(&drawing.shape)) || is_first_rung)
             && let Err(error) = self.screen.send(self.recorder.recording())
         {
             self.recorder.failed(&error);
@@ -88,6 +90,11 @@ impl Painter {
                 let series = path::entity(&["latency", name, &lane]);
                 self.recorder.once(&series, || latency::limit_style(&lane));
                 self.recorder.log_at(series, &latency::scalar(*limit));
+            }
+            Shape::Rung { rungs, rung } => {
+                let lane = path::entity(&["rungs", name]);
+                self.recorder.once(&lane, || rung::configuration(rungs));
+                self.recorder.log_at(lane, &rung::change(rung));
             }
             Shape::Text { level, message } => {
                 self.recorder

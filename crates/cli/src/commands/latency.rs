@@ -1,6 +1,9 @@
 //! `sedge latency`: where the time goes, written down.
 
+mod agree;
 mod report;
+mod skill;
+mod step;
 
 use std::io::Write;
 
@@ -19,6 +22,12 @@ pub struct LatencyArgs {
 pub enum LatencyTask {
     /// Write down what real traffic takes and what synthetic probes take, beside the last time.
     Report(report::ReportArgs),
+    /// Whether plans that are imagined in eight bits are those in f32.
+    Agree(agree::AgreeArgs),
+    /// Measure what each rung of a degradation ladder takes and is worth, in lockstep.
+    Skill(skill::SkillArgs),
+    /// Load a planner four times and once again, and watch it go down its ladder and up.
+    Step(step::StepArgs),
 }
 
 /// Does what was asked.
@@ -28,5 +37,8 @@ pub enum LatencyTask {
 pub fn run(args: &LatencyArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     match &args.task {
         LatencyTask::Report(args) => report::run(args, out),
+        LatencyTask::Agree(args) => agree::run(args, out),
+        LatencyTask::Skill(args) => skill::run(args, out),
+        LatencyTask::Step(args) => step::run(args, out),
     }
 }

@@ -99,6 +99,7 @@ pub fn run(args: &SwarmArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if settings.processes {
         return run_as_processes(args, &settings, (&plan, &target), out);
     }
+    plan.check_lockstep()?;
     let threads = n_threads(settings.threads);
     let (outcomes, single) = if let Some(seeds) = &settings.seeds {
         ensure!(
@@ -179,7 +180,10 @@ fn run_as_processes(
 }
 
 /// What is typed and written together, and what is written of driving.
-fn settings_of(args: &SwarmArgs) -> anyhow::Result<(SwarmSettings, Table)> {
+///
+/// # Errors
+/// When the launch file cannot be read, or is none.
+pub(super) fn settings_of(args: &SwarmArgs) -> anyhow::Result<(SwarmSettings, Table)> {
     let is_scenario = args
         .path
         .file_name()
@@ -199,7 +203,15 @@ fn settings_of(args: &SwarmArgs) -> anyhow::Result<(SwarmSettings, Table)> {
     Ok((args.settings.clone().or(written), driving))
 }
 
-fn plan_of(path: &Path, settings: &SwarmSettings, driving: Table) -> anyhow::Result<SwarmPlan> {
+/// What is to be run, for any seed.
+///
+/// # Errors
+/// When there is no scenario, or not one who drives.
+pub(super) fn plan_of(
+    path: &Path,
+    settings: &SwarmSettings,
+    driving: Table,
+) -> anyhow::Result<SwarmPlan> {
     let scenario = settings.scenario.as_ref().ok_or_else(|| {
         UsageError(format!(
             "{}: expected a key `scenario`, found none",

@@ -171,7 +171,7 @@ fn every_launch_file_that_we_ship_is_understood() {
             "agent" | "driver" => drop(read_launch_file::<AgentSettings>(&path).unwrap()),
             "play" => drop(read_launch_file::<PlaySettings>(&path).unwrap()),
             "demo" => drop(read_launch_file::<DemoSettings>(&path).unwrap()),
-            "swarm" => drop(read_launch_file::<SwarmSettings>(&path).unwrap()),
+            "swarm" | "load_step" => drop(read_launch_file::<SwarmSettings>(&path).unwrap()),
             other => panic!("no command reads launch/{other}.toml"),
         }
     }

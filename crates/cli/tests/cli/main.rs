@@ -5,6 +5,7 @@
 mod bus;
 mod commands;
 mod demo;
+mod ladder;
 mod latency;
 mod launch_files;
 mod running;

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// Two robots that change places while somebody walks between them, a few seconds long.
-const YARD: &str = r#"
+pub(crate) const YARD: &str = r#"
 name = "yard"
 duration_secs = 4.0
 
@@ -40,21 +40,21 @@ start = [0.0, 2.0]
 route = [[0.0, -2.0]]
 "#;
 
-fn sedge(arguments: &[&str]) -> Output {
+pub(crate) fn sedge(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sedge"))
         .args(arguments)
         .output()
         .unwrap()
 }
 
-fn json(arguments: &[&str]) -> Value {
+pub(crate) fn json(arguments: &[&str]) -> Value {
     let output = sedge(arguments);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {stderr}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refusal(arguments: &[&str], code: i32) -> String {
+pub(crate) fn refusal(arguments: &[&str], code: i32) -> String {
     let output = sedge(arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
@@ -62,7 +62,7 @@ fn refusal(arguments: &[&str], code: i32) -> String {
 }
 
 /// Writes a scenario into a folder, as a file of the name that marks one.
-fn write_scenario(folder: &Path, text: &str) -> PathBuf {
+pub(crate) fn write_scenario(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("scenario.toml");
     std::fs::write(&path, text).unwrap();
     path
@@ -225,7 +225,7 @@ fn collected_runs_are_learnt_from_and_graded_on() {
     }
 }
 
-fn write_launch(folder: &Path, scenario: &Path, more: &str) -> PathBuf {
+pub(crate) fn write_launch(folder: &Path, scenario: &Path, more: &str) -> PathBuf {
     let path = folder.join("swarm.toml");
     let scenario = scenario.to_str().unwrap();
     let text =

@@ -4,7 +4,7 @@ use sedge_spacetime::Stamp;
 use sedge_world_model::{Action, WorldModel};
 
 use super::Searching;
-use crate::{Plan, PlanError, PlanRequest, Planner};
+use crate::{Imagined, Plan, PlanError, PlanRequest, Planner};
 
 impl<S: Searching> Planner for S {
     fn name(&self) -> &'static str {
@@ -40,6 +40,14 @@ impl<S: Searching> Planner for S {
 
     fn resume(&mut self, start: Stamp, actions: &[Action]) {
         self.parts().0.resume(start, actions);
+    }
+
+    fn imagined(&self) -> Option<Imagined> {
+        self.search().imagined()
+    }
+
+    fn adopt(&mut self, imagined: &Imagined) -> bool {
+        self.parts().0.adopt(imagined)
     }
 
     fn forget(&mut self) {

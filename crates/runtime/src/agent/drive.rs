@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sedge_latency::{Budget, MissPolicy, Stage};
+use sedge_latency::Stage;
 use sedge_oni::LedgerEntry;
 use sedge_spacetime::{Clock, Stamp};
 use sedge_transport::Outbox;
@@ -51,13 +51,7 @@ impl AgentNode {
         publications.push(self.speaker.commands(&self.config)?);
         let speaking = self.config.speaking();
         self.announcer = Announcer::new(speaking, self.subscriptions.clone(), publications)?;
-        let degrading = |it: &&Budget| it.on_miss == MissPolicy::Degrade;
-        if let Some(budget) = self.config.budgets.iter().find(degrading)
-            && driving.ladder.is_empty()
-        {
-            let stage = budget.stage.clone();
-            return Err(DrivingError::NoLadder { stage }.into());
-        }
+        driving.check_with(&self.config.budgets)?;
         let reach = Duration::from_secs_f64(driving.dead_reckoning_secs_max);
         self.controller = Some(Box::new(Controller::new(driving, seed)?));
         self.intake = self.intake.with_reach(reach);
@@ -197,6 +191,9 @@ impl AgentNode {
         }
         let is_new = before != (decision.mode, decision.why.clone());
         self.controller = Some(controller);
+        if let Some(ladder) = &decision.rung {
+            self.observer.on_rung(now, ladder);
+        }
         if is_new {
             self.says_mode(now, &decision);
         }

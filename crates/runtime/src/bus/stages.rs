@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sedge_oni::{Key, LadderReport, LatencyReport, Message, StageLatency, TypedMessage as _};
+use sedge_oni::{
+    Key, LadderReport, LatencyReport, Message, RungLatency, StageLatency, TypedMessage as _,
+};
 use sedge_spacetime::Stamp;
 use sedge_transport::{Received, STREAMS_MAX};
 use serde::Serialize;
@@ -66,6 +68,19 @@ pub struct RungFigures {
     pub n_rungs: usize,
     /// How often it changed since the agent started.
     pub changes: u64,
+    /// All rungs, the full one first, and how much they were used.
+    pub uses: Vec<RungUse>,
+}
+
+/// How much a rung of an agent's degradation ladder was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RungUse {
+    /// The rung's name.
+    pub name: String,
+    /// Plans that were made on it since the agent started.
+    pub plans: u64,
+    /// What it took lately, in nanoseconds.
+    pub cost_nanos: u64,
 }
 
 /// What one agent last said.
@@ -222,7 +237,16 @@ fn rung(ladder: &LadderReport) -> Option<RungFigures> {
         idx: ladder.rung,
         n_rungs: ladder.rungs.len(),
         changes: ladder.changes,
+        uses: ladder.rungs.iter().map(rung_use).collect(),
     })
+}
+
+fn rung_use(rung: &RungLatency) -> RungUse {
+    RungUse {
+        name: rung.name.clone(),
+        plans: rung.plans,
+        cost_nanos: rung.cost_nanos,
+    }
 }
 
 #[cfg(test)]

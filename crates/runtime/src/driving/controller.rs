@@ -67,6 +67,8 @@ pub(crate) struct Decision {
     /// What is meant from now on: the command, and how the plan goes on if nothing changes.
     pub(crate) intended: Option<ActionSequence>,
     pub(crate) plan: Option<Plan>,
+    /// The ladder, where this was planned on another of its rungs than what was planned before.
+    pub(crate) rung: Option<LadderReport>,
     pub(crate) goal_in_base: Option<Goal>,
     pub(crate) start_from_base: Option<Pose2>,
     pub(crate) world_from_base: Option<Pose2>,
@@ -264,6 +266,7 @@ impl Controller {
             command: None,
             intended: None,
             plan: None,
+            rung: None,
             goal_in_base: match aim {
                 Aim::Towards(goal) => Some(goal),
                 _ => None,

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DrivingConfig, DrivingError};
 
+/// Rungs that can be held in turn: more than any pattern needs.
+const N_HELD_MAX: usize = 64;
+
 /// What is done on a rung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -70,7 +73,13 @@ impl RungConfig {
 
 /// Refuses a ladder that is none: the first rung is the planner itself, those that search come
 /// first, names differ, and skills fall.
-pub(super) fn check(rungs: &[RungConfig], full: &PlannerConfig) -> Result<(), DrivingError> {
+pub(super) fn check(driving: &DrivingConfig) -> Result<(), DrivingError> {
+    held_rungs(driving)?;
+    check_rungs(&driving.ladder, &driving.planner)
+}
+
+/// The same of the rungs alone.
+fn check_rungs(rungs: &[RungConfig], full: &PlannerConfig) -> Result<(), DrivingError> {
     let refuse = |rung: &RungConfig, expected: &'static str| {
         let name = rung.name.clone();
         Err(DrivingError::Rung { name, expected })
@@ -102,12 +111,37 @@ pub(super) fn check(rungs: &[RungConfig], full: &PlannerConfig) -> Result<(), Dr
     Ok(())
 }
 
+/// The rungs that are held in turn, by their places in the ladder.
+fn held_rungs(driving: &DrivingConfig) -> Result<Vec<usize>, DrivingError> {
+    let place = |name: &Stage| {
+        let found = driving.ladder.iter().position(|rung| rung.name == *name);
+        found.ok_or_else(|| DrivingError::Rung {
+            name: name.clone(),
+            expected: "to be declared before it is held",
+        })
+    };
+    let held = &driving.ladder_held;
+    if let Some(name) = held.get(N_HELD_MAX) {
+        return Err(DrivingError::Rung {
+            name: name.clone(),
+            expected: "to be one of the first 64 that are held",
+        });
+    }
+    held.iter().map(place).collect()
+}
+
 /// The planner of each rung, and who picks the rung.
 pub(super) struct Ladder {
     controller: LadderController,
     /// What each rung does, and what it searches with if it does. `[rung]`
     rungs: Vec<(RungAction, Box<dyn Planner + Send>)>,
     is_declared: bool,
+    /// The rungs that are held in turn, if any are, and how many were.
+    held: (Vec<usize>, usize),
+    /// The rung whose planner had the model imagine last.
+    looked: Option<usize>,
+    /// The rung that was said last to be in force.
+    said: Option<usize>,
     /// The rung that searched last, and what it found: when it begins and what it does.
     last: Option<(usize, Stamp, Reused<Action>)>,
 }
@@ -117,7 +151,7 @@ impl Ladder {
     pub(super) fn new(driving: &DrivingConfig, seed: u64) -> Result<Self, DrivingError> {
         let (rungs, full) = (driving.ladder.as_slice(), &driving.planner);
         let patience = driving.ladder_patience;
-        check(rungs, full)?;
+        check(driving)?;
         let spec = |rung: &RungConfig| RungSpec {
             name: rung.name.clone(),
             skill: rung.skill,
@@ -138,13 +172,30 @@ impl Ladder {
             controller: LadderController::new(rungs.iter().map(spec).collect(), patience),
             rungs: ways,
             is_declared: !rungs.is_empty(),
+            held: (held_rungs(driving)?, 0),
+            looked: None,
+            said: None,
             last: None,
         })
     }
 
     /// Picks the rung for a plan that may take as long as `allowed`; what is done there.
     pub(super) fn pick(&mut self, allowed: Option<Duration>) -> RungAction {
-        self.rungs[self.controller.pick(allowed)].0
+        let (turns, n_held) = &mut self.held;
+        let picked = match turns.len() {
+            0 => self.controller.pick(allowed),
+            n_turns => {
+                let rung = turns[*n_held];
+                *n_held = (*n_held + 1) % n_turns;
+                self.controller.hold(rung)
+            }
+        };
+        self.rungs[picked].0
+    }
+
+    /// Whether the rung in force searches, so that imagining for it is no waste.
+    pub(super) fn searches(&self) -> bool {
+        self.rungs[self.controller.rung()].0 == RungAction::Search
     }
 
     /// Searches as the picked rung does, and goes on from what was searched for last, whichever
@@ -155,15 +206,23 @@ impl Ladder {
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
+        self.looked = Some(self.controller.rung());
         self.planner().plan(model, request, has_time)
     }
 
-    /// As [`Ladder::search`], in what that rung's planner imagined last.
+    /// As [`Ladder::search`], in what was imagined last, whichever rung that was for.
     pub(super) fn replan(
         &mut self,
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
+        let rung_idx = self.controller.rung();
+        if let Some(other) = self.looked.filter(|it| *it != rung_idx) {
+            let imagined = self.rungs[other].1.imagined();
+            if imagined.is_some_and(|it| self.rungs[rung_idx].1.adopt(&it)) {
+                self.looked = Some(rung_idx);
+            }
+        }
         self.planner().replan(request, has_time)
     }
 
@@ -173,6 +232,7 @@ impl Ladder {
         model: &mut dyn WorldModel,
         request: &PlanRequest<'_>,
     ) -> Result<(), PlanError> {
+        self.looked = Some(self.controller.rung());
         self.planner().look_ahead(model, request)
     }
 
@@ -203,9 +263,17 @@ impl Ladder {
     /// Another mission, or a belief that began anew.
     pub(super) fn forget(&mut self) {
         self.last = None;
+        self.looked = None;
         for (_, planner) in &mut self.rungs {
             planner.forget();
         }
+    }
+
+    /// The ladder, where another rung was picked since this was asked last.
+    pub(super) fn news(&mut self) -> Option<LadderReport> {
+        let picked = self.controller.rung();
+        let is_new = self.said.replace(picked) != Some(picked);
+        self.report().filter(|_| is_new)
     }
 
     /// What became of the ladder, where one was declared.
@@ -238,7 +306,7 @@ mod tests {
     }
 
     fn refusal(rungs: &[RungConfig]) -> String {
-        let error = check(rungs, &PlannerConfig::default()).unwrap_err();
+        let error = check_rungs(rungs, &PlannerConfig::default()).unwrap_err();
         error.to_string()
     }
 
@@ -255,7 +323,7 @@ mod tests {
             free("keep", 0.3, RungAction::LastPlan),
             free("stop", 0.0, RungAction::Stop),
         ];
-        check(&good, &PlannerConfig::default()).unwrap();
+        check_rungs(&good, &PlannerConfig::default()).unwrap();
         let ways = |ladder: &mut Ladder, n: usize| {
             for _ in 1..n {
                 ladder.miss();
@@ -299,6 +367,54 @@ mod tests {
         ladder.observe(Duration::from_secs(1), None);
         assert_eq!(ladder.pick(Some(Duration::ZERO)), RungAction::Search);
         assert_eq!(ladder.report(), None);
+    }
+
+    #[test]
+    fn rungs_that_are_held_take_turns_whatever_they_cost() {
+        let names = |names: &[&str]| names.iter().map(|name| Stage::new(name).unwrap()).collect();
+        let mut driving = DrivingConfig {
+            ladder: vec![rung("full", 1.0), free("keep", 0.3, RungAction::LastPlan)],
+            ladder_held: names(&["full", "keep", "keep"]),
+            ..DrivingConfig::default()
+        };
+        let mut ladder = Ladder::new(&driving, 1).unwrap();
+        let picked: Vec<bool> = (0..7)
+            .map(|_| {
+                ladder.miss();
+                let searches = ladder.pick(Some(Duration::ZERO)) == RungAction::Search;
+                assert_eq!(ladder.searches(), searches);
+                ladder.observe(Duration::from_secs(1), None);
+                searches
+            })
+            .collect();
+        assert_eq!(picked, [true, false, false, true, false, false, true]);
+        let report = ladder.report().unwrap();
+        assert_eq!((report.rungs[0].n, report.rungs[1].n), (3, 4));
+        assert_eq!(report.n_changes, 4);
+        driving.ladder_held = names(&["full", "flat"]);
+        let text = Ladder::new(&driving, 1).err().unwrap().to_string();
+        assert!(text.contains("flat of the ladder to be declared"), "{text}");
+        driving.ladder_held = vec![Stage::new("full").unwrap(); 65];
+        assert!(Ladder::new(&driving, 1).is_err());
+    }
+
+    #[test]
+    fn a_change_of_rung_is_news_once() {
+        let driving = DrivingConfig {
+            ladder: vec![rung("full", 1.0), free("keep", 0.3, RungAction::LastPlan)],
+            ..DrivingConfig::default()
+        };
+        let mut ladder = Ladder::new(&driving, 1).unwrap();
+        ladder.pick(None);
+        assert_eq!(ladder.news().unwrap().rung, 0);
+        ladder.pick(None);
+        assert_eq!(ladder.news(), None);
+        ladder.miss();
+        ladder.pick(None);
+        assert_eq!(ladder.news().unwrap().rung, 1);
+        let mut alone = Ladder::new(&DrivingConfig::default(), 1).unwrap();
+        alone.pick(None);
+        assert_eq!(alone.news(), None, "no ladder, no news");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A run as one HTML file: no scripts, nothing fetched.
 
 use super::plot::{escaped, plot, sparkline};
-use super::{LatencyHistory, LatencyRun, Readable, SpanRow};
+use super::{LatencyHistory, LatencyRun, Readable, RungRow, SpanRow, skill_lost};
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ink: #1f2328; --paper: #ffffff; --faint: #d0d7de; \
@@ -63,9 +63,10 @@ pub fn page(run: &LatencyRun, history: &LatencyHistory) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{title}</title>\n<style>{STYLE}</style></head><body>\n\
-         <h1>{title}</h1>\n<p>{}; {compared}.</p>\n{}{}</body></html>\n",
+         <h1>{title}</h1>\n<p>{}; {compared}.</p>\n{}{}{}</body></html>\n",
         escaped(&run.machine),
         real.html(run, before, history),
+        rungs(&run.rungs),
         probes.html(run, before, history),
     )
 }
@@ -114,6 +115,43 @@ impl Section<'_> {
             self.missed,
         )
     }
+}
+
+/// Degradation ladders, where there are any.
+fn rungs(rows: &[RungRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let row = |row: &RungRow| {
+        let skill = row.skill.map_or_else(String::new, |skill| {
+            let by = if row.is_measured { "measured" } else { "said" };
+            format!("{skill:.2} ({by})")
+        });
+        let (whose, rung) = (escaped(&row.whose), escaped(&row.rung));
+        let (plans, cost) = (row.plans, Readable(row.cost_nanos));
+        format!(
+            "<tr><td>{whose}</td><td>{rung}</td><td>{plans}</td><td>{cost}</td><td>{skill}</td>\
+             </tr>\n"
+        )
+    };
+    let table: String = rows.iter().map(row).collect();
+    let mut agents: Vec<&str> = rows.iter().map(|row| row.whose.as_str()).collect();
+    agents.dedup();
+    let lost = |whose: &str| {
+        let lost = skill_lost(rows, whose)?;
+        Some(format!("{}: {:.1} %", escaped(whose), 100.0 * lost))
+    };
+    let lost: Vec<String> = agents.into_iter().filter_map(lost).collect();
+    let lost = match lost.as_slice() {
+        [] => String::new(),
+        all => format!("<p>Skill lost over all plans: {}.</p>\n", all.join(", ")),
+    };
+    format!(
+        "<h2>Degradation ladders</h2>\n<p>Plans by rung; what a rung took lately, more than that \
+         in a tenth of cases; how well it drives as a share of the full rung.</p>\n\
+         <table><thead><tr><th>whose</th><th>rung</th><th>plans</th><th>cost</th><th>skill</th>\
+         </tr></thead>\n<tbody>\n{table}</tbody></table>\n{lost}"
+    )
 }
 
 fn find<'r>(rows: &'r [SpanRow], row: &SpanRow) -> Option<&'r SpanRow> {

@@ -29,6 +29,14 @@ fn run(machine: &str, p50_nanos: u64) -> LatencyRun {
         source: "10 s of <telemetry>".into(),
         real: vec![row("sedge/crane", "fuse", p50_nanos), budgeted],
         probes: vec![row("loopback", "there and back, 64 values", 90_000)],
+        rungs: vec![RungRow {
+            whose: "sedge/crane".into(),
+            rung: "few".into(),
+            plans: 40,
+            cost_nanos: 5_000_000,
+            skill: Some(0.75),
+            is_measured: true,
+        }],
     }
 }
 
@@ -125,6 +133,8 @@ fn a_page_is_whole_markup_with_every_row_and_nothing_to_fetch() {
         "<span class=\"missed\">7</span>",
         "p99 of 2 runs",
         "there and back, 64 values",
+        "<td>few</td><td>40</td><td>5.00 ms</td><td>0.75 (measured)</td>",
+        "Skill lost over all plans: sedge/crane: 25.0 %",
     ] {
         assert!(page.contains(words), "expected {words:?} in {page}");
     }

@@ -145,6 +145,7 @@ impl Hallway {
             walls: self.walls.clone(),
             robots: robots.collect(),
             walkers: vec![walker; 4],
+            rungs: Vec::new(),
             focus: AgentName::new("crane3").ok(),
             rates: SwarmRates::default(),
         }

@@ -92,6 +92,7 @@ mod tests {
             walls: Vec::new(),
             robots: (1..=n_robots).map(robot).collect(),
             walkers: Vec::new(),
+            rungs: Vec::new(),
             focus: focus.map(|name| AgentName::new(name).unwrap()),
             rates: SwarmRates::default(),
         })

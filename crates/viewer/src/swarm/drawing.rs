@@ -54,6 +54,11 @@ pub(super) enum RobotPart {
         stage: String,
         taken: Duration,
     },
+    Budget {
+        stage: String,
+        limit: Duration,
+    },
+    Rung(String),
     Text(TextLevel, String),
 }
 
@@ -66,7 +71,8 @@ impl RobotPart {
             Self::Movers(_) => SwarmLayer::Movers,
             Self::Neighbours(_) => SwarmLayer::Neighbours,
             Self::Error { .. } => SwarmLayer::Errors,
-            Self::Latency { .. } => SwarmLayer::Latencies,
+            Self::Latency { .. } | Self::Budget { .. } => SwarmLayer::Latencies,
+            Self::Rung(_) => SwarmLayer::Rungs,
             Self::Text(..) => SwarmLayer::Texts,
         }
     }

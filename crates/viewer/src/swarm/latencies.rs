@@ -1,5 +1,5 @@
-//! How long stages took: median and worst of the team between two points of the series, in
-//! milliseconds.
+//! How long stages took, and may take: median and worst of the team between two points of the
+//! series, in milliseconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +23,10 @@ pub(super) struct Latencies {
     stages: Vec<String>,
     team: BTreeMap<usize, Vec<f64>>,
     robots: BTreeMap<(AgentName, usize), f64>,
+    /// How long stages may take, by name: the least that anybody said.
+    team_limits: BTreeMap<String, f64>,
+    /// And what each robot with entities of its own said.
+    limits: BTreeMap<(AgentName, String), f64>,
 }
 
 impl Latencies {
@@ -51,6 +55,27 @@ impl Latencies {
         has_room
     }
 
+    /// Takes a budget, to be drawn with each point of its stage's series; whether there was room.
+    pub(super) fn limit(
+        &mut self,
+        cast: &Cast,
+        name: &AgentName,
+        stage: &str,
+        limit: Duration,
+    ) -> bool {
+        let is_known = self.team_limits.contains_key(stage);
+        if !is_known && self.team_limits.len() >= STAGES_MAX {
+            return false;
+        }
+        let millis = limit.as_secs_f64() * 1e3;
+        let least = self.team_limits.entry(stage.to_owned()).or_insert(millis);
+        *least = least.min(millis);
+        if cast.detail(name).is_own {
+            self.limits.insert((name.clone(), stage.to_owned()), millis);
+        }
+        true
+    }
+
     fn new_stage(&mut self, stage: &str) -> Option<usize> {
         (self.stages.len() < STAGES_MAX).then(|| {
             self.stages.push(stage.to_owned());
@@ -58,7 +83,7 @@ impl Latencies {
         })
     }
 
-    /// Logs median and worst and starts anew.
+    /// Logs median and worst, with the budgets beside the worst, and starts anew.
     pub(super) fn log(&mut self, recorder: &mut Recorder) {
         for (stage_idx, mut micros) in std::mem::take(&mut self.team) {
             let stage = &self.stages[stage_idx];
@@ -69,12 +94,29 @@ impl Latencies {
                 recorder.once(&series, || crate::latency::style(stage, stage_idx));
                 recorder.log_at(series, &Scalars::single(micros * 1e-3));
             }
+            let limit = self.team_limits.get(stage);
+            log_limit(recorder, &["latency", "worst"], stage, limit);
         }
         for ((name, stage_idx), micros) in std::mem::take(&mut self.robots) {
             let stage = &self.stages[stage_idx];
-            let series = path::entity(&["latency", "robots", name.as_str(), stage]);
+            let of = ["latency", "robots", name.as_str()];
+            let series = path::entity(&[&of[..], &[stage]].concat());
             recorder.once(&series, || crate::latency::style(stage, stage_idx));
             recorder.log_at(series, &Scalars::single(micros * 1e-3));
+            let limit = self.limits.get(&(name.clone(), stage.clone()));
+            log_limit(recorder, &of, stage, limit);
         }
     }
+}
+
+/// Logs how long a stage may take, where that is said, beside how long it took.
+fn log_limit(recorder: &mut Recorder, of: &[&str], stage: &str, millis: Option<&f64>) {
+    let Some(millis) = millis else {
+        return;
+    };
+    // Not below the stage's own series: a series is a leaf.
+    let lane = format!("{stage}-budget");
+    let series = path::entity(&[of, &[&lane]].concat());
+    recorder.once(&series, || crate::latency::limit_style(&lane));
+    recorder.log_at(series, &Scalars::single(*millis));
 }

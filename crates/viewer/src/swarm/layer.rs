@@ -21,6 +21,8 @@ pub enum SwarmLayer {
     Errors,
     /// How long stages took.
     Latencies,
+    /// Which rung of its degradation ladder it plans on.
+    Rungs,
     /// Who sends what to whom.
     Messages,
     /// Lines of the log.
@@ -29,7 +31,7 @@ pub enum SwarmLayer {
 
 impl SwarmLayer {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Team,
         Self::Scans,
         Self::Plans,
@@ -38,6 +40,7 @@ impl SwarmLayer {
         Self::Neighbours,
         Self::Errors,
         Self::Latencies,
+        Self::Rungs,
         Self::Messages,
         Self::Texts,
     ];
@@ -54,6 +57,7 @@ impl fmt::Display for SwarmLayer {
             Self::Neighbours => "neighbours",
             Self::Errors => "errors",
             Self::Latencies => "latencies",
+            Self::Rungs => "rungs",
             Self::Messages => "messages",
             Self::Texts => "texts",
         })

@@ -117,6 +117,10 @@ impl SwarmPainter {
             RobotPart::Latency { stage, taken } => {
                 self.latencies.add(&self.cast, &name, &stage, taken)
             }
+            RobotPart::Budget { stage, limit } => {
+                self.latencies.limit(&self.cast, &name, &stage, limit)
+            }
+            RobotPart::Rung(rung) => self.rung(stamp, &name, &rung),
             RobotPart::Text(level, message) => {
                 self.recorder.set_time(stamp);
                 let line = text::line(level, &message);
@@ -127,6 +131,20 @@ impl SwarmPainter {
         if !has_room {
             self.skip(layer);
         }
+    }
+
+    /// Another rung is in force; whether there is such a rung.
+    fn rung(&mut self, stamp: Stamp, name: &AgentName, rung: &str) -> bool {
+        let rungs = &self.scene.rungs;
+        let is_known = rungs.iter().any(|known| known == rung);
+        if is_known {
+            let lane = path::entity(&["rungs", name.as_str()]);
+            self.recorder.set_time(stamp);
+            self.recorder
+                .once(&lane, || crate::rung::configuration(rungs));
+            self.recorder.log_at(lane, &crate::rung::change(rung));
+        }
+        is_known
     }
 
     fn team(&mut self, stamp: Stamp, frame: &TeamFrame) {

@@ -55,7 +55,7 @@ impl SwarmRates {
             SwarmLayer::Beliefs | SwarmLayer::Movers | SwarmLayer::Neighbours => self.beliefs_hz,
             SwarmLayer::Errors | SwarmLayer::Latencies => self.series_hz,
             SwarmLayer::Messages => self.messages_hz,
-            SwarmLayer::Texts => 0.0,
+            SwarmLayer::Rungs | SwarmLayer::Texts => 0.0,
         };
         Duration::try_from_secs_f64(1.0 / hz_max).unwrap_or_default()
     }

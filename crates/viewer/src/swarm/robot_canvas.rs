@@ -110,6 +110,21 @@ impl RobotCanvas<'_> {
         });
     }
 
+    /// How long a stage may take, beside what it takes from now on; the team's series show the
+    /// least that any robot said.
+    pub fn budget(&self, stage: &str, limit: Duration) {
+        self.said(RobotPart::Budget {
+            stage: stage.to_owned(),
+            limit,
+        });
+    }
+
+    /// The rung of its degradation ladder that it plans on from now on, one of
+    /// [`SwarmScene::rungs`](super::SwarmScene::rungs): said when it changes, never thinned.
+    pub fn rung(&self, rung: &str) {
+        self.said(RobotPart::Rung(rung.to_owned()));
+    }
+
     /// A line for the log; never thinned.
     pub fn text(&self, level: TextLevel, message: &str) {
         self.said(RobotPart::Text(level, message.to_owned()));

@@ -92,11 +92,14 @@ impl RobotScreen<'_> {
             &of("latency/robots"),
         )?;
         let modes = lanes(self.writer, "What it does", &of("modes"))?;
+        let rungs = lanes(self.writer, "Rung of its ladder", &of("rungs"))?;
+        let does = [modes, rungs].map(|part| Child::new(part, 1.0));
+        let does = self.writer.container(ContainerKind::Tabs, &does)?;
         let log = log(self.writer, "Log", &of("log"))?;
         let beside = [
             Child::new(errors, 3.0),
             Child::new(latency, 3.0),
-            Child::new(modes, 1.6),
+            Child::new(does, 1.6),
             Child::new(log, 2.0),
         ];
         let beside = self.writer.container(ContainerKind::Vertical, &beside)?;

@@ -24,6 +24,9 @@ pub struct SwarmScene {
     /// Those who walk, in the order in which [`SwarmViewer::team`](super::SwarmViewer::team) says
     /// where they are.
     pub walkers: Vec<SceneWalker>,
+    /// The rungs of the robots' degradation ladder by name, the full one first; none where they
+    /// have no ladder, and the screen no lane for it.
+    pub rungs: Vec<String>,
     /// The robot that is drawn in full detail, whatever their number. Default: the first.
     pub focus: Option<AgentName>,
     /// How much is drawn.
@@ -142,6 +145,7 @@ mod tests {
             walls,
             robots: Vec::new(),
             walkers: Vec::new(),
+            rungs: Vec::new(),
             focus: None,
             rates: SwarmRates::default(),
         }

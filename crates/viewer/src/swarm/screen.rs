@@ -50,7 +50,7 @@ impl Cockpit<'_> {
         let world = self.world(&bounds, if is_wide { ASPECT_ABOVE } else { ASPECT_BESIDE })?;
         let errors = self.errors()?;
         let latency = self.latency()?;
-        let modes = lanes(self.writer, "What each robot does", "/modes")?;
+        let modes = self.modes()?;
         let graph = self.writer.view(&ViewSpec {
             class: "Graph",
             name: "Who sends what to whom".to_owned(),
@@ -85,6 +85,17 @@ impl Cockpit<'_> {
         self.writer.eye(&view, &eye(bounds, aspect))?;
         trails(self.writer, &view)?;
         Ok(view)
+    }
+
+    /// What each robot does and, where they have a ladder, the rung that each plans on.
+    fn modes(&mut self) -> Written<EntityPath> {
+        let modes = lanes(self.writer, "What each robot does", "/modes")?;
+        if self.scene.rungs.is_empty() {
+            return Ok(modes);
+        }
+        let rungs = lanes(self.writer, "Rung of the ladder", "/rungs")?;
+        let both = [modes, rungs].map(|part| Child::new(part, 1.0));
+        self.writer.container(ContainerKind::Horizontal, &both)
     }
 
     /// What everybody waits for, and behind it what is usual.

@@ -60,11 +60,12 @@ fn draw_all(viewer: &Viewer, n_steps: i64) {
         );
         canvas.latency("fuse", Duration::from_micros(250));
         canvas.budget("fuse", Duration::from_millis(1));
+        canvas.rung(&["full", "stop"], "full");
         canvas.text(TextLevel::Info, "step");
     }
 }
 
-const ENTITIES: [&str; 14] = [
+const ENTITIES: [&str; 15] = [
     "/world/crane1/robot",
     "/world/crane1/covariance",
     "/world/crane1/scan",
@@ -78,6 +79,7 @@ const ENTITIES: [&str; 14] = [
     "/error/crane1/1s/within_10cm/model",
     "/latency/crane1/fuse",
     "/latency/crane1/fuse-budget",
+    "/rungs/crane1",
     "/log/crane1",
 ];
 
@@ -92,7 +94,7 @@ fn a_file_holds_everything_drawn_in_sensor_time_only() {
     assert_eq!(
         counts,
         ViewerCounts {
-            drawn: 160,
+            drawn: 180,
             ..ViewerCounts::default()
         }
     );
@@ -110,7 +112,7 @@ fn a_file_holds_everything_drawn_in_sensor_time_only() {
         contents.timelines,
         BTreeSet::from(["sensor_time".to_owned()])
     );
-    assert_eq!(contents.n_blueprints, 1);
+    assert_eq!(contents.n_blueprints, 2);
 }
 
 #[test]
@@ -173,7 +175,7 @@ fn nobody_listening_costs_drawings_and_nothing_else() {
         .local_addr()
         .unwrap();
     let counts = draw_much(&ViewerTarget::Connect(format!("rerun+http://{free}/proxy")));
-    assert_eq!(counts.drawn + counts.dropped, 160_000, "{counts:?}");
+    assert_eq!(counts.drawn + counts.dropped, 180_000, "{counts:?}");
     assert!(counts.dropped > 0, "{counts:?}");
 }
 
@@ -182,7 +184,7 @@ fn a_listener_that_never_answers_costs_drawings_and_nothing_else() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("rerun+http://{}/proxy", silent.local_addr().unwrap());
     let counts = draw_much(&ViewerTarget::Connect(url));
-    assert_eq!(counts.drawn + counts.dropped, 160_000, "{counts:?}");
+    assert_eq!(counts.drawn + counts.dropped, 180_000, "{counts:?}");
     assert!(counts.dropped > 0, "{counts:?}");
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use sedge_oni::{Key, KeyPattern};
-use sedge_runtime::bus::StageBoard;
+use sedge_runtime::bus::{AgentStages, StageBoard};
 use sedge_runtime::latency_run::{
-    LatencyHistory, LatencyRun, Readable, SpanRow, page, rows_of_agent, rows_of_report,
-    rows_of_wake_ups, this_machine,
+    LatencyHistory, LatencyRun, MeasuredSkills, Readable, RungRow, SpanRow, page, rows_of_agent,
+    rows_of_report, rows_of_wake_ups, rungs_of_agent, rungs_of_report, skill_lost, this_machine,
 };
 use sedge_runtime::probes::{Ping, ask, ping};
 use sedge_runtime::relay::TimeSpan;
@@ -52,6 +52,7 @@ Examples:
   sedge latency report
   sedge latency report --connect tcp/robot:7447 --for 30s --html latency.html
   sedge latency report --from crane.json heron.json
+  sedge latency report --from crane.json --skill runs/skill.json
   sedge latency report --machine --json
 
 Real traffic is what agents say of their stages (since each of them started), or what reports say
@@ -70,6 +71,10 @@ pub struct ReportArgs {
     #[arg(long, value_name = "REPORT.json", num_args = 1..,
         conflicts_with_all = ["connect", "listen", "launch", "span"])]
     pub from: Vec<PathBuf>,
+    /// What rungs of degradation ladders are worth, as `sedge latency skill` measured it, in place
+    /// of what launch files say.
+    #[arg(long, value_name = "SKILL.json")]
+    pub skill: Option<PathBuf>,
     /// Probe this machine only, at no network.
     #[arg(long, conflicts_with_all = ["connect", "listen", "launch", "span", "from"])]
     pub machine: bool,
@@ -104,7 +109,11 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     }
     // First, so that a file that is something else is met before the minute is spent.
     let mut history = read_history(&args.history)?;
-    let run = measured(args)?;
+    let skills = args.skill.as_deref().map(read_skills).transpose()?;
+    let mut run = measured(args)?;
+    if let Some(skills) = &skills {
+        skills.apply(&mut run.rungs);
+    }
     let before = history.last_of(&run.machine).cloned();
     if args.json {
         let before = before.as_ref();
@@ -128,18 +137,23 @@ pub(super) fn run(args: &ReportArgs, out: &mut dyn Write) -> anyhow::Result<()> 
 
 fn measured(args: &ReportArgs) -> anyhow::Result<LatencyRun> {
     let mut real = Vec::new();
+    let mut rungs = Vec::new();
     let mut probes = Vec::new();
     let source = if args.machine {
         "none: only this machine was probed".to_owned()
     } else if args.from.is_empty() {
         let session = BusSession::open(&args.links)?;
-        real = heard(&session, args.span.map_or(LISTEN, |span| span.0))?;
+        let agents = heard(&session, args.span.map_or(LISTEN, |span| span.0))?;
+        real = agents.iter().flat_map(rows_of_agent).collect();
+        rungs = agents.iter().flat_map(rungs_of_agent).collect();
         probes = asked(&session, args.probes / PINGS_PER_QUESTION)?;
         let span = args.span.map_or(LISTEN, |span| span.0);
         format!("telemetry.latency of live agents, heard for {span:?}")
     } else {
         for path in &args.from {
-            real.extend(rows_of_report(&read_report(path)?));
+            let report = read_report(path)?;
+            real.extend(rows_of_report(&report));
+            rungs.extend(rungs_of_report(&report));
         }
         let names: Vec<String> = args
             .from
@@ -159,11 +173,12 @@ fn measured(args: &ReportArgs) -> anyhow::Result<LatencyRun> {
         source,
         real,
         probes,
+        rungs,
     })
 }
 
 /// What agents say of their stages.
-fn heard(session: &BusSession, span: Duration) -> anyhow::Result<Vec<SpanRow>> {
+fn heard(session: &BusSession, span: Duration) -> anyhow::Result<Vec<AgentStages>> {
     let pattern = KeyPattern::parse(LATENCIES)?;
     let mut subscribers = [session.subscribe(&pattern, 0)?];
     let mut board = StageBoard::default();
@@ -179,8 +194,7 @@ fn heard(session: &BusSession, span: Duration) -> anyhow::Result<Vec<SpanRow>> {
             nothing_said(&pattern, span, board.last_error())
         );
     }
-    let agents = board.agents(session.now());
-    Ok(agents.iter().flat_map(rows_of_agent).collect())
+    Ok(board.agents(session.now()))
 }
 
 /// How long questions to each program take; one of its schemas is asked for.
@@ -258,6 +272,10 @@ fn write_text(
         let old = before.map_or(&[][..], |before| &before.real);
         write!(out, "{}", table(&run.real, old, "missed").text())?;
     }
+    if !run.rungs.is_empty() {
+        writeln!(out, "\ndegradation ladders, since each agent started")?;
+        write!(out, "{}", rung_table(&run.rungs))?;
+    }
     if !run.probes.is_empty() {
         writeln!(out, "\nsynthetic probes of this program's own")?;
         let old = before.map_or(&[][..], |before| &before.probes);
@@ -308,6 +326,42 @@ fn table(rows: &[SpanRow], before: &[SpanRow], missed: &str) -> Table {
     table
 }
 
+/// Rungs, and what each agent's ladder lost.
+fn rung_table(rows: &[RungRow]) -> String {
+    let mut table = Table::new(["whose", "rung", "plans", "cost", "skill", "by"]);
+    for row in rows {
+        let by = if row.is_measured { "measured" } else { "said" };
+        let skill = row.skill.map(|skill| format!("{skill:.3}"));
+        table.push([
+            row.whose.clone(),
+            row.rung.clone(),
+            row.plans.to_string(),
+            Readable(row.cost_nanos).to_string(),
+            skill.clone().unwrap_or_default(),
+            skill.map_or(String::new(), |_| by.to_owned()),
+        ]);
+    }
+    let mut agents: Vec<&str> = rows.iter().map(|row| row.whose.as_str()).collect();
+    agents.dedup();
+    let lost = |whose: &str| {
+        let lost = skill_lost(rows, whose)?;
+        Some(format!(
+            "{whose}: {:.1} % of the skill lost over all plans\n",
+            100.0 * lost
+        ))
+    };
+    let lost: String = agents.into_iter().filter_map(lost).collect();
+    table.text() + &lost
+}
+
+fn read_skills(path: &Path) -> anyhow::Result<MeasuredSkills> {
+    let text = read_text(path)?;
+    serde_json::from_str(&text).with_context(|| {
+        let path = path.display();
+        format!("{path}: expected what `sedge latency skill --out` wrote")
+    })
+}
+
 fn read_history(path: &Path) -> anyhow::Result<LatencyHistory> {
     let text = match read_text(path) {
         Ok(text) => text,
@@ -344,7 +398,7 @@ fn read_text(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Writes a file whole or not at all, and the folder that it lies in where that is missing.
-fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
     let write = || {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;

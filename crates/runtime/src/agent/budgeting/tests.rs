@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sedge_latency::{Budget, Budgets, LadderReport};
 use sedge_oni::{Command, TypedMessage as _};
@@ -12,8 +12,8 @@ use super::*;
 use crate::put_time::note_put;
 use crate::test_drive::{Bench, Bound, PERIOD_MILLIS, Robot, WallModel, goal, name};
 use crate::{
-    AgentConfig, AgentError, AgentReport, DriveMode, DrivingConfig, DrivingError, ModelFactory,
-    PlayItem, RungAction, RungConfig,
+    AgentConfig, AgentError, AgentObserver, AgentReport, DriveMode, DrivingConfig, DrivingError,
+    Imagining, ModelFactory, PlayItem, RungAction, RungConfig,
 };
 
 /// Takes so many milliseconds for each plan that it imagines, and a tenth of that for each scan.
@@ -291,6 +291,84 @@ fn a_load_step_is_followed_down_the_ladder_and_back() {
     assert!(
         text.contains("rung one-plan: ") && text.contains("of the skill lost"),
         "{text}"
+    );
+}
+
+/// The rungs that an observer was told of.
+struct RungWatcher(Arc<Mutex<Vec<(usize, usize)>>>);
+
+impl AgentObserver for RungWatcher {
+    fn on_rung(&mut self, _stamp: Stamp, ladder: &LadderReport) {
+        self.0
+            .lock()
+            .unwrap()
+            .push((ladder.rung, ladder.rungs.len()));
+    }
+}
+
+#[test]
+fn an_observer_sees_each_change_of_rung_once() {
+    let whole = micros(Stage::SENSOR_TO_COMMAND, 50_000, MissPolicy::Warn);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let watcher = Box::new(RungWatcher(Arc::clone(&seen)));
+    let mut drive = Drive::with(vec![whole], driving(), |agent, _| {
+        agent.with_observer(watcher)
+    });
+    drive.drive(10, 10);
+    drive.drive(12, 40);
+    drive.drive(10, 10);
+    assert_eq!(*seen.lock().unwrap(), [(0, 4), (1, 4), (0, 4)]);
+}
+
+#[test]
+fn a_rung_that_keeps_the_plan_before_has_nothing_imagined() {
+    let afterwards = |held: &[&str]| DrivingConfig {
+        imagining: Imagining::Afterwards,
+        ladder_held: held.iter().map(|it| Stage::new(it).unwrap()).collect(),
+        ..driving()
+    };
+    let looked = |held: &[&str]| {
+        let mut drive = Drive::new(Vec::new(), afterwards(held));
+        drive.drive(12, 10);
+        let row = drive.report().latency.row(&Stage::LOOK_AHEAD).cloned();
+        row.map_or(0, |row| row.n)
+    };
+    let always = looked(&["full"]);
+    assert!(always >= 10, "{always}");
+    assert!(looked(&["full", "last-plan"]) < always);
+    assert_eq!(looked(&["stop"]), 0);
+}
+
+/// What plans on scans took.
+struct PlanTimer(Arc<Mutex<Vec<Duration>>>);
+
+impl AgentObserver for PlanTimer {
+    fn on_latency(&mut self, _stamp: Stamp, stage: &Stage, span: Duration) {
+        if *stage == Stage::PLAN {
+            self.0.lock().unwrap().push(span);
+        }
+    }
+}
+
+#[test]
+fn a_change_of_rung_does_not_imagine_in_the_way_of_a_command() {
+    // Both search, and each is every second plan: what one imagined serves the other.
+    let held = ["full", "one-plan"].map(|it| Stage::new(it).unwrap());
+    let driving = DrivingConfig {
+        imagining: Imagining::Afterwards,
+        ladder_held: held.to_vec(),
+        ..driving()
+    };
+    let spans = Arc::new(Mutex::new(Vec::new()));
+    let timer = Box::new(PlanTimer(Arc::clone(&spans)));
+    let mut drive = Drive::with(Vec::new(), driving, |agent, _| agent.with_observer(timer));
+    drive.drive(12, 10);
+    let spans = spans.lock().unwrap();
+    // The first waits for two plans at 10 ms each, and no other for any.
+    assert_eq!(spans[0], Duration::from_millis(20), "{spans:?}");
+    assert!(
+        spans.len() == 12 && spans[1..].iter().all(Duration::is_zero),
+        "{spans:?}"
     );
 }
 

@@ -111,6 +111,13 @@ fn the_rung_in_force_is_said_by_name() {
         idx: 1,
         n_rungs: 3,
         changes: 3,
+        uses: ["full", "half", "stop"]
+            .map(|name| RungUse {
+                name: name.into(),
+                plans: 0,
+                cost_nanos: 0,
+            })
+            .to_vec(),
     };
     assert_eq!(board.agents(at_millis(0))[0].rung, Some(expected));
 }

@@ -61,15 +61,19 @@ impl Controller {
             RungAction::Stop => None,
         };
         let cost = timing.clock.now().saturating_since(began);
-        let found = decision.plan.as_ref().filter(|plan| is_searched(plan));
-        self.ladder.observe(cost, found);
+        let plan = decision.plan.as_ref();
+        if plan.is_none_or(|plan| !lacks_prediction(plan)) {
+            let found = plan.filter(|plan| is_searched(plan));
+            self.ladder.observe(cost, found);
+        }
+        decision.rung = self.ladder.news();
         wish
     }
 
     /// Has the model imagine what the next plans are searched in, where commands do not wait for
     /// that; whether it did.
     pub(crate) fn look_ahead(&mut self, now: Stamp, model: &mut dyn WorldModel) -> bool {
-        if self.config.imagining == Imagining::First {
+        if self.config.imagining == Imagining::First || !self.ladder.searches() {
             return false;
         }
         let Aim::Towards(goal) = self.mission.aim(self.whereabouts.start_from_base(now)) else {
@@ -175,6 +179,16 @@ impl Controller {
 fn is_searched(plan: &Plan) -> bool {
     let stand_in = plan.fallback.as_ref().map(|fallback| fallback.stand_in);
     matches!(stand_in, None | Some(StandIn::BestKnown))
+}
+
+/// Whether nothing was tried, as what was imagined is too old or nothing: what that took says
+/// nothing of what searching would.
+fn lacks_prediction(plan: &Plan) -> bool {
+    let reason = plan.fallback.as_ref().map(|fallback| &fallback.reason);
+    matches!(
+        reason,
+        Some(FallbackReason::StaleScan { .. } | FallbackReason::NothingImagined)
+    )
 }
 
 fn fallback_event(fallback: &Fallback) -> &'static str {

@@ -40,6 +40,7 @@ fn scene(n_robots: usize) -> SwarmScene {
         }],
         robots: (0..n_robots).map(robot).collect(),
         walkers: vec![SceneWalker { radius_m: 0.3 }],
+        rungs: ["full", "short", "stop"].map(str::to_owned).to_vec(),
         focus: None,
         rates: SwarmRates {
             scans_hz: 5.0,
@@ -76,6 +77,13 @@ fn state(idx: usize, world_from_base: Pose2, mode: RobotMode) -> RobotState {
         world_from_base,
         mode,
     }
+}
+
+/// A stage past its budget, and another rung each time.
+fn hurry(canvas: &RobotCanvas<'_>, step: usize) {
+    canvas.latency("fuse", Duration::from_micros(250));
+    canvas.budget("fuse", Duration::from_micros(200));
+    canvas.rung(["full", "short"][step % 2]);
 }
 
 /// One of everything per robot and tenth of a second, then the beat.
@@ -127,7 +135,7 @@ fn draw_all(viewer: &SwarmViewer, n_robots: usize, n_steps: i64) {
                 within_10cm: 0.5,
             };
             canvas.error(SECOND, Forecaster::Model, error);
-            canvas.latency("fuse", Duration::from_micros(250));
+            hurry(&canvas, step as usize);
         }
         let mode = if step < 5 {
             RobotMode::Driving
@@ -188,6 +196,10 @@ fn a_few_robots_have_entities_of_their_own_at_the_rates_of_their_kinds() {
         ("/latency/worst/fuse", 4),
         ("/latency/median/fuse", 4),
         ("/latency/robots/crane2/fuse", 4),
+        ("/latency/worst/fuse-budget", 4),
+        ("/latency/median/fuse-budget", 0),
+        ("/latency/robots/crane2/fuse-budget", 4),
+        ("/rungs/crane2", 20),
         ("/modes/crane2", 2),
         ("/messages", 1),
         ("/log/crane1", 1),
@@ -272,6 +284,7 @@ fn say_nonsense(viewer: &SwarmViewer) {
         within_10cm: 0.0,
     };
     canvas.error(SECOND, Forecaster::Model, error);
+    canvas.rung("no such rung");
     let flow = MessageFlow {
         from: "a",
         to: "b",
@@ -309,6 +322,7 @@ fn hostile_values_are_skipped_and_counted() {
         (SwarmLayer::Movers, 1),
         (SwarmLayer::Neighbours, 1),
         (SwarmLayer::Errors, 1),
+        (SwarmLayer::Rungs, 1),
         (SwarmLayer::Messages, 1),
     ];
     for (layer, n_skipped) in expected {
