@@ -1,21 +1,22 @@
-//! What is timed, and on what.
+//! What benchmarks have an engine do, the same each time: a scan taken in, plans imagined, a plan
+//! searched for. Numbers are of the shipped weights' preset.
+//!
+//! Nothing here is timed: whoever has a clock does that.
 
 use std::hint::black_box;
-use std::time::Instant;
 
-use sedge_world_model_onboard::{OnboardEngine, PlanRows};
 use sedge_world_model_trained::structure::{
     COMPONENTS, DECODER_CHANNELS, ENCODER_BEAMS, ENCODER_CHANNELS, IMU_INPUTS, N_OTHERS,
     OTHER_INPUTS,
 };
 use sedge_world_model_trained::{CompanyRow, DecoderRows, Engine as _, FutureRows, SensedStep};
 
+use crate::{OnboardEngine, PlanRows};
+
 /// Beams of the scanner.
-pub(crate) const N_BEAMS: usize = 360;
+pub const N_BEAMS: usize = 360;
 /// Numbers of the shipped network's latent.
-pub(crate) const FEATURE: usize = 512;
-/// Steps of a plan.
-pub(crate) const N_STEPS: usize = 15;
+pub const FEATURE: usize = 512;
 /// How long one of them takes, in seconds.
 const STEP_SECS: f32 = 0.1;
 /// Multiplications of the recurrent step: from state and movement, to the hidden layer, to gates.
@@ -38,24 +39,26 @@ const HEADS: usize = (256 + 128) * 128
     + 128 * 9
     + 256 * 64
     + (42 * 5 + 6 * 32 * 3 + 40) * 32 * N_BEAMS;
-const N_SAMPLES: usize = 256;
-const N_ITERATIONS: usize = 3;
 
 /// Numbers from 0 to 1 that look random, the same each time.
-pub(crate) fn numbers(n: usize, seed: usize) -> Vec<f32> {
+fn numbers(n: usize, seed: usize) -> Vec<f32> {
     let number = |k: usize| ((k * 7919 + seed * 104_729) % 1009) as f32 / 1009.0;
     (0..n).map(number).collect()
 }
 
 /// A scan and all that is known beside it.
-pub(crate) struct Sensed {
-    pub(crate) scan: Vec<f32>,
-    pub(crate) motion: [f32; 4],
-    pub(crate) company: CompanyRow,
+pub struct Sensed {
+    /// `[channel, beam]`
+    pub scan: Vec<f32>,
+    /// The movement since the scan before.
+    pub motion: [f32; 4],
+    /// The others and the inertial unit.
+    pub company: CompanyRow,
 }
 
 impl Sensed {
-    pub(crate) fn new(seed: usize) -> Self {
+    /// Looks random, and is the same for the same seed.
+    pub fn new(seed: usize) -> Self {
         let valid = std::array::from_fn(|slot| f32::from(u8::from((slot + seed) % 8 < 5)));
         let imu = numbers(IMU_INPUTS, seed);
         Self {
@@ -69,7 +72,8 @@ impl Sensed {
         }
     }
 
-    pub(crate) fn step(&self) -> SensedStep<'_> {
+    /// As an engine takes it.
+    pub fn step(&self) -> SensedStep<'_> {
         SensedStep {
             scan: &self.scan,
             motion: self.motion,
@@ -80,7 +84,7 @@ impl Sensed {
 }
 
 /// One view to decode.
-pub(crate) fn view() -> FutureRows {
+pub fn view() -> FutureRows {
     let candidates = numbers(COMPONENTS.len() * N_BEAMS, 4).into_iter();
     FutureRows {
         n: 1,
@@ -97,7 +101,7 @@ pub(crate) fn view() -> FutureRows {
 }
 
 /// Plans of random movements.
-pub(crate) fn plans(n: usize, n_steps: usize) -> PlanRows {
+pub fn plans(n: usize, n_steps: usize) -> PlanRows {
     let motion = |row: &[f32]| [row[0], 0.0, row[1] - 0.5, STEP_SECS.ln()];
     let drawn = numbers(2 * n * n_steps, 5);
     PlanRows {
@@ -109,83 +113,87 @@ pub(crate) fn plans(n: usize, n_steps: usize) -> PlanRows {
 }
 
 /// The linear score of a latent: the network has no cost head.
-pub(crate) fn read_out() -> Vec<f32> {
+pub fn read_out() -> Vec<f32> {
     numbers(FEATURE, 6).into_iter().map(|x| x - 0.5).collect()
 }
 
-/// What is timed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Case {
+/// What an engine is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
     /// A scan is taken in, and a view is decoded.
     Filter,
-    /// So many plans in the latent alone.
-    Imagine(usize),
-    /// MPPI over 256 samples of 15 steps, three times.
-    Plan,
+    /// Plans in the latent alone.
+    Imagine {
+        /// How many.
+        n_plans: usize,
+        /// Steps of each.
+        n_steps: usize,
+    },
+    /// MPPI on the latent.
+    Plan {
+        /// Motions that are drawn in each iteration.
+        n_samples: usize,
+        /// Steps of each.
+        n_steps: usize,
+        /// How often they are drawn.
+        n_iterations: usize,
+    },
 }
 
-impl Case {
-    pub(crate) fn named(name: &str) -> Self {
-        match (name, name.strip_prefix("imagine-")) {
-            ("filter", _) => Self::Filter,
-            ("plan", _) => Self::Plan,
-            (_, Some(n)) => Self::Imagine(n.parse().expect("a number of plans")),
-            _ => panic!("expected filter, imagine-N or plan, got {name}"),
-        }
-    }
-
+impl Work {
     /// Multiplications and additions in the products of a call, in millions.
-    pub(crate) fn mega_operations(self) -> f64 {
+    pub fn mega_operations(self) -> f64 {
         let rows = match self {
             Self::Filter => return 2e-6 * (ENCODER + CORE + HEADS) as f64,
-            Self::Imagine(n) => n * N_STEPS,
-            Self::Plan => N_SAMPLES * N_STEPS * N_ITERATIONS,
+            Self::Imagine { n_plans, n_steps } => n_plans * n_steps,
+            Self::Plan {
+                n_samples,
+                n_steps,
+                n_iterations,
+            } => n_samples * n_steps * n_iterations,
         };
         2e-6 * (IMAGINED * rows) as f64
     }
+}
 
-    /// Microseconds of so many calls.
-    pub(crate) fn measured(self, engine: &mut OnboardEngine, n_calls: usize) -> Vec<f64> {
-        match self {
-            Self::Filter => {
-                let (sensed, view) = (Sensed::new(1), view());
-                timed(n_calls, || {
-                    engine.filter(&sensed.step());
-                    black_box(engine.decode(&view));
-                })
+/// Work with all that it needs, to be done again and again.
+pub struct Workload(Prepared);
+
+enum Prepared {
+    Filter(Box<(Sensed, FutureRows)>),
+    Imagine(PlanRows),
+    Plan(Planner),
+}
+
+impl Workload {
+    /// Draws what the work is done on.
+    pub fn new(work: Work) -> Self {
+        Self(match work {
+            Work::Filter => Prepared::Filter(Box::new((Sensed::new(1), view()))),
+            Work::Imagine { n_plans, n_steps } => Prepared::Imagine(plans(n_plans, n_steps)),
+            Work::Plan {
+                n_samples,
+                n_steps,
+                n_iterations,
+            } => Prepared::Plan(Planner::new(n_samples, n_steps, n_iterations)),
+        })
+    }
+
+    /// Does it once.
+    pub fn call(&mut self, engine: &mut OnboardEngine) {
+        match &mut self.0 {
+            Prepared::Filter(rows) => {
+                engine.filter(&rows.0.step());
+                black_box(engine.decode(&rows.1));
             }
-            Self::Imagine(n) => {
-                let plans = plans(n, N_STEPS);
-                timed(n_calls, || {
-                    black_box(engine.imagine(&plans));
-                })
+            Prepared::Imagine(plans) => {
+                black_box(engine.imagine(plans));
             }
-            Self::Plan => {
-                let mut planner = Planner::new();
-                timed(n_calls, || {
-                    black_box(planner.plan(engine));
-                })
+            Prepared::Plan(planner) => {
+                black_box(planner.plan(engine));
             }
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark reads the machine's clock"
-)]
-fn timed(n_calls: usize, mut call: impl FnMut()) -> Vec<f64> {
-    // What is taken up again after the other side's turn is not the engine's time.
-    for _ in 0..3 {
-        call();
-    }
-    (0..n_calls)
-        .map(|_| {
-            let begin = Instant::now();
-            call();
-            begin.elapsed().as_secs_f64() * 1e6
-        })
-        .collect()
 }
 
 /// MPPI on the latent: sample, imagine, score, weigh.
@@ -194,18 +202,25 @@ struct Planner {
     /// `[step, sample, action]`
     actions: Vec<[f32; 2]>,
     weights: Vec<f32>,
+    /// Of the next plan. `[step, action]`
+    mean: Vec<[f32; 2]>,
+    deviation: Vec<[f32; 2]>,
+    n_iterations: usize,
     random: u64,
 }
 
 impl Planner {
-    fn new() -> Self {
+    fn new(n_samples: usize, n_steps: usize, n_iterations: usize) -> Self {
         Self {
             plans: PlanRows {
                 read_out: read_out(),
-                ..plans(N_SAMPLES, N_STEPS)
+                ..plans(n_samples, n_steps)
             },
-            actions: vec![[0.0; 2]; N_SAMPLES * N_STEPS],
-            weights: vec![0.0; N_SAMPLES],
+            actions: vec![[0.0; 2]; n_samples * n_steps],
+            weights: vec![0.0; n_samples],
+            mean: vec![[0.0; 2]; n_steps],
+            deviation: vec![[1.0; 2]; n_steps],
+            n_iterations,
             random: 1,
         }
     }
@@ -226,13 +241,16 @@ impl Planner {
         [radius * cos, radius * sin]
     }
 
-    fn plan(&mut self, engine: &mut OnboardEngine) -> [f32; 2] {
-        let mut mean = [[0.0_f32; 2]; N_STEPS];
-        let mut deviation = [[1.0_f32; 2]; N_STEPS];
-        for _ in 0..N_ITERATIONS {
+    /// The first action of the best plan.
+    fn plan(&mut self, engine: &mut OnboardEngine) -> Option<[f32; 2]> {
+        self.mean.fill([0.0; 2]);
+        self.deviation.fill([1.0; 2]);
+        let n_samples = self.weights.len();
+        for _ in 0..self.n_iterations {
             for idx in 0..self.actions.len() {
-                let (step, drawn) = (idx / N_SAMPLES, self.normals());
-                let action = std::array::from_fn(|k| mean[step][k] + deviation[step][k] * drawn[k]);
+                let (step, drawn) = (idx / n_samples, self.normals());
+                let (mean, deviation) = (self.mean[step], self.deviation[step]);
+                let action = std::array::from_fn(|k| mean[k] + deviation[k] * drawn[k]);
                 self.actions[idx] = action;
                 self.plans.motions[idx] = [action[0], 0.0, action[1], STEP_SECS.ln()];
             }
@@ -241,20 +259,26 @@ impl Planner {
             for (weight, score) in self.weights.iter_mut().zip(scores) {
                 *weight = (least - score).exp();
             }
-            let total: f32 = self.weights.iter().sum();
-            for (step, actions) in self.actions.chunks_exact(N_SAMPLES).enumerate() {
-                let weighed = |value: &dyn Fn(&[f32; 2]) -> f32| {
-                    let terms = actions.iter().zip(&self.weights);
-                    terms.map(|(it, weight)| weight * value(it)).sum::<f32>() / total
-                };
-                for k in 0..2 {
-                    let middle = weighed(&|action| action[k]);
-                    let spread = weighed(&|action| (action[k] - middle).powi(2));
-                    mean[step][k] = middle;
-                    deviation[step][k] = spread.sqrt().clamp(0.05, 2.0);
-                }
+            self.fit();
+        }
+        self.mean.first().copied()
+    }
+
+    /// Mean and deviation of the actions, as they are weighed.
+    fn fit(&mut self) {
+        let total: f32 = self.weights.iter().sum();
+        let steps = self.actions.chunks_exact(self.weights.len().max(1));
+        for (step, actions) in steps.enumerate() {
+            let weighed = |value: &dyn Fn(&[f32; 2]) -> f32| {
+                let terms = actions.iter().zip(&self.weights);
+                terms.map(|(it, weight)| weight * value(it)).sum::<f32>() / total
+            };
+            for k in 0..2 {
+                let middle = weighed(&|action| action[k]);
+                let spread = weighed(&|action| (action[k] - middle).powi(2));
+                self.mean[step][k] = middle;
+                self.deviation[step][k] = spread.sqrt().clamp(0.05, 2.0);
             }
         }
-        mean[0]
     }
 }
