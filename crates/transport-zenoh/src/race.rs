@@ -203,3 +203,6 @@ fn touch(payload: &[u8]) -> usize {
     std::hint::black_box(sum);
     payload.len()
 }
+
+#[cfg(test)]
+mod tests;

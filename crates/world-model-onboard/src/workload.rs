@@ -282,3 +282,54 @@ impl Planner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::EngineConfig;
+
+    fn engine() -> OnboardEngine {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s");
+        OnboardEngine::load(&shipped, EngineConfig::default())
+            .unwrap()
+            .0
+    }
+
+    #[test]
+    fn a_plan_is_the_same_each_time_and_within_what_is_drawn() {
+        let plan = || Planner::new(16, 3, 2).plan(&mut engine()).unwrap();
+        let first = plan();
+        assert_eq!(first.map(f32::to_bits), plan().map(f32::to_bits));
+        assert!(
+            first.iter().all(|x| x.is_finite() && x.abs() < 4.0),
+            "{first:?}"
+        );
+    }
+
+    #[test]
+    fn filtering_moves_the_belief() {
+        let mut engine = engine();
+        let before = engine.feature();
+        Workload::new(Work::Filter).call(&mut engine);
+        assert_eq!(before.len(), FEATURE);
+        assert_ne!(before, engine.feature());
+    }
+
+    #[test]
+    fn work_grows_with_plans_steps_and_iterations() {
+        let imagine = Work::Imagine {
+            n_plans: 256,
+            n_steps: 15,
+        };
+        let plan = Work::Plan {
+            n_samples: 256,
+            n_steps: 15,
+            n_iterations: 3,
+        };
+        let ratio = plan.mega_operations() / imagine.mega_operations();
+        assert!((ratio - 3.0).abs() < 1e-9, "{ratio}");
+        assert!(Work::Filter.mega_operations() > 1.0);
+    }
+}

@@ -8,15 +8,15 @@ use serde::Deserialize;
 pub struct Limited<const LEAST: u64, const MOST: u64>(u64);
 
 /// Turns, rounds or messages.
-pub type Count = Limited<1, 10_000_000>;
+pub(super) type Count = Limited<1, 10_000_000>;
 /// Bytes of a payload.
-pub type PayloadBytes = Limited<1, 16_777_216>;
+pub(super) type PayloadBytes = Limited<1, 16_777_216>;
 /// Turns a second.
-pub type RateHz = Limited<1, 10_000>;
+pub(super) type RateHz = Limited<1, 10_000>;
 /// Plans, samples, steps or iterations of what an engine imagines.
-pub type Imagined = Limited<1, 4_096>;
+pub(super) type Imagined = Limited<1, 4_096>;
 /// Threads of an engine.
-pub type Threads = Limited<1, 64>;
+pub(super) type Threads = Limited<1, 64>;
 
 impl<const LEAST: u64, const MOST: u64> Limited<LEAST, MOST> {
     /// The number.
