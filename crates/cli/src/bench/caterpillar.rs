@@ -21,7 +21,7 @@ use super::wires::{both, bytes_text, pace_text, race_at, slowest};
 const N_LINKS: usize = 8;
 /// How long the chain may take to come together, how often it is tried, and how long it then has
 /// for what is still under way.
-const MEETING_WAIT_MAX: Duration = Duration::from_secs(30);
+const MEETING_WAIT_MAX: Duration = Duration::from_mins(1);
 const MEETING_STEP: Duration = Duration::from_millis(200);
 const SETTLE: Duration = Duration::from_secs(1);
 /// Turns that are not counted.

@@ -45,6 +45,9 @@ impl TorchSide {
                 "PyTorch's side was not found: expected {folder}/{SIDE}, as in Sedge's repository."
             )));
         }
+        // Absolute, as it is started from another folder; links are not followed, as an
+        // environment's Python is one.
+        let python = &std::path::absolute(python)?;
         let mut probe = Command::new(python);
         let asked = "import safetensors, torch; print(torch.__version__)";
         let probed = probe.args(["-c", asked]).stderr(Stdio::null()).output();

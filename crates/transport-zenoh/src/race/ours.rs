@@ -13,6 +13,9 @@ use sedge_transport::{Network as _, Publisher, PutOutcome, Qos, QosClass, Signal
 use crate::race::{End, Link, POOL_BYTES, Purpose, RaceError, Stack, Wire, touch};
 use crate::{SharedMemoryMode, ZenohConfig, ZenohNetwork};
 
+/// Zenoh's own default for the end of a link that is silent, and of a dial that is not answered.
+const PATIENT_MILLIS: u64 = 10_000;
+
 /// A session of ours.
 #[derive(Clone)]
 pub struct OniStack {
@@ -35,6 +38,11 @@ impl OniStack {
         let mut config = ZenohConfig {
             listen: vec!["tcp/127.0.0.1:0".to_owned()],
             connect: connect.to_vec(),
+            // As long as raw Zenoh waits: a benchmark loads a machine on purpose, and a session that
+            // is given up and opened anew in its middle would be measured as the network.
+            lease_millis: PATIENT_MILLIS,
+            open_millis_max: PATIENT_MILLIS,
+            heartbeat_millis: PATIENT_MILLIS / 5,
             ..ZenohConfig::default()
         };
         if link == Link::SharedMemory {
