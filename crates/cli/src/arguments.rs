@@ -76,7 +76,7 @@ pub enum Command {
     Top(TopArgs),
     /// Write down where the time goes: real traffic beside synthetic probes, and what changed.
     Latency(LatencyArgs),
-    /// Race engines, messages and whole loops beside peers: PyTorch, raw Zenoh, dora.
+    /// Race engines, messages and whole loops beside peers: `PyTorch`, raw Zenoh, dora.
     Bench(BenchArgs),
     /// Look for what is wrong with this machine, the network and who is on it.
     Doctor(DoctorArgs),

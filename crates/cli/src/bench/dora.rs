@@ -21,7 +21,7 @@ const FILES: [&str; 3] = [DATAFLOW, "near.py", "far.py"];
 /// Where its node finds us.
 const PORT: &str = "SEDGE_BENCH_PORT";
 /// Its daemon and nodes have this long to start, and are looked for this often.
-const START_WAIT_MAX: Duration = Duration::from_secs(60);
+const START_WAIT_MAX: Duration = Duration::from_mins(1);
 const START_STEP: Duration = Duration::from_millis(20);
 /// Its daemon has this long to end by itself.
 const END_WAIT_MAX: Duration = Duration::from_secs(5);

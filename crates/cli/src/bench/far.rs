@@ -139,8 +139,10 @@ impl Serving {
         self.has_ended.store(true, Ordering::Release);
         let mut heard = Heard::default();
         for served in self.threads {
-            let ended = served.thread.join();
-            let n = ended.map_err(|_| anyhow::anyhow!("a thread of the far end panicked"))??;
+            let n = match served.thread.join() {
+                Ok(served) => served?,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
             match (served.is_sink, served.is_oni) {
                 (true, true) => heard.oni += n,
                 (true, false) => heard.raw += n,

@@ -266,7 +266,7 @@ impl CaseReport {
         let [before, after] = self.loads.map(load);
         let loads = format!("Load averages before {before}; after {after}.");
         let notes = self.notes.iter().chain([&loads]);
-        notes.map(|note| format!("- {note}\n")).collect()
+        notes.fold(String::new(), |text, note| text + "- " + note + "\n")
     }
 }
 

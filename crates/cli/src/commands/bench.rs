@@ -44,8 +44,8 @@ pub struct BenchArgs {
     /// Cut counts down to a hundredth: a look whether it works, not a measurement.
     #[arg(long)]
     pub quick: bool,
-    /// The Python in which peers are installed (notebooks/peers/engine_requirements.txt and
-    /// dora_requirements.txt).
+    /// The Python in which peers are installed (`notebooks/peers/engine_requirements.txt`
+    /// and `dora_requirements.txt`).
     #[arg(long, value_name = "PYTHON")]
     pub peers: Option<PathBuf>,
     /// Write the tables to this file too, as Markdown.

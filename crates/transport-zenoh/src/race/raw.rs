@@ -226,8 +226,9 @@ impl RawCallback {
                 // What is not sent is missed at the other end.
                 drop(publisher.put(sample.payload().clone()).wait());
             });
-        let _subscriber = subscriber.wait().map_err(refused)?;
-        Ok(Self { _subscriber })
+        Ok(Self {
+            _subscriber: subscriber.wait().map_err(refused)?,
+        })
     }
 
     /// The asking end of it.
