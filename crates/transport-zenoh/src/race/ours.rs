@@ -38,8 +38,8 @@ impl OniStack {
         let mut config = ZenohConfig {
             listen: vec!["tcp/127.0.0.1:0".to_owned()],
             connect: connect.to_vec(),
-            // As long as raw Zenoh waits: a benchmark loads a machine on purpose, and a session that
-            // is given up and opened anew in its middle would be measured as the network.
+            // As long as raw Zenoh waits: a benchmark loads a machine on purpose, and a session
+            // that is opened anew in its middle would be measured as the network.
             lease_millis: PATIENT_MILLIS,
             open_millis_max: PATIENT_MILLIS,
             heartbeat_millis: PATIENT_MILLIS / 5,
