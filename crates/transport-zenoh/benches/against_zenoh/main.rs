@@ -80,7 +80,7 @@ impl Settings {
                 "--bench" => {}
                 "--round-trips" => settings.n_round_trips = u64::from(number(value()?)?.max(10)),
                 "--slow-round-trips" => {
-                    settings.n_slow_round_trips = u64::from(number(value()?)?.max(10))
+                    settings.n_slow_round_trips = u64::from(number(value()?)?.max(10));
                 }
                 "--rounds" => settings.n_rounds = number(value()?)?.max(1) as usize,
                 "--only" => settings.only = Some(value()?),
