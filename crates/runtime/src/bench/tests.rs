@@ -30,7 +30,9 @@ impl Contender for Worker {
             self.clock.0.fetch_add(self.nanos, Ordering::Relaxed);
             let mut diary = self.diary.lock().unwrap();
             diary.push(self.name);
-            let is_lost = self.loses.is_some_and(|every| diary.len() % every == 0);
+            let is_lost = self
+                .loses
+                .is_some_and(|every| diary.len().is_multiple_of(every));
             Ok(if is_lost {
                 TurnOutcome::Lost
             } else {
