@@ -49,6 +49,7 @@ const EXERCISED: &[(&str, &str, &str)] = &[
         LATENCY_TESTS,
         "&[\"doctor\", \"latency\", \"--json\"]",
     ),
+    ("sedge bench --list", BENCH_TESTS, "bench(&[\"--list\"])"),
 ];
 
 /// The commands that look at a bus are tried against a robot that the test plays.
@@ -57,6 +58,8 @@ const BUS_TESTS: &str = "crates/cli/tests/cli/bus.rs";
 const LADDER_TESTS: &str = "crates/cli/tests/cli/ladder.rs";
 /// Those that look at where the time goes, against a player and an agent.
 const LATENCY_TESTS: &str = "crates/cli/tests/cli/latency.rs";
+/// Those that race.
+const BENCH_TESTS: &str = "crates/cli/tests/cli/bench.rs";
 
 /// Commands of the README that no row knows.
 fn unknown_commands(page: &SourceFile, exercised: &[(&str, &str, &str)]) -> Vec<Finding> {

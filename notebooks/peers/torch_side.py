@@ -2,7 +2,9 @@
 
 `python -m peers.torch_side [--compile] [--threads 2]`; `peers.engines` asks.
 
-- `race CASE N`: the microseconds of N calls, each timed by itself, on one line.
+- `race CASE N`: the microseconds of N calls, each timed by itself, on one line. A case is `filter`,
+  `imagine-PLANSxSTEPS` (`x15` may be left out) or `plan-SAMPLESxSTEPSxITERATIONS` (`plan` alone is
+  256x15x3).
 - `check FILE`: how far its answers are from those that Sedge wrote, and what of them was decided by
   less than rounding.
 """
@@ -70,11 +72,13 @@ class Side:
 
     def case(self, name: str) -> Callable[[], object]:
         """One call of a case."""
-        if name == "filter":
+        kind, _, sizes = name.partition("-")
+        numbers = [int(it) for it in sizes.split("x")] if sizes else []
+        if kind == "filter":
             return self.filter_case()
-        if name == "plan":
-            return self.plan_case()
-        return self.imagine_case(int(name.removeprefix("imagine-")))
+        if kind == "plan":
+            return self.plan_case(*numbers)
+        return self.imagine_case(*numbers)
 
     def filter_case(self) -> Callable[[], object]:
         """A scan is taken in, and a view is decoded."""
@@ -91,9 +95,9 @@ class Side:
 
         return call
 
-    def imagine_case(self, n: int) -> Callable[[], object]:
+    def imagine_case(self, n: int, n_steps: int = N_STEPS) -> Callable[[], object]:
         """So many plans in the latent alone."""
-        motions, secs = torch.rand(N_STEPS, n, 4), torch.full((n, 1), STEP_SECS)
+        motions, secs = torch.rand(n_steps, n, 4), torch.full((n, 1), STEP_SECS)
 
         def call() -> object:
             deter, hot = self.nothing(n)
@@ -103,24 +107,26 @@ class Side:
 
         return call
 
-    def plan_case(self) -> Callable[[], object]:
-        """MPPI over 256 samples of 15 steps, three times."""
-        secs = torch.full((N_SAMPLES, 1), STEP_SECS)
+    def plan_case(
+        self, n: int = N_SAMPLES, n_steps: int = N_STEPS, n_iterations: int = N_ITERATIONS
+    ) -> Callable[[], object]:
+        """MPPI over samples of so many steps, drawn so often."""
+        secs = torch.full((n, 1), STEP_SECS)
         read_out = torch.rand(self.network.sizes.deter + self.network.sizes.stoch) - 0.5
-        still = torch.zeros(N_STEPS, N_SAMPLES, 1)
-        times = torch.full((N_STEPS, N_SAMPLES, 1), math.log(STEP_SECS))
+        still = torch.zeros(n_steps, n, 1)
+        times = torch.full((n_steps, n, 1), math.log(STEP_SECS))
 
         def call() -> object:
-            mean, deviation = torch.zeros(N_STEPS, 1, 2), torch.ones(N_STEPS, 1, 2)
-            for _ in range(N_ITERATIONS):
-                actions = mean + deviation * torch.randn(N_STEPS, N_SAMPLES, 2)
+            mean, deviation = torch.zeros(n_steps, 1, 2), torch.ones(n_steps, 1, 2)
+            for _ in range(n_iterations):
+                actions = mean + deviation * torch.randn(n_steps, n, 2)
                 motions = torch.cat([actions[..., :1], still, actions[..., 1:], times], 2)
-                deter, hot = self.nothing(N_SAMPLES)
-                cost = torch.zeros(N_SAMPLES)
+                deter, hot = self.nothing(n)
+                cost = torch.zeros(n)
                 for motion in motions:
                     deter, hot, score = self.score_step(deter, hot, motion, secs, read_out)
                     cost = cost + score
-                weight = torch.softmax(-cost, 0).view(1, N_SAMPLES, 1)
+                weight = torch.softmax(-cost, 0).view(1, n, 1)
                 mean = (weight * actions).sum(1, keepdim=True)
                 spread = (weight * (actions - mean) ** 2).sum(1, keepdim=True)
                 deviation = spread.sqrt().clamp(0.05, 2.0)

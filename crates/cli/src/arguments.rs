@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent::AgentArgs, bw::BwArgs, calibrate::CalibrateArgs, collect::CollectArgs,
+    agent::AgentArgs, bench::BenchArgs, bw::BwArgs, calibrate::CalibrateArgs, collect::CollectArgs,
     completion::CompletionArgs, dataset::DatasetArgs, demo::DemoArgs, devices::DevicesArgs,
     doctor::DoctorArgs, echo::EchoArgs, eval::EvalArgs, film::FilmArgs, graph::GraphArgs,
     hz::HzArgs, inspect::InspectArgs, latency::LatencyArgs, link::LinkArgs, list::ListArgs,
@@ -76,6 +76,8 @@ pub enum Command {
     Top(TopArgs),
     /// Write down where the time goes: real traffic beside synthetic probes, and what changed.
     Latency(LatencyArgs),
+    /// Race engines, messages and whole loops beside peers: `PyTorch`, raw Zenoh, dora.
+    Bench(BenchArgs),
     /// Look for what is wrong with this machine, the network and who is on it.
     Doctor(DoctorArgs),
     /// List, show, check and compare what message types hold.

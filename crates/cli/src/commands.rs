@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod agent;
+pub mod bench;
 pub mod bw;
 pub mod calibrate;
 pub mod collect;
@@ -55,6 +56,7 @@ pub fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<()> {
         Command::Graph(args) => graph::run(args, out),
         Command::Top(args) => top::run(args, out),
         Command::Latency(args) => latency::run(args, out),
+        Command::Bench(args) => bench::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
         Command::Schema(args) => schema::run(args, out),
         Command::Link(args) => link::run(args, out),

@@ -70,10 +70,20 @@ pub fn read_launch_file<Launch: DeserializeOwned>(path: &Path) -> Result<Launch,
             bytes,
         });
     }
-    let text = std::fs::read_to_string(path).map_err(io)?;
-    toml::from_str(&text).map_err(|error| LaunchFileError::Refused {
+    parse_launch_text(path, &std::fs::read_to_string(path).map_err(io)?)
+}
+
+/// Reads the text of a launch file; `path` is what an error calls it.
+///
+/// # Errors
+/// [`LaunchFileError::Refused`] where a key or value is refused.
+pub(crate) fn parse_launch_text<Launch: DeserializeOwned>(
+    path: &Path,
+    text: &str,
+) -> Result<Launch, LaunchFileError> {
+    toml::from_str(text).map_err(|error| LaunchFileError::Refused {
         path: path.into(),
-        place: place_of(&text, error.span().map_or(0, |span| span.start)),
+        place: place_of(text, error.span().map_or(0, |span| span.start)),
         message: error.message().to_owned(),
     })
 }

@@ -15,6 +15,7 @@
 mod agent_process;
 mod arguments;
 mod belief_errors;
+mod bench;
 mod bus_session;
 mod chaos;
 mod chosen_model;
@@ -66,6 +67,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 pub use arguments::{Cli, Command};
+pub use bench::{Case, CaseFile};
 pub use data_set::{CollectedDrives, DataSet, open_data_set};
 pub use endpoint::Endpoint;
 pub use engine::EngineChoice;

@@ -26,6 +26,7 @@
 mod agent;
 mod agent_config;
 mod announcer;
+pub mod bench;
 pub mod bus;
 mod counters;
 mod dead_reckoning;

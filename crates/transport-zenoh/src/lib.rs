@@ -52,6 +52,7 @@ mod payload;
 mod peers;
 mod publisher;
 mod pulse;
+pub mod race;
 mod router;
 mod served;
 mod session;

@@ -19,8 +19,6 @@ use std::path::{Path, PathBuf};
 
 use sedge_world_model_onboard::{EngineConfig, OnboardEngine, Precision};
 
-use cases::Case;
-
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s")
 }
@@ -48,12 +46,12 @@ fn answer(request: &str, engines: &mut BTreeMap<String, OnboardEngine>) -> Strin
                 .entry(name.to_owned())
                 .or_insert_with(|| engine(name));
             let n = n.parse().expect("a number of calls");
-            let micros = Case::named(case).measured(engine, n);
+            let micros = cases::measured(cases::named(case), engine, n);
             let micros: Vec<String> = micros.iter().map(|it| format!("{it:.3}")).collect();
             micros.join(" ")
         }
         ["ceiling", threads] => ceiling::reached(threads.parse().expect("a number of threads")),
-        ["work", case] => format!("{:.3}", Case::named(case).mega_operations()),
+        ["work", case] => format!("{:.3}", cases::named(case).mega_operations()),
         ["answers", file] => {
             answers::write(&mut engine("f32-1"), Path::new(file));
             "written".to_owned()

@@ -31,6 +31,7 @@ mod onboard_engine;
 mod products;
 mod recurrent_core;
 mod workers;
+pub mod workload;
 
 pub use engine_config::{EngineConfig, Precision};
 pub use imagination::{ImaginedRows, PlanRows};

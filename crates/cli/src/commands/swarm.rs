@@ -21,7 +21,7 @@ use crate::scenario_file::{hex, read_scenario};
 use crate::seed_crew::SeedCrew;
 use crate::swarm_minds::Minds;
 use crate::swarm_outcome::seed_table;
-use crate::swarm_processes::{ProcessPlan, agents_folder, run_processes};
+use crate::swarm_processes::{ProcessPlan, ProcessReport, agents_folder, run_processes};
 use crate::swarm_run::{SwarmPlan, SwarmRun, Who};
 use crate::{
     ExitWith, Progress, ProgressStyle, SeedOutcome, SwarmSettings, SwarmSummary, UsageError,
@@ -128,37 +128,58 @@ pub fn run(args: &SwarmArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     say(&report, single.as_ref(), out)
 }
 
-/// The world here, and each agent as a process of its own.
-fn run_as_processes(
+/// A launch file or scenario as processes, whatever else `args` says; how it went.
+///
+/// # Errors
+/// When the launch file is refused, or the run cannot be made.
+pub(crate) fn run_in_processes(
     args: &SwarmArgs,
+    shutdown: &Shutdown,
+) -> anyhow::Result<ProcessReport> {
+    let (settings, driving) = settings_of(args)?;
+    let plan = plan_of(&args.path, &settings, driving)?;
+    plan.check()?;
+    process_report(&settings, &plan, shutdown)
+}
+
+/// The world here, and each agent as a process of its own.
+fn process_report(
     settings: &SwarmSettings,
-    (plan, target): (&SwarmPlan, &ViewerTarget),
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+    plan: &SwarmPlan,
+    shutdown: &Shutdown,
+) -> anyhow::Result<ProcessReport> {
     let usage = |message: &str| UsageError(message.to_owned());
     let Who::Agents(minds) = &plan.who else {
         return Err(usage("expected agents for --processes, got a --driver").into());
     };
-    let is_off = matches!(target, ViewerTarget::Off);
-    ensure!(
-        is_off,
-        usage("expected no --rerun with --processes, got one")
-    );
     let seed = settings.seed;
     let seed = seed.ok_or_else(|| usage("expected one --seed for --processes, got none"))?;
     let patrol = settings.secs.map(|secs| SwarmPlan {
         scenario: plan.scenario.patrolling(secs.secs()),
         ..plan.clone()
     });
-    let report = run_processes(&ProcessPlan {
+    run_processes(&ProcessPlan {
         plan: patrol.as_ref().unwrap_or(plan),
         minds,
         seed,
         threads: settings.agent_threads.clone(),
         chaos: settings.chaos,
         folder: agents_folder(settings.out.as_deref()),
-        shutdown: shutdown_of_process(),
-    })?;
+        shutdown: shutdown.clone(),
+    })
+}
+
+fn run_as_processes(
+    args: &SwarmArgs,
+    settings: &SwarmSettings,
+    (plan, target): (&SwarmPlan, &ViewerTarget),
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    ensure!(
+        matches!(target, ViewerTarget::Off),
+        UsageError("expected no --rerun with --processes, got one".to_owned())
+    );
+    let report = process_report(settings, plan, &shutdown_of_process())?;
     if let Some(folder) = &settings.out {
         write_json_file(folder, REPORT_FILE, &report)?;
         write_json_file(folder, RUN_FILE, &report.story)?;

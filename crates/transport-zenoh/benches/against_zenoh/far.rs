@@ -2,10 +2,14 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 
-use crate::loads::{End, Link, PAYLOADS, Payload, Purpose, Stack, Way};
-use crate::raw::{RawCallbackEnd, RawStack};
-use crate::sedge::{SedgeStack, header_bytes};
+use sedge_runtime::SystemClock;
+use sedge_transport_zenoh::race::{
+    self, End, Link, OniStack, Purpose, RawCallback, RawStack, Stack, header_bytes,
+};
+
+use crate::loads::{LINKS, PAYLOADS, PURPOSES, Payload, carries, far, link_name};
 
 /// First argument of the process at the other end.
 pub(crate) const ROLE: &str = "far-process";
@@ -20,33 +24,36 @@ pub(crate) struct FarProcess {
     pub(crate) raw: RawStack,
     /// A session of its own, or raw's would be used twice as often as ours, and stay warmer.
     pub(crate) raw_answered_in_callback: RawStack,
-    pub(crate) sedge: SedgeStack,
+    pub(crate) sedge: OniStack,
 }
 
 impl FarProcess {
     pub(crate) fn start(link: Link, payloads: Vec<Payload>) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([ROLE, link.name()])
+            .args([ROLE, link_name(link)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut line = || {
-            lines
-                .next()
-                .expect("the far process says where it is")
-                .unwrap()
+            let line = lines.next().expect("the far process says where it is");
+            [line.unwrap()]
         };
         let (raw, raw_answered_in_callback, sedge) = (line(), line(), line());
+        let clock = Arc::new(SystemClock::new());
+        let (raw, _) = RawStack::open(link, &raw).unwrap();
+        let (raw_answered_in_callback, _) =
+            RawStack::open(link, &raw_answered_in_callback).unwrap();
+        let (sedge, _) = OniStack::open(link, &sedge, clock).unwrap();
         Self {
             _stdin: child.stdin.take().unwrap(),
             child,
             link,
             payloads,
-            raw: RawStack::dial(link, &raw),
-            raw_answered_in_callback: RawStack::dial(link, &raw_answered_in_callback),
-            sedge: SedgeStack::dial(link, &sedge),
+            raw,
+            raw_answered_in_callback,
+            sedge,
         }
     }
 }
@@ -61,23 +68,24 @@ impl Drop for FarProcess {
 
 /// Runs until standard input ends.
 pub(crate) fn run(link: &str) {
-    let link = Link::ALL.into_iter().find(|known| known.name() == link);
+    let link = LINKS.into_iter().find(|known| link_name(*known) == link);
     let link = link.unwrap();
-    let (raw, raw_at) = RawStack::listen(link);
-    let (answered_in_callback, answered_in_callback_at) = RawStack::listen(link);
-    let (sedge, sedge_at) = SedgeStack::listen(link);
+    let clock = Arc::new(SystemClock::new());
+    let (raw, raw_at) = RawStack::open(link, &[]).unwrap();
+    let (answered_in_callback, answered_in_callback_at) = RawStack::open(link, &[]).unwrap();
+    let (sedge, sedge_at) = OniStack::open(link, &[], clock).unwrap();
     let mut answering = Vec::new();
     for payload in PAYLOADS
         .into_iter()
-        .filter(|payload| link.carries(*payload))
+        .filter(|payload| carries(link, *payload))
     {
-        let attaching = raw.attaching(header_bytes(payload));
+        let attaching = raw.attaching(header_bytes(payload.bytes).unwrap());
         for stack in [&raw as &dyn Stack, &attaching, &sedge] {
-            for purpose in Purpose::ALL {
-                serve(stack.end(payload, purpose, Way::Back), payload, purpose);
+            for purpose in PURPOSES {
+                serve(stack.end(far(payload, purpose)).unwrap(), payload, purpose);
             }
         }
-        answering.push(RawCallbackEnd::answer(&answered_in_callback, payload));
+        answering.push(RawCallback::answer(&answered_in_callback, payload.bytes).unwrap());
     }
     println!("{raw_at}\n{answered_in_callback_at}\n{sedge_at}");
     std::io::stdout().flush().unwrap();
@@ -90,15 +98,5 @@ fn serve(mut end: Box<dyn End>, payload: Payload, purpose: Purpose) {
         Purpose::RoundTrip => 1,
         Purpose::Throughput => payload.n_per_round,
     };
-    let mut n_received = 0;
-    std::thread::spawn(move || {
-        loop {
-            if end.receive().is_some() {
-                n_received += 1;
-                if n_received % n_per_answer == 0 {
-                    end.send();
-                }
-            }
-        }
-    });
+    std::thread::spawn(move || race::serve(&mut *end, Some(n_per_answer), &|| false).unwrap());
 }

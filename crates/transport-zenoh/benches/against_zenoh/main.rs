@@ -17,10 +17,7 @@
 
 mod far;
 mod loads;
-mod machine;
-mod raw;
 mod round_trip;
-mod sedge;
 mod table;
 mod throughput;
 mod update;
@@ -28,7 +25,9 @@ mod update;
 use std::fmt::Write as _;
 
 use far::FarProcess;
-use loads::{Link, PAYLOADS, Payload};
+use loads::{LINKS, PAYLOADS, Payload, carries, link_name};
+use sedge_runtime::bench::{Surroundings, load_averages};
+use sedge_transport_zenoh::race::Link;
 
 const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (10000, at 100 and \
     10 Hz), --rounds N (10), --only round-trip|throughput, --link NAME (both), --payload NAME \
@@ -37,9 +36,9 @@ const USAGE: &str = "options: --round-trips N (10000), --slow-round-trips N (100
 /// What is asked for on the command line.
 struct Settings {
     /// Round trips per payload, load and stack.
-    n_round_trips: usize,
+    n_round_trips: u64,
     /// Round trips at 100 and 10 Hz, which take long.
-    n_slow_round_trips: usize,
+    n_slow_round_trips: u64,
     /// Rounds of throughput per payload and stack.
     n_rounds: usize,
     /// One of the two parts, or both.
@@ -61,7 +60,7 @@ impl Settings {
             n_slow_round_trips: 10_000,
             n_rounds: 10,
             only: None,
-            links: Link::ALL.to_vec(),
+            links: LINKS.to_vec(),
             payloads: PAYLOADS.to_vec(),
             write: None,
             update: None,
@@ -73,17 +72,19 @@ impl Settings {
                     .ok_or(format!("expected a value after {name}"))
             };
             let number = |text: String| {
-                let number = text.parse::<usize>();
+                let number = text.parse::<u32>();
                 number.map_err(|error| format!("expected a number, got {text:?}: {error}"))
             };
             match name.as_str() {
                 // What cargo adds by itself.
                 "--bench" => {}
-                "--round-trips" => settings.n_round_trips = number(value()?)?.max(10),
-                "--slow-round-trips" => settings.n_slow_round_trips = number(value()?)?.max(10),
-                "--rounds" => settings.n_rounds = number(value()?)?.max(1),
+                "--round-trips" => settings.n_round_trips = u64::from(number(value()?)?.max(10)),
+                "--slow-round-trips" => {
+                    settings.n_slow_round_trips = u64::from(number(value()?)?.max(10));
+                }
+                "--rounds" => settings.n_rounds = number(value()?)?.max(1) as usize,
                 "--only" => settings.only = Some(value()?),
-                "--link" => keep(&mut settings.links, &value()?, Link::name)?,
+                "--link" => keep(&mut settings.links, &value()?, link_name)?,
                 "--payload" => keep(&mut settings.payloads, &value()?, |payload| payload.name)?,
                 "--write" => settings.write = Some(value()?),
                 "--update" => settings.update = Some(value()?),
@@ -127,10 +128,10 @@ fn main() {
     };
     let command = command();
     let mut report = format!("# ONI over Zenoh beside raw Zenoh\n\nMade by `{command}`.\n\n");
-    let machine = machine::describe();
-    writeln!(report, "{machine}").unwrap();
+    let machine = format!("Machine: {}.", Surroundings::now());
+    writeln!(report, "{machine}\n").unwrap();
     for link in settings.links.iter().copied() {
-        let carried = |payload: &Payload| link.carries(*payload);
+        let carried = |payload: &Payload| carries(link, *payload);
         let payloads: Vec<_> = settings.payloads.iter().copied().filter(carried).collect();
         if payloads.is_empty() {
             continue;
@@ -144,11 +145,11 @@ fn main() {
             report.push_str(&throughput::measure(&far, settings.n_rounds));
         }
     }
-    writeln!(report, "{}", machine::load()).unwrap();
+    writeln!(report, "{}", load()).unwrap();
     println!("{report}");
     if let Some(path) = settings.update {
         let old = std::fs::read_to_string(&path).unwrap();
-        let (machine, after) = (machine.trim_end().replace('\n', " "), machine::load());
+        let after = load();
         let which = settings.payloads.iter().map(|payload| payload.name);
         let which = which.collect::<Vec<_>>().join(", ");
         let note = format!("Rows of {which} made later by `{command}`. {machine} After: {after}");
@@ -159,6 +160,12 @@ fn main() {
         std::fs::write(&path, report).unwrap();
         eprintln!("wrote {path}");
     }
+}
+
+/// What else the machine was doing.
+fn load() -> String {
+    let [one, five, fifteen] = load_averages().unwrap_or_default();
+    format!("load averages {one:.2}, {five:.2}, {fifteen:.2}.")
 }
 
 /// How this was started, but for where the tables go.

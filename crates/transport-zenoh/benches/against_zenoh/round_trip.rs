@@ -4,126 +4,83 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use sedge_runtime::bench::{
+    Block, Contender, ContenderError, Pace, Race, SpanFigures, Spans, TurnOutcome,
+};
+use sedge_runtime::{Shutdown, SystemClock};
+use sedge_transport_zenoh::race::{End, Purpose, RawCallback, Stack as _, ask, meet};
+
 use crate::far::FarProcess;
-use crate::loads::{End, Payload, Purpose, Stack as _, Way, wait_until_heard};
-use crate::machine::{now, sleep, sleep_until};
-use crate::raw::{RawCallbackEnd, SETTLE};
-use crate::table::{Latencies, ratio};
+use crate::loads::{Payload, link_name, near};
+use crate::table::{cells, ratio};
 
 /// Turns that are not counted: links, caches and allocators warm up.
-const N_WARM_UP: usize = 200;
+const N_WARM_UP: u64 = 200;
+/// Turns in a row, so that each stack finds its own caches warm.
+const N_IN_BLOCK: u64 = 250;
+/// Long enough for a session to settle.
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// The stacks in the order of the table's columns.
 const STACKS: [&str; 3] = ["raw", "ours", "raw, answered in the callback"];
 
-struct Lanes {
+/// One stack with one payload.
+struct Lane {
     payload: Payload,
-    ends: Vec<Box<dyn End>>,
-    latencies: Vec<Latencies>,
-    /// What each took back to back.
-    p50s: Vec<Duration>,
+    end: Box<dyn End>,
 }
 
-impl Lanes {
-    fn open(far: &FarProcess, payload: Payload) -> Self {
-        let ends = vec![
-            far.raw.end(payload, Purpose::RoundTrip, Way::Out),
-            far.sedge.end(payload, Purpose::RoundTrip, Way::Out),
-            RawCallbackEnd::ask(&far.raw_answered_in_callback, payload),
-        ];
-        for end in &ends {
-            wait_until_heard(&**end);
-        }
-        Self {
-            payload,
-            ends,
-            latencies: vec![Latencies::default(); STACKS.len()],
-            p50s: Vec::new(),
-        }
-    }
-
-    fn turn(&mut self, lane: usize) {
-        let begin = now();
-        self.ends[lane].send();
-        match self.ends[lane].receive() {
-            Some(bytes) if bytes == self.payload.bytes => {
-                self.latencies[lane].add(begin.elapsed());
+impl Contender for Lane {
+    fn take(&mut self, block: &Block<'_>, spans: &mut Spans) -> Result<(), ContenderError> {
+        let Self { payload, end } = self;
+        block.each(spans, &mut || {
+            let has_come = ask(&mut **end, 1, payload.bytes)?;
+            if !has_come {
+                eprintln!("{}: a round trip gave no answer", payload.name);
             }
-            other => {
-                self.latencies[lane].lost += 1;
-                eprintln!("{}: a round trip gave {other:?}", self.payload.name);
-            }
-        }
+            Ok(TurnOutcome::from(has_come))
+        })
     }
+}
 
-    /// Each stack so many times a second: all in the same period where there is room for them, or
-    /// by turns, a block of periods each.
-    fn paced(&mut self, rate_hz: u32, n_turns: usize) {
-        let period = Duration::from_secs(1) / rate_hz;
-        if self.fits(period / self.ends.len() as u32) {
-            self.paced_in_slots(period, n_turns);
-        } else {
-            self.in_blocks(n_turns, Some(period));
-        }
-    }
+fn lanes(far: &FarProcess, payload: Payload) -> Vec<Lane> {
+    let wire = near(payload, Purpose::RoundTrip);
+    let ends = [
+        far.raw.end(wire).unwrap(),
+        far.sedge.end(wire).unwrap(),
+        RawCallback::ask(&far.raw_answered_in_callback, payload.bytes).unwrap(),
+    ];
+    ends.map(|end| {
+        meet(&*end, &SystemClock::new()).unwrap();
+        Lane { payload, end }
+    })
+    .into()
+}
 
-    /// Each stack once a period, in its own slot; the order rotates.
-    fn paced_in_slots(&mut self, period: Duration, n_turns: usize) {
-        let slot = period / self.ends.len() as u32;
-        let mut due = now() + slot;
-        for turn in 0..n_turns {
-            for place in 0..self.ends.len() {
-                sleep_until(due);
-                self.turn((turn + place) % self.ends.len());
-                due += slot;
-            }
-        }
-    }
+fn race(lanes: &mut [Lane], race: Race) -> Vec<SpanFigures> {
+    let mut all: Vec<&mut dyn Contender> = lanes.iter_mut().map(|it| it as _).collect();
+    let spans = race.run(&mut all, &SystemClock::new(), &Shutdown::new());
+    spans.unwrap().iter().map(Spans::figures).collect()
+}
 
-    /// In blocks, so that each stack finds its own caches warm: one turn a period, or back to back.
-    fn in_blocks(&mut self, n_turns: usize, period: Option<Duration>) {
-        let n_in_block = n_turns.min(250);
-        for block in 0..n_turns.div_ceil(n_in_block) {
-            for place in 0..self.ends.len() {
-                let lane = (block + place) % self.ends.len();
-                let mut due = now();
-                for _ in 0..n_in_block {
-                    if let Some(period) = period {
-                        due += period;
-                        sleep_until(due);
-                    }
-                    self.turn(lane);
-                }
-            }
-        }
+fn rows(lanes: &[Lane], load: &str, figures: &[SpanFigures]) -> String {
+    let mut rows = String::new();
+    let raw = figures[0];
+    for ((lane, stack), figures) in lanes.iter().zip(STACKS).zip(figures) {
+        let copied = lane.end.n_copied();
+        writeln!(
+            rows,
+            "| {} | {load} | {stack} | {} | {} | {} | {} | {} |",
+            lane.payload.name,
+            cells(figures),
+            ratio(figures.p50_nanos, raw.p50_nanos),
+            ratio(figures.p99_nanos, raw.p99_nanos),
+            figures.n_lost,
+            copied.map_or_else(String::new, |copied| copied.to_string()),
+        )
+        .expect("writing to a string");
     }
-
-    fn rows(&mut self, load: &str) -> String {
-        let mut rows = String::new();
-        let raw = self.latencies[0].clone();
-        for (idx, (stack, latencies)) in STACKS.iter().zip(&mut self.latencies).enumerate() {
-            let copied = self.ends[idx].n_copied();
-            let (name, load) = (self.payload.name, load);
-            writeln!(
-                rows,
-                "| {name} | {load} | {stack} | {} | {} | {} | {} | {} |",
-                latencies.cells(),
-                ratio(latencies.percentile(50.0), raw.percentile(50.0)),
-                ratio(latencies.percentile(99.0), raw.percentile(99.0)),
-                latencies.lost,
-                copied.map_or_else(String::new, |copied| copied.to_string()),
-            )
-            .expect("writing to a string");
-        }
-        self.latencies = vec![Latencies::default(); STACKS.len()];
-        rows
-    }
-
-    /// Whether the slowest stack usually leaves a third of its slot free.
-    fn fits(&self, slot: Duration) -> bool {
-        let slowest = self.p50s.iter().max();
-        slowest.is_some_and(|slowest| *slowest * 3 / 2 <= slot)
-    }
+    rows
 }
 
 const TABLE_HEAD: &str = "\
@@ -131,32 +88,38 @@ const TABLE_HEAD: &str = "\
     |---|---|---|---|---|---|---|---|---|---|---|\n";
 
 /// The table of round trips.
-pub(crate) fn measure(far: &FarProcess, [n, n_slow]: [usize; 2]) -> String {
+pub(crate) fn measure(far: &FarProcess, [n, n_slow]: [u64; 2]) -> String {
     let mut report = format!(
         "## Round trip over {}\n\nOne message there, one back, in microseconds; n = {n} per row \
          ({n_slow} at 100 and 10 Hz), nothing trimmed. Raw Zenoh sends the payload alone and reads \
          it on a thread of its own, as ours does; ours also encodes and decodes a header both \
          ways. Both write their payload once. Ratios are to the raw row above; `copied` is how \
          many payloads so far had to be copied by their reader.\n\n{TABLE_HEAD}",
-        far.link.name()
+        link_name(far.link)
     );
     let payloads = far.payloads.iter();
-    let mut every: Vec<Lanes> = payloads.map(|payload| Lanes::open(far, *payload)).collect();
-    sleep(SETTLE);
+    let mut every: Vec<Vec<Lane>> = payloads.map(|payload| lanes(far, *payload)).collect();
+    Shutdown::new().wait(SETTLE);
     for lanes in &mut every {
-        lanes.in_blocks(N_WARM_UP, None);
-        lanes.latencies = vec![Latencies::default(); STACKS.len()];
-        lanes.in_blocks(n, None);
-        let p50s = lanes.latencies.iter_mut();
-        lanes.p50s = p50s.map(|it| it.percentile(50.0)).collect();
-        report.push_str(&lanes.rows("back to back"));
+        let back_to_back = |n| Race {
+            n,
+            n_in_block: N_IN_BLOCK,
+            pace: Pace::BackToBack,
+        };
+        race(lanes, back_to_back(N_WARM_UP));
+        let figures = race(lanes, back_to_back(n));
+        report.push_str(&rows(lanes, "back to back", &figures));
+        let slowest = figures.iter().map(|it| it.p50_nanos).max();
+        let slowest = Duration::from_nanos(slowest.unwrap_or(0));
         for rate_hz in [1_000, 100] {
-            eprintln!("round trip: {} at {rate_hz} Hz", lanes.payload.name);
-            if lanes.fits(Duration::from_secs(1) / rate_hz) {
-                lanes.paced(rate_hz, if rate_hz == 100 { n_slow } else { n });
-                report.push_str(&lanes.rows(&format!("{rate_hz} Hz")));
+            let name = lanes[0].payload.name;
+            eprintln!("round trip: {name} at {rate_hz} Hz");
+            let n = if rate_hz == 100 { n_slow } else { n };
+            let period = Duration::from_secs(1) / rate_hz;
+            if let Some(paced) = Race::paced(n, period, STACKS.len(), slowest) {
+                let figures = race(lanes, paced);
+                report.push_str(&rows(lanes, &format!("{rate_hz} Hz"), &figures));
             } else {
-                let name = lanes.payload.name;
                 writeln!(
                     report,
                     "| {name} | {rate_hz} Hz | | does not fit | | | | | | | |"
@@ -166,25 +129,23 @@ pub(crate) fn measure(far: &FarProcess, [n, n_slow]: [usize; 2]) -> String {
         }
     }
     eprintln!("round trip: every payload at 10 Hz");
-    slow(&mut every, n_slow);
-    for lanes in &mut every {
-        report.push_str(&lanes.rows("10 Hz"));
-    }
+    report.push_str(&slow(every, n_slow));
     report.push('\n');
     report
 }
 
 /// Every payload and stack once in 100 ms, or this alone would take an hour.
-fn slow(every: &mut [Lanes], n_turns: usize) {
-    let n_slots = every.len() * STACKS.len();
-    let slot = Duration::from_millis(100) / n_slots as u32;
-    let mut due = now() + slot;
-    for turn in 0..n_turns {
-        for place in 0..n_slots {
-            sleep_until(due);
-            let at = (turn + place) % n_slots;
-            every[at / STACKS.len()].turn(at % STACKS.len());
-            due += slot;
-        }
-    }
+fn slow(every: Vec<Vec<Lane>>, n: u64) -> String {
+    let mut all: Vec<Lane> = every.into_iter().flatten().collect();
+    let slot = Duration::from_millis(100) / all.len() as u32;
+    let turns = Race {
+        n,
+        n_in_block: 1,
+        pace: Pace::Every(slot),
+    };
+    let figures = race(&mut all, turns);
+    let groups = all.chunks(STACKS.len()).zip(figures.chunks(STACKS.len()));
+    groups
+        .map(|(lanes, figures)| rows(lanes, "10 Hz", figures))
+        .collect()
 }

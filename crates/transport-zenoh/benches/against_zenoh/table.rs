@@ -1,40 +1,26 @@
-//! Percentiles without trimming, and cells.
+//! Cells.
 
-use std::time::Duration;
+use sedge_runtime::bench::SpanFigures;
 
-/// What was measured, and how often nothing came.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Latencies {
-    nanos: Vec<u64>,
-    pub(crate) lost: u64,
-}
-
-impl Latencies {
-    pub(crate) fn add(&mut self, latency: Duration) {
-        self.nanos.push(latency.as_nanos() as u64);
-    }
-
-    /// By nearest rank; zero where nothing was measured.
-    pub(crate) fn percentile(&self, percent: f64) -> Duration {
-        let mut sorted = self.nanos.clone();
-        sorted.sort_unstable();
-        let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-        Duration::from_nanos(sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0))
-    }
-
-    /// p50, p99, p99.9 and the maximum, in microseconds.
-    pub(crate) fn cells(&self) -> String {
-        let cell = |percent| format!("{:.1}", self.percentile(percent).as_secs_f64() * 1e6);
-        [50.0, 99.0, 99.9, 100.0].map(cell).join(" | ")
-    }
+/// p50, p99, p99.9 and the maximum, in microseconds.
+pub(crate) fn cells(figures: &SpanFigures) -> String {
+    let nanos = [
+        figures.p50_nanos,
+        figures.p99_nanos,
+        figures.p999_nanos,
+        figures.max_nanos,
+    ];
+    nanos
+        .map(|nanos| format!("{:.1}", nanos as f64 / 1e3))
+        .join(" | ")
 }
 
 /// How many times one is the other.
-pub(crate) fn ratio(ours: Duration, theirs: Duration) -> String {
-    if theirs.is_zero() {
+pub(crate) fn ratio(ours: u64, theirs: u64) -> String {
+    if theirs == 0 {
         return "-".to_string();
     }
-    format!("{:.2}x", ours.as_secs_f64() / theirs.as_secs_f64())
+    format!("{:.2}x", ours as f64 / theirs as f64)
 }
 
 pub(crate) fn median(values: &mut [f64]) -> f64 {

@@ -2,24 +2,22 @@
 
 use std::fmt::Write as _;
 
+use sedge_runtime::SystemClock;
+use sedge_spacetime::Clock as _;
+use sedge_transport_zenoh::race::{End, Purpose, Stack, ask, header_bytes, meet};
+
 use crate::far::FarProcess;
-use crate::loads::{End, Payload, Purpose, Stack, Way, wait_until_heard};
-use crate::machine::now;
-use crate::sedge::header_bytes;
+use crate::loads::{Payload, link_name, near};
 use crate::table::{median, spread};
 
 /// Messages a second in one round: from the first put to the far end's word that all have come.
 fn round(end: &mut dyn End, payload: Payload) -> f64 {
-    let begin = now();
-    for _ in 0..payload.n_per_round {
-        end.send();
-    }
-    assert!(
-        end.receive().is_some(),
-        "{}: a round never ended",
-        payload.name
-    );
-    payload.n_per_round as f64 / begin.elapsed().as_secs_f64()
+    let clock = SystemClock::new();
+    let begin = clock.now();
+    let has_ended = ask(end, payload.n_per_round, payload.bytes).unwrap();
+    assert!(has_ended, "{}: a round never ended", payload.name);
+    let secs = clock.now().saturating_since(begin).as_secs_f64();
+    payload.n_per_round as f64 / secs
 }
 
 /// The table of throughput.
@@ -31,15 +29,16 @@ pub(crate) fn measure(far: &FarProcess, n_rounds: usize) -> String {
          medians, ours to each raw one.\n\n\
          | payload | messages a round | raw | raw, with an attachment | ours | to raw \
          | to raw with an attachment |\n|---|---|---|---|---|---|---|\n",
-        far.link.name()
+        link_name(far.link)
     );
     for payload in far.payloads.iter().copied() {
         eprintln!("throughput: {}", payload.name);
-        let attaching = far.raw.attaching(header_bytes(payload));
+        let attaching = far.raw.attaching(header_bytes(payload.bytes).unwrap());
         let stacks = [&far.raw as &dyn Stack, &attaching, &far.sedge];
-        let mut ends = stacks.map(|stack| stack.end(payload, Purpose::Throughput, Way::Out));
+        let wire = near(payload, Purpose::Throughput);
+        let mut ends = stacks.map(|stack| stack.end(wire).unwrap());
         for end in &mut ends {
-            wait_until_heard(&**end);
+            meet(&**end, &SystemClock::new()).unwrap();
             // A round of each that is not counted.
             round(&mut **end, payload);
         }

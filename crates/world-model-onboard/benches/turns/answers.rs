@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sedge_world_model_onboard::workload::{FEATURE, N_BEAMS, Sensed, plans, read_out, view};
 use sedge_world_model_onboard::{OnboardEngine, PlanRows};
 use sedge_world_model_trained::structure::{
     COMPONENTS, DECODER_CHANNELS, ENCODER_BEAMS, ENCODER_CHANNELS, IMU_INPUTS, N_COMPONENTS,
@@ -9,7 +10,7 @@ use sedge_world_model_trained::structure::{
 };
 use sedge_world_model_trained::{Engine as _, NamedTensors, read_story, write_checkpoint};
 
-use crate::cases::{FEATURE, N_BEAMS, N_STEPS, Sensed, plans, read_out, view};
+use crate::cases::N_STEPS;
 use crate::shipped;
 
 const N_SCANS: usize = 60;
