@@ -26,7 +26,7 @@ pub(crate) fn write(engine: &mut OnboardEngine, file: &Path) {
         .iter()
         .flat_map(|sensed| {
             engine.filter(&sensed.step());
-            engine.feature()
+            engine.feature().to_vec()
         })
         .collect();
     let all = |row: &dyn Fn(&Sensed) -> Vec<f32>| scans.iter().flat_map(row).collect::<Vec<f32>>();
