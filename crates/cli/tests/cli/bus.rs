@@ -17,7 +17,7 @@ use sedge_transport::{Network, PutOutcome, Qos, QosClass, Signal, no_wake};
 use sedge_transport_zenoh::{ZenohConfig, ZenohNetwork};
 use serde_json::Value;
 
-use crate::running::Running;
+use crate::running::{Running, found, look, sedge};
 use crate::write_corridor_log;
 
 const SCAN: &str = "oni/flock/crane3/sensor.lidar/front";
@@ -57,14 +57,11 @@ impl Robot {
     }
 
     fn look(&self, arguments: &[&str]) -> Output {
-        sedge(&[arguments, &["--connect", &self.locator]].concat())
+        look(&self.locator, arguments)
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.look(&[arguments, &["--json"]].concat());
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {stderr}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        found(&self.locator, arguments)
     }
 }
 
@@ -144,13 +141,6 @@ fn manifest() -> EncodedMessage {
     let capture = Capture::exact(SystemClock::new().now(), "test");
     let envelope = Envelope::new(sequence().next_source(), capture);
     manifest.to_message(envelope).unwrap().encode().unwrap()
-}
-
-fn sedge(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sedge"))
-        .args(arguments)
-        .output()
-        .unwrap()
 }
 
 fn stream<'a>(figures: &'a Value, key: &str) -> &'a Value {

@@ -1,15 +1,7 @@
 //! What is printed, and with which exit code.
 
-use std::process::{Command, Output};
-
+use crate::running::sedge;
 use crate::write_corridor_log;
-
-fn sedge(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sedge"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
 
 fn check(arguments: &[&str], code: i32, says: &str) {
     let output = sedge(arguments);

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::swarm::{YARD, json, refusal, sedge, write_launch, write_scenario};
+use crate::running::sedge;
+use crate::swarm::{YARD, json, refusal, write_launch, write_scenario};
 
 /// A ladder of two rungs, and budgets of a microsecond that call for this.
 fn budgets(on_miss: &str) -> String {

@@ -4,12 +4,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use sedge_runtime::AgentReport;
 use serde_json::Value;
 
-use crate::running::{PATIENCE, Running};
+use crate::running::{PATIENCE, Running, found, look, sedge};
 use crate::write_corridor_log;
 
 /// Until whoever speaks has been heard, also on a busy machine.
@@ -42,22 +42,19 @@ impl Fleet {
     }
 
     fn look(&self, arguments: &[&str]) -> Output {
-        sedge(&[arguments, &["--connect", &self.locator]].concat())
+        look(&self.locator, arguments)
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
-        let output = self.look(&[arguments, &["--json"]].concat());
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {stderr}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        found(&self.locator, arguments)
     }
 }
 
-fn sedge(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sedge"))
-        .args(arguments)
-        .output()
-        .unwrap()
+/// A short log, played as fast as it is taken.
+fn fast_player(folder: &Path) -> Running {
+    let log = write_corridor_log(folder, 20);
+    let log = log.to_str().unwrap();
+    Running::start(&["play", log, "--listen", "tcp/127.0.0.1:0", "--speed", "max"])
 }
 
 fn text(output: &Output) -> String {
@@ -170,16 +167,8 @@ fn a_metrics_place_that_is_none_or_in_use_is_refused() {
 #[test]
 fn an_agent_says_what_became_of_what_its_loop_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let log = write_corridor_log(folder.path(), 20);
+    let player = fast_player(folder.path());
     let launch = folder.path().join("agent.toml");
-    let player = Running::start(&[
-        "play",
-        log.to_str().unwrap(),
-        "--listen",
-        "tcp/127.0.0.1:0",
-        "--speed",
-        "max",
-    ]);
     let written = format!(
         "model = 'geometric'\nconnect = [{:?}]\n[threads]\ncores = [4000]\npriority = 'fifo 3'\n",
         player.locator()
@@ -331,15 +320,7 @@ fn a_report_has_real_traffic_and_probes_and_what_changed() {
 #[test]
 fn a_report_of_reports_needs_no_network() {
     let folder = tempfile::tempdir().unwrap();
-    let log = write_corridor_log(folder.path(), 20);
-    let player = Running::start(&[
-        "play",
-        log.to_str().unwrap(),
-        "--listen",
-        "tcp/127.0.0.1:0",
-        "--speed",
-        "max",
-    ]);
+    let player = fast_player(folder.path());
     let written = folder.path().join("crane.json");
     let agent = Running::start(&[
         "agent",

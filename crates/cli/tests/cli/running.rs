@@ -1,7 +1,7 @@
 //! `sedge` as a process that a test starts, listens to, and always ends.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -10,9 +10,31 @@ use sedge_oni::KeyPattern;
 use sedge_runtime::SystemClock;
 use sedge_transport::{Network as _, Qos, QosClass, Signal};
 use sedge_transport_zenoh::{ZenohConfig, ZenohNetwork};
+use serde_json::Value;
 
 /// Longer than anything here takes on a busy machine; only a failure waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A process that ends by itself.
+pub(crate) fn sedge(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sedge"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// One that looks at a fleet.
+pub(crate) fn look(locator: &str, arguments: &[&str]) -> Output {
+    sedge(&[arguments, &["--connect", locator]].concat())
+}
+
+/// What such a one finds.
+pub(crate) fn found(locator: &str, arguments: &[&str]) -> Value {
+    let output = look(locator, &[arguments, &["--json"]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
 
 /// A process; dropping it ends it.
 pub(crate) struct Running {

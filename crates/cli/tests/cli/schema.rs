@@ -1,7 +1,6 @@
 //! Schemas over a real network: a robot whose scans are not what an agent knows, and the commands
 //! that say so.
 
-use std::process::{Command, Output};
 use std::sync::Arc;
 
 use sedge_oni::{
@@ -14,17 +13,10 @@ use sedge_transport::{Network as _, PutOutcome, Qos, QosClass, Served, Signal};
 use sedge_transport_zenoh::{ZenohConfig, ZenohNetwork};
 use serde_json::{Value, json};
 
-use crate::running::{PATIENCE, Running};
+use crate::running::{PATIENCE, Running, sedge};
 
 const SCAN: &str = "oni/flock/crane3/sensor.lidar/front";
 const N_SCANS: u64 = 5;
-
-fn sedge(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sedge"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

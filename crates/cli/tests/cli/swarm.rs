@@ -1,9 +1,10 @@
 //! Simulated robots: collected, learnt from, graded on, and driven in lockstep, as processes.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use crate::running::sedge;
 
 /// Two robots that change places while somebody walks between them, a few seconds long.
 pub(crate) const YARD: &str = r#"
@@ -39,13 +40,6 @@ route = [[-2.0, -0.5, 3.14159]]
 start = [0.0, 2.0]
 route = [[0.0, -2.0]]
 "#;
-
-pub(crate) fn sedge(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sedge"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
 
 pub(crate) fn json(arguments: &[&str]) -> Value {
     let output = sedge(arguments);
