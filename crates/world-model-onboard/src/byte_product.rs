@@ -1,20 +1,20 @@
-//! Products of bytes by the instructions made for them, where the processor has these.
+//! Products of bytes by the instructions made for them, where the processor has these: those of
+//! tile registers before those of vectors.
 //!
 //! Sums stay in registers, and leave them as numbers: nothing of whole numbers goes through memory.
 
 use multiversion::multiversion;
 use multiversion::target::match_target;
+use sedge_matrix_tiles::{COLUMNS, GROUP, INPUTS, ROWS, Sums, Tiles};
 
 use crate::products::Out;
 
 /// Columns of weights that lie together.
-pub(crate) const PANEL: usize = 32;
-/// Inputs that one instruction takes.
-pub(crate) const GROUP: usize = 4;
+pub(crate) const PANEL: usize = COLUMNS;
 
 /// `out = (steps W - at_zero) * row_scale * scale + ..`
 pub(crate) struct ByteProduct<'a> {
-    /// `[row, n_in]`; `n_in` is a multiple of [`GROUP`].
+    /// `[row, n_in]`, with rows added up to a multiple of [`ROWS`], and `n_in` to one of [`INPUTS`].
     pub(crate) steps: &'a [u8],
     pub(crate) n_in: usize,
     /// `[row]`
@@ -47,28 +47,57 @@ mod avx512_vnni {
         _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_sub_epi32,
     };
 
-    use super::{ByteProduct, GROUP, PANEL};
+    use super::{ByteProduct, GROUP, PANEL, ROWS, Sums, Tiles};
 
     /// Numbers of a vector.
     const LANES: usize = 16;
     /// Rows that share weights in registers: 16 sums, and as many products under way.
-    const ROWS: usize = 8;
+    const ROWS_AT_ONCE: usize = 8;
 
     /// Does it, and says so.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     pub(super) fn multiply(product: &mut ByteProduct<'_>) -> bool {
+        match Tiles::load() {
+            Some(tiles) => multiply_in_tiles(product, &tiles),
+            None => multiply_in_vectors(product),
+        }
+        true
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    fn multiply_in_tiles(product: &mut ByteProduct<'_>, tiles: &Tiles) {
+        let (n_rows, n_in) = (product.row_scale.len(), product.n_in);
+        let mut sums = Sums::default();
+        for column in (0..product.scale.len()).step_by(PANEL) {
+            let panel = &product.weights[column * n_in..][..PANEL * n_in];
+            let n_vectors = ((product.scale.len() - column) / LANES).min(2);
+            for first in (0..n_rows).step_by(2 * ROWS) {
+                let n = (n_rows - first).min(2 * ROWS);
+                let steps = &product.steps[first * n_in..][..n.next_multiple_of(ROWS) * n_in];
+                tiles.multiply(steps, n_in, panel, &mut sums);
+                for c in 0..n_vectors {
+                    for row in 0..n {
+                        let sum = bytemuck::cast(sums.0[row / ROWS][c][row % ROWS]);
+                        widen(product, sum, first + row, column + c * LANES);
+                    }
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    pub(super) fn multiply_in_vectors(product: &mut ByteProduct<'_>) {
         for column in (0..product.scale.len()).step_by(PANEL) {
             let mut row = 0;
-            while row + ROWS <= product.row_scale.len() {
-                panel_rows::<ROWS>(product, row, column);
-                row += ROWS;
+            while row + ROWS_AT_ONCE <= product.row_scale.len() {
+                panel_rows::<ROWS_AT_ONCE>(product, row, column);
+                row += ROWS_AT_ONCE;
             }
             while row < product.row_scale.len() {
                 panel_rows::<1>(product, row, column);
                 row += 1;
             }
         }
-        true
     }
 
     /// So many rows by a panel, or by its first half where there are no more columns.
@@ -76,9 +105,9 @@ mod avx512_vnni {
     #[inline]
     fn panel_rows<const R: usize>(product: &mut ByteProduct<'_>, row: usize, column: usize) {
         if column + PANEL <= product.scale.len() {
-            tile::<R, 2>(product, row, column);
+            rows_by_vectors::<R, 2>(product, row, column);
         } else {
-            tile::<R, 1>(product, row, column);
+            rows_by_vectors::<R, 1>(product, row, column);
         }
     }
 
@@ -106,7 +135,7 @@ mod avx512_vnni {
     /// `R` rows by `C` vectors of the output.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     #[inline]
-    fn tile<const R: usize, const C: usize>(
+    fn rows_by_vectors<const R: usize, const C: usize>(
         product: &mut ByteProduct<'_>,
         row: usize,
         column: usize,
@@ -132,22 +161,27 @@ mod avx512_vnni {
                 }
             }
         }
-        let row_scale = &product.row_scale[row..][..R];
-        for c in 0..C {
-            let column = column + c * LANES;
-            let scale = numbers(&product.scale[column..][..LANES]);
-            let at_zero = wholes(&product.at_zero[column..][..LANES]);
-            for (r, sums) in sums.iter().enumerate() {
-                let at = product.out.at(row + r, column);
-                let before = match product.out.bias {
-                    Some(bias) => numbers(&bias[column..][..LANES]),
-                    None => numbers(&product.out.values[at..][..LANES]),
-                };
-                let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[c], at_zero));
-                let scale = _mm512_mul_ps(scale, _mm512_set1_ps(row_scale[r]));
-                let after: [f32; LANES] = bytemuck::cast(_mm512_fmadd_ps(sum, scale, before));
-                product.out.values[at..][..LANES].copy_from_slice(&after);
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (c, sum) in sums.into_iter().enumerate() {
+                widen(product, sum, row + r, column + c * LANES);
             }
         }
+    }
+
+    /// A vector of sums as numbers, to where it goes.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    #[inline]
+    fn widen(product: &mut ByteProduct<'_>, sum: __m512i, row: usize, column: usize) {
+        let scale = numbers(&product.scale[column..][..LANES]);
+        let at_zero = wholes(&product.at_zero[column..][..LANES]);
+        let at = product.out.at(row, column);
+        let before = match product.out.bias {
+            Some(bias) => numbers(&bias[column..][..LANES]),
+            None => numbers(&product.out.values[at..][..LANES]),
+        };
+        let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, at_zero));
+        let scale = _mm512_mul_ps(scale, _mm512_set1_ps(product.row_scale[row]));
+        let after: [f32; LANES] = bytemuck::cast(_mm512_fmadd_ps(sum, scale, before));
+        product.out.values[at..][..LANES].copy_from_slice(&after);
     }
 }

@@ -12,8 +12,9 @@
 
 use rten_simd::ops::{BitOps as _, FloatOps as _, NarrowSaturate as _, NumOps as _, ToFloat as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
+use sedge_matrix_tiles::{GROUP, INPUTS, ROWS};
 
-use crate::byte_product::{ByteProduct, GROUP, PANEL, multiply};
+use crate::byte_product::{ByteProduct, PANEL, multiply};
 use crate::layers::Rows;
 use crate::products::{LANES, Out};
 
@@ -64,7 +65,7 @@ impl NarrowDense {
         let at_zero = (0..width).map(|j| i32::from(ZERO) * sum(j)).collect();
         let mut weights = Vec::new();
         for panel in (0..width).step_by(PANEL) {
-            for group in (0..n_in).step_by(GROUP) {
+            for group in (0..n_in.next_multiple_of(INPUTS)).step_by(GROUP) {
                 for j in panel..panel + PANEL {
                     weights.extend((group..group + GROUP).map(|k| step(k, j)));
                 }
@@ -105,9 +106,10 @@ impl NarrowDense {
         out: Out<'a>,
         (steps, scale): (&'a mut Vec<u8>, &'a mut Vec<f32>),
     ) -> ByteProduct<'a> {
-        let n_in = self.n_in.next_multiple_of(GROUP);
-        // Weights of what is beyond the inputs are zero, so whatever is there adds nothing.
-        steps.resize(x.n * n_in, ZERO);
+        let n_in = self.n_in.next_multiple_of(INPUTS);
+        // Weights of what is beyond the inputs are zero, so whatever is there adds nothing; rows
+        // added to fill a tile are multiplied and not looked at.
+        steps.resize(x.n.next_multiple_of(ROWS) * n_in, ZERO);
         scale.resize(x.n, 0.0);
         Narrow {
             x: x.first(self.n_in),

@@ -1,0 +1,234 @@
+//! The instructions, and the kernel's leave to use them.
+
+#![expect(unsafe_code, reason = "these instructions have no safe form")]
+
+use std::arch::asm;
+use std::arch::x86_64::__cpuid_count;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+
+use crate::{COLUMNS, GROUP, INPUTS, ROWS, Sums};
+
+thread_local! {
+    /// How many [`Tiles`] this thread holds.
+    static HELD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The calling thread's tiles, ready for products; given back when the last of them is dropped.
+///
+/// Taking them costs a hundred nanoseconds, and next to nothing while the thread holds others: hold
+/// some around many products.
+#[derive(Debug)]
+pub struct Tiles {
+    /// Registers are a thread's own.
+    stays_here: PhantomData<*const ()>,
+}
+
+impl Tiles {
+    /// Tiles for this thread, or `None` where the processor has none or the kernel keeps them.
+    pub fn load() -> Option<Self> {
+        static MAY_USE: OnceLock<bool> = OnceLock::new();
+        if !MAY_USE.get_or_init(|| processor_has_tiles() && kernel_gives_leave()) {
+            return None;
+        }
+        HELD.with(|held| {
+            if held.get() == 0 {
+                lay_out();
+            }
+            held.set(held.get() + 1);
+        });
+        Some(Self {
+            stays_here: PhantomData,
+        })
+    }
+
+    /// Multiplies rows of bytes by columns of signed bytes, exactly.
+    ///
+    /// `rows` is `[16 or 32, n_in]`, without gaps; sums of rows that are not there are left as they
+    /// were. `columns` is `[n_in / GROUP, COLUMNS, GROUP]`.
+    ///
+    /// # Panics
+    /// When `n_in` is no multiple of [`INPUTS`], or a shape is another.
+    pub fn multiply(&self, rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
+        assert!(
+            n_in > 0 && n_in.is_multiple_of(INPUTS),
+            "expected inputs in multiples of {INPUTS}, got {n_in}"
+        );
+        assert_eq!(columns.len(), n_in * COLUMNS, "bytes of columns");
+        if rows.len() == 2 * ROWS * n_in {
+            multiply_two(rows, n_in, columns, sums);
+        } else {
+            assert_eq!(rows.len(), ROWS * n_in, "bytes of rows");
+            multiply_one(rows, n_in, columns, sums);
+        }
+    }
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        HELD.with(|held| {
+            held.set(held.get() - 1);
+            if held.get() == 0 {
+                // SAFETY: gives up what `lay_out` took; nobody on this thread holds tiles.
+                unsafe { asm!("tilerelease", options(nostack, nomem)) };
+            }
+        });
+    }
+}
+
+fn processor_has_tiles() -> bool {
+    const TILE: u32 = 1 << 24;
+    const INT8: u32 = 1 << 25;
+    if __cpuid_count(0, 0).eax < 7 {
+        return false;
+    }
+    __cpuid_count(7, 0).edx & (TILE | INT8) == TILE | INT8
+}
+
+/// Asks for the 8 KiB of state that each thread of this process may then have.
+fn kernel_gives_leave() -> bool {
+    const ARCH_PRCTL: i64 = 158;
+    const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
+    const XFEATURE_XTILEDATA: u64 = 18;
+    let answer: i64;
+    // SAFETY: a system call that takes numbers alone and touches no memory of ours; kernels that do
+    // not know it say so. It overwrites `rcx` and `r11`, as all do.
+    unsafe {
+        asm!(
+            "syscall",
+            inout("rax") ARCH_PRCTL => answer,
+            in("rdi") ARCH_REQ_XCOMP_PERM,
+            in("rsi") XFEATURE_XTILEDATA,
+            out("rcx") _,
+            out("r11") _,
+            options(nostack),
+        );
+    }
+    answer == 0
+}
+
+/// All eight tiles with 16 rows of 64 bytes.
+fn lay_out() {
+    #[repr(C, align(64))]
+    struct Layout {
+        palette: u8,
+        start_row: u8,
+        reserved: [u8; 14],
+        row_bytes: [u16; 16],
+        rows: [u8; 16],
+    }
+    let mut layout = Layout {
+        palette: 1,
+        start_row: 0,
+        reserved: [0; 14],
+        row_bytes: [0; 16],
+        rows: [0; 16],
+    };
+    layout.row_bytes[..8].fill(INPUTS as u16);
+    layout.rows[..8].fill(ROWS as u8);
+    // SAFETY: reads the 64 bytes of `layout`, which are a valid layout of palette 1; the processor
+    // has tiles and the kernel has given leave, as `Tiles::load` has asked.
+    unsafe {
+        asm!(
+            "ldtilecfg [{layout}]",
+            layout = in(reg) &raw const layout,
+            options(nostack, readonly),
+        );
+    }
+}
+
+/// From a row of inputs in columns to the next, in bytes.
+const COLUMNS_STRIDE: usize = COLUMNS * GROUP;
+/// From a tile of columns to the one of the next inputs, in bytes.
+const COLUMNS_STEP: usize = COLUMNS * INPUTS;
+/// From a row of sums to the next, in bytes.
+const SUMS_STRIDE: usize = 4 * ROWS;
+
+/// Two tiles of rows by two of columns.
+fn multiply_two(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
+    let [[s00, s01], [s10, s11]] = &mut sums.0;
+    // SAFETY: the thread's tiles are laid out, as `Tiles` is not sent to another and gives them up
+    // only when dropped. It reads `n_in / INPUTS` times 16 rows of 64 bytes, `n_in` after each other,
+    // from `rows` and as far after its middle, which are in its 32 * n_in bytes; and as often 16
+    // stretches of 128 bytes from `columns`, which are its n_in * 32 bytes. It writes the 16 rows of
+    // 64 bytes of each of four `Tile`s.
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "2:",
+            "tileloadd tmm4, [{low} + {n_in}*1]",
+            "tileloadd tmm6, [{columns} + {columns_stride}*1]",
+            "tdpbusd tmm0, tmm4, tmm6",
+            "tileloadd tmm7, [{columns} + {columns_stride}*1 + 64]",
+            "tdpbusd tmm1, tmm4, tmm7",
+            "tileloadd tmm5, [{high} + {n_in}*1]",
+            "tdpbusd tmm2, tmm5, tmm6",
+            "tdpbusd tmm3, tmm5, tmm7",
+            "add {low}, {inputs}",
+            "add {high}, {inputs}",
+            "add {columns}, {columns_step}",
+            "dec {n}",
+            "jnz 2b",
+            "tilestored [{s00} + {sums_stride}*1], tmm0",
+            "tilestored [{s01} + {sums_stride}*1], tmm1",
+            "tilestored [{s10} + {sums_stride}*1], tmm2",
+            "tilestored [{s11} + {sums_stride}*1], tmm3",
+            low = inout(reg) rows.as_ptr() => _,
+            high = inout(reg) rows[ROWS * n_in..].as_ptr() => _,
+            columns = inout(reg) columns.as_ptr() => _,
+            n = inout(reg) n_in / INPUTS => _,
+            n_in = in(reg) n_in,
+            columns_stride = in(reg) COLUMNS_STRIDE,
+            sums_stride = in(reg) SUMS_STRIDE,
+            s00 = in(reg) s00.as_mut_ptr(),
+            s01 = in(reg) s01.as_mut_ptr(),
+            s10 = in(reg) s10.as_mut_ptr(),
+            s11 = in(reg) s11.as_mut_ptr(),
+            inputs = const INPUTS,
+            columns_step = const COLUMNS_STEP,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }
+}
+
+/// One tile of rows by two of columns.
+fn multiply_one(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
+    let [[s00, s01], _] = &mut sums.0;
+    // SAFETY: as for two, with the 16 * n_in bytes of `rows`, and two `Tile`s.
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "2:",
+            "tileloadd tmm4, [{low} + {n_in}*1]",
+            "tileloadd tmm6, [{columns} + {columns_stride}*1]",
+            "tdpbusd tmm0, tmm4, tmm6",
+            "tileloadd tmm7, [{columns} + {columns_stride}*1 + 64]",
+            "tdpbusd tmm1, tmm4, tmm7",
+            "add {low}, {inputs}",
+            "add {columns}, {columns_step}",
+            "dec {n}",
+            "jnz 2b",
+            "tilestored [{s00} + {sums_stride}*1], tmm0",
+            "tilestored [{s01} + {sums_stride}*1], tmm1",
+            low = inout(reg) rows.as_ptr() => _,
+            columns = inout(reg) columns.as_ptr() => _,
+            n = inout(reg) n_in / INPUTS => _,
+            n_in = in(reg) n_in,
+            columns_stride = in(reg) COLUMNS_STRIDE,
+            sums_stride = in(reg) SUMS_STRIDE,
+            s00 = in(reg) s00.as_mut_ptr(),
+            s01 = in(reg) s01.as_mut_ptr(),
+            inputs = const INPUTS,
+            columns_step = const COLUMNS_STEP,
+            out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }
+}

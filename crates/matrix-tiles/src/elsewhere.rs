@@ -1,0 +1,21 @@
+//! What there is without such registers: nothing, so that nothing can be asked of it.
+
+use std::convert::Infallible;
+
+use crate::Sums;
+
+/// Tiles, which this platform does not have.
+#[derive(Debug)]
+pub struct Tiles(Infallible);
+
+impl Tiles {
+    /// `None`, always.
+    pub fn load() -> Option<Self> {
+        None
+    }
+
+    /// Never called, as there are none.
+    pub fn multiply(&self, _rows: &[u8], _n_in: usize, _columns: &[i8], _sums: &mut Sums) {
+        match self.0 {}
+    }
+}
