@@ -149,10 +149,10 @@ const SUMS_STRIDE: usize = 4 * ROWS;
 fn multiply_two(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
     let [[s00, s01], [s10, s11]] = &mut sums.0;
     // SAFETY: the thread's tiles are laid out, as `Tiles` is not sent to another and gives them up
-    // only when dropped. It reads `n_in / INPUTS` times 16 rows of 64 bytes, `n_in` after each other,
-    // from `rows` and as far after its middle, which are in its 32 * n_in bytes; and as often 16
-    // stretches of 128 bytes from `columns`, which are its n_in * 32 bytes. It writes the 16 rows of
-    // 64 bytes of each of four `Tile`s.
+    // only when dropped. It reads `n_in / INPUTS` times 16 rows of 64 bytes, `n_in` after each
+    // other, from `rows` and as far after its middle, which are in its 32 * n_in bytes; and as
+    // often 16 stretches of 128 bytes from `columns`, which are its n_in * 32 bytes. It writes the
+    // 16 rows of 64 bytes of each of four `Tile`s.
     unsafe {
         asm!(
             "tilezero tmm0",

@@ -1,5 +1,6 @@
 //! What MPPI and CEM share: imagining, sampling, scoring, keeping the best.
 
+use std::iter;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -297,11 +298,7 @@ impl Search {
             duration: since_odometry,
             twist: request.twist,
         };
-        let before = || {
-            [goes_on]
-                .into_iter()
-                .chain(request.in_flight.iter().copied())
-        };
+        let before = || iter::once(goes_on).chain(request.in_flight.iter().copied());
         for (sample, twists) in known.iter().enumerate() {
             self.few.command(sample, twists);
         }

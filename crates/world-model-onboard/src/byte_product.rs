@@ -5,7 +5,7 @@
 
 use multiversion::multiversion;
 use multiversion::target::match_target;
-use sedge_matrix_tiles::{COLUMNS, GROUP, INPUTS, ROWS, Sums, Tiles};
+use sedge_matrix_tiles::{COLUMNS, GROUP, ROWS, Sums, Tiles};
 
 use crate::products::Out;
 
@@ -14,7 +14,8 @@ pub(crate) const PANEL: usize = COLUMNS;
 
 /// `out = (steps W - at_zero) * row_scale * scale + ..`
 pub(crate) struct ByteProduct<'a> {
-    /// `[row, n_in]`, with rows added up to a multiple of [`ROWS`], and `n_in` to one of [`INPUTS`].
+    /// `[row, n_in]`, with rows added up to a multiple of [`ROWS`], and `n_in` a multiple of what a
+    /// tile takes.
     pub(crate) steps: &'a [u8],
     pub(crate) n_in: usize,
     /// `[row]`

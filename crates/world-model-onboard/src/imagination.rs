@@ -100,6 +100,8 @@ impl Rollout {
     /// Imagines them.
     pub(crate) fn run(&mut self, sequence: &Sequence) {
         let plans = &self.plans;
+        // Held around all products, so that none of them takes it anew.
+        let _tiles = sequence.tiles();
         self.imagined.clear();
         self.imagined.scores.resize(plans.n, 0.0);
         for first in (0..plans.n).step_by(BLOCK_ROWS) {

@@ -27,6 +27,11 @@ impl Linear {
         }
     }
 
+    /// Whether products are of bytes.
+    pub(crate) fn is_narrow(&self) -> bool {
+        matches!(self, Self::Narrow(_))
+    }
+
     /// Adds `x W`.
     pub(crate) fn add(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
         match self {

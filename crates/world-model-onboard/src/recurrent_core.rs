@@ -2,6 +2,7 @@
 
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
+use sedge_matrix_tiles::Tiles;
 use sedge_world_model::Reused;
 use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 use sedge_world_model_trained::{CheckpointError, NetworkConfig};
@@ -186,6 +187,11 @@ impl Sequence {
     /// Numbers of the hidden layer of inputs, padding included.
     fn width(&self) -> usize {
         self.deter.width() / 2
+    }
+
+    /// What products of bytes need of the calling thread, where there are such.
+    pub(crate) fn tiles(&self) -> Option<Tiles> {
+        self.deter.is_narrow().then(Tiles::load).flatten()
     }
 
     /// Looks at the state of every row: the next step and the prior go by what was seen last.
