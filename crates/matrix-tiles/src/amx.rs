@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use crate::{COLUMNS, GROUP, INPUTS, ROWS, Sums};
+use crate::{COLUMNS, GROUP, INPUTS, ROWS, Rows, Sums};
 
 thread_local! {
     /// How many [`Tiles`] this thread holds.
@@ -45,22 +45,31 @@ impl Tiles {
 
     /// Multiplies rows of bytes by columns of signed bytes, exactly.
     ///
-    /// `rows` is `[16 or 32, n_in]`, without gaps; sums of rows that are not there are left as they
-    /// were. `columns` is `[n_in / GROUP, COLUMNS, GROUP]`.
+    /// `columns` is `[n_in / GROUP, COLUMNS, GROUP]`, and of each row its first `n_in` bytes are
+    /// taken. Sums of rows that are not there are left as they were.
     ///
     /// # Panics
-    /// When `n_in` is no multiple of [`INPUTS`], or a shape is another.
-    pub fn multiply(&self, rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
+    /// When `n_in` is no multiple of [`INPUTS`], or there are fewer rows than said.
+    pub fn multiply(&self, rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
+        let n_in = columns.len() / COLUMNS;
         assert!(
-            n_in > 0 && n_in.is_multiple_of(INPUTS),
-            "expected inputs in multiples of {INPUTS}, got {n_in}"
+            n_in > 0 && columns.len().is_multiple_of(INPUTS * COLUMNS),
+            "expected bytes of columns in multiples of {}, got {}",
+            INPUTS * COLUMNS,
+            columns.len()
         );
-        assert_eq!(columns.len(), n_in * COLUMNS, "bytes of columns");
-        if rows.len() == 2 * ROWS * n_in {
-            multiply_two(rows, n_in, columns, sums);
-        } else {
-            assert_eq!(rows.len(), ROWS * n_in, "bytes of rows");
-            multiply_one(rows, n_in, columns, sums);
+        let n_rows = ROWS * rows.n_tiles;
+        let last = rows.stride.saturating_mul(n_rows.saturating_sub(1));
+        let expected = last.saturating_add(n_in);
+        assert!(
+            rows.values.len() >= expected,
+            "expected {expected} bytes of rows, got {}",
+            rows.values.len()
+        );
+        match rows.n_tiles {
+            1 => multiply_one(rows, columns, sums),
+            2 => multiply_two(rows, columns, sums),
+            n => panic!("expected one tile of rows or two, got {n}"),
         }
     }
 }
@@ -146,13 +155,13 @@ const COLUMNS_STEP: usize = COLUMNS * INPUTS;
 const SUMS_STRIDE: usize = 4 * ROWS;
 
 /// Two tiles of rows by two of columns.
-fn multiply_two(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
+fn multiply_two(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
     let [[s00, s01], [s10, s11]] = &mut sums.0;
     // SAFETY: the thread's tiles are laid out, as `Tiles` is not sent to another and gives them up
-    // only when dropped. It reads `n_in / INPUTS` times 16 rows of 64 bytes, `n_in` after each
-    // other, from `rows` and as far after its middle, which are in its 32 * n_in bytes; and as
-    // often 16 stretches of 128 bytes from `columns`, which are its n_in * 32 bytes. It writes the
-    // 16 rows of 64 bytes of each of four `Tile`s.
+    // only when dropped. Of n_in bytes of 32 rows, which `Tiles::multiply` has counted, it reads 64
+    // at a time, of the first 16 and of those after them; and as often 16 stretches of 128 bytes
+    // from `columns`, which are its n_in * 32 bytes. It writes the 16 rows of 64 bytes of each of
+    // four `Tile`s.
     unsafe {
         asm!(
             "tilezero tmm0",
@@ -160,12 +169,12 @@ fn multiply_two(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
             "tilezero tmm2",
             "tilezero tmm3",
             "2:",
-            "tileloadd tmm4, [{low} + {n_in}*1]",
+            "tileloadd tmm4, [{low} + {stride}*1]",
             "tileloadd tmm6, [{columns} + {columns_stride}*1]",
             "tdpbusd tmm0, tmm4, tmm6",
             "tileloadd tmm7, [{columns} + {columns_stride}*1 + 64]",
             "tdpbusd tmm1, tmm4, tmm7",
-            "tileloadd tmm5, [{high} + {n_in}*1]",
+            "tileloadd tmm5, [{high} + {stride}*1]",
             "tdpbusd tmm2, tmm5, tmm6",
             "tdpbusd tmm3, tmm5, tmm7",
             "add {low}, {inputs}",
@@ -177,11 +186,11 @@ fn multiply_two(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
             "tilestored [{s01} + {sums_stride}*1], tmm1",
             "tilestored [{s10} + {sums_stride}*1], tmm2",
             "tilestored [{s11} + {sums_stride}*1], tmm3",
-            low = inout(reg) rows.as_ptr() => _,
-            high = inout(reg) rows[ROWS * n_in..].as_ptr() => _,
+            low = inout(reg) rows.values.as_ptr() => _,
+            high = inout(reg) rows.values[ROWS * rows.stride..].as_ptr() => _,
             columns = inout(reg) columns.as_ptr() => _,
-            n = inout(reg) n_in / INPUTS => _,
-            n_in = in(reg) n_in,
+            n = inout(reg) columns.len() / COLUMNS_STEP => _,
+            stride = in(reg) rows.stride,
             columns_stride = in(reg) COLUMNS_STRIDE,
             sums_stride = in(reg) SUMS_STRIDE,
             s00 = in(reg) s00.as_mut_ptr(),
@@ -198,15 +207,15 @@ fn multiply_two(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
 }
 
 /// One tile of rows by two of columns.
-fn multiply_one(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
+fn multiply_one(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
     let [[s00, s01], _] = &mut sums.0;
-    // SAFETY: as for two, with the 16 * n_in bytes of `rows`, and two `Tile`s.
+    // SAFETY: as for two, with 16 rows and two `Tile`s.
     unsafe {
         asm!(
             "tilezero tmm0",
             "tilezero tmm1",
             "2:",
-            "tileloadd tmm4, [{low} + {n_in}*1]",
+            "tileloadd tmm4, [{low} + {stride}*1]",
             "tileloadd tmm6, [{columns} + {columns_stride}*1]",
             "tdpbusd tmm0, tmm4, tmm6",
             "tileloadd tmm7, [{columns} + {columns_stride}*1 + 64]",
@@ -217,10 +226,10 @@ fn multiply_one(rows: &[u8], n_in: usize, columns: &[i8], sums: &mut Sums) {
             "jnz 2b",
             "tilestored [{s00} + {sums_stride}*1], tmm0",
             "tilestored [{s01} + {sums_stride}*1], tmm1",
-            low = inout(reg) rows.as_ptr() => _,
+            low = inout(reg) rows.values.as_ptr() => _,
             columns = inout(reg) columns.as_ptr() => _,
-            n = inout(reg) n_in / INPUTS => _,
-            n_in = in(reg) n_in,
+            n = inout(reg) columns.len() / COLUMNS_STEP => _,
+            stride = in(reg) rows.stride,
             columns_stride = in(reg) COLUMNS_STRIDE,
             sums_stride = in(reg) SUMS_STRIDE,
             s00 = in(reg) s00.as_mut_ptr(),

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::Sums;
+use crate::{Rows, Sums};
 
 /// Tiles, which this platform does not have.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ impl Tiles {
     }
 
     /// Never called, as there are none.
-    pub fn multiply(&self, _rows: &[u8], _n_in: usize, _columns: &[i8], _sums: &mut Sums) {
+    pub fn multiply(&self, _rows: Rows<'_, u8>, _columns: &[i8], _sums: &mut Sums) {
         match self.0 {}
     }
 }

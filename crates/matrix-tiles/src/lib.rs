@@ -26,6 +26,17 @@ pub const GROUP: usize = 4;
 /// Columns that are multiplied together: two tiles beside each other.
 pub const COLUMNS: usize = 2 * ROWS;
 
+/// Rows to multiply, 16 or 32 of them: as many as one tile has or two.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a, T> {
+    /// From the first row's first input on.
+    pub values: &'a [T],
+    /// From a row to the next, inputs.
+    pub stride: usize,
+    /// One or two.
+    pub n_tiles: usize,
+}
+
 /// What one tile sums up. `[row, column]`
 pub type Tile = [[i32; ROWS]; ROWS];
 

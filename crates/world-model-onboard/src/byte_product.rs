@@ -5,7 +5,7 @@
 
 use multiversion::multiversion;
 use multiversion::target::match_target;
-use sedge_matrix_tiles::{COLUMNS, GROUP, ROWS, Sums, Tiles};
+use sedge_matrix_tiles::{COLUMNS, GROUP, ROWS, Rows, Sums, Tile, Tiles};
 
 use crate::products::Out;
 
@@ -14,9 +14,10 @@ pub(crate) const PANEL: usize = COLUMNS;
 
 /// `out = (steps W - at_zero) * row_scale * scale + ..`
 pub(crate) struct ByteProduct<'a> {
-    /// `[row, n_in]`, with rows added up to a multiple of [`ROWS`], and `n_in` a multiple of what a
-    /// tile takes.
+    /// Rows each `stride` after the one before, as many as fill tiles.
     pub(crate) steps: &'a [u8],
+    pub(crate) stride: usize,
+    /// Of each row, a multiple of what a tile takes.
     pub(crate) n_in: usize,
     /// `[row]`
     pub(crate) row_scale: &'a [f32],
@@ -43,12 +44,14 @@ fn cannot(_: &ByteProduct<'_>) -> bool {
 
 #[cfg(target_arch = "x86_64")]
 mod avx512_vnni {
+    use std::ops::Range;
+
     use std::arch::x86_64::{
         __m512, __m512i, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_mul_ps,
         _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_sub_epi32,
     };
 
-    use super::{ByteProduct, GROUP, PANEL, ROWS, Sums, Tiles};
+    use super::{ByteProduct, GROUP, PANEL, ROWS, Rows, Sums, Tile, Tiles};
 
     /// Numbers of a vector.
     const LANES: usize = 16;
@@ -67,21 +70,72 @@ mod avx512_vnni {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     fn multiply_in_tiles(product: &mut ByteProduct<'_>, tiles: &Tiles) {
-        let (n_rows, n_in) = (product.row_scale.len(), product.n_in);
-        let mut sums = Sums::default();
         for column in (0..product.scale.len()).step_by(PANEL) {
-            let panel = &product.weights[column * n_in..][..PANEL * n_in];
-            let n_vectors = ((product.scale.len() - column) / LANES).min(2);
-            for first in (0..n_rows).step_by(2 * ROWS) {
-                let n = (n_rows - first).min(2 * ROWS);
-                let steps = &product.steps[first * n_in..][..n.next_multiple_of(ROWS) * n_in];
-                tiles.multiply(steps, n_in, panel, &mut sums);
-                for c in 0..n_vectors {
-                    for row in 0..n {
-                        let sum = bytemuck::cast(sums.0[row / ROWS][c][row % ROWS]);
-                        widen(product, sum, first + row, column + c * LANES);
-                    }
-                }
+            if column + PANEL <= product.scale.len() {
+                panel_in_tiles::<2>(product, tiles, column);
+            } else {
+                panel_in_tiles::<1>(product, tiles, column);
+            }
+        }
+    }
+
+    /// All rows by a panel, or by its first half.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    fn panel_in_tiles<const C: usize>(
+        product: &mut ByteProduct<'_>,
+        tiles: &Tiles,
+        column: usize,
+    ) {
+        let (n_rows, n_in) = (product.row_scale.len(), product.n_in);
+        let panel = &product.weights[column * n_in..][..PANEL * n_in];
+        let mut sums = Sums::default();
+        for first in (0..n_rows).step_by(2 * ROWS) {
+            let n = (n_rows - first).min(2 * ROWS);
+            let rows = Rows {
+                values: &product.steps[first * product.stride..],
+                stride: product.stride,
+                n_tiles: n.div_ceil(ROWS),
+            };
+            tiles.multiply(rows, panel, &mut sums);
+            for (idx, tiles) in sums.0.iter().enumerate().take(n.div_ceil(ROWS)) {
+                let rows = first + idx * ROWS..n_rows.min(first + (idx + 1) * ROWS);
+                let tiles: &[Tile; C] = tiles.first_chunk().expect("two tiles of columns");
+                widen_tiles(product, rows, column, tiles);
+            }
+        }
+    }
+
+    /// The sums of some rows as numbers, to where they go.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    #[inline]
+    fn widen_tiles<const C: usize>(
+        product: &mut ByteProduct<'_>,
+        rows: Range<usize>,
+        column: usize,
+        tiles: &[Tile; C],
+    ) {
+        let mut scale = [_mm512_set1_ps(0.0); C];
+        let mut at_zero = [_mm512_setzero_si512(); C];
+        let mut bias = [_mm512_set1_ps(0.0); C];
+        for c in 0..C {
+            let column = column + c * LANES;
+            scale[c] = numbers(&product.scale[column..][..LANES]);
+            at_zero[c] = wholes(&product.at_zero[column..][..LANES]);
+            if let Some(all) = product.out.bias {
+                bias[c] = numbers(&all[column..][..LANES]);
+            }
+        }
+        let is_added = product.out.bias.is_none();
+        let (first, stride) = (product.out.at(rows.start, column), product.out.stride);
+        let outs = product.out.values[first..].chunks_mut(stride);
+        for (r, (out, row_scale)) in outs.zip(&product.row_scale[rows]).enumerate() {
+            let row_scale = _mm512_set1_ps(*row_scale);
+            let out = &mut out[..C * LANES];
+            for (c, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                let before = if is_added { bytemuck::cast(*out) } else { bias[c] };
+                let sum = _mm512_sub_epi32(bytemuck::cast(tiles[c][r]), at_zero[c]);
+                let scale = _mm512_mul_ps(scale[c], row_scale);
+                *out = bytemuck::cast(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, before));
             }
         }
     }
@@ -146,7 +200,7 @@ mod avx512_vnni {
         let panel = panel.as_chunks::<{ PANEL * GROUP }>().0;
         let mut rows: [&[[u8; GROUP]]; R] = [&[]; R];
         for (r, steps) in rows.iter_mut().enumerate() {
-            let row = &product.steps[(row + r) * n_in..][..n_in];
+            let row = &product.steps[(row + r) * product.stride..][..n_in];
             *steps = &row.as_chunks::<GROUP>().0[..panel.len()];
         }
         let mut sums = [[_mm512_setzero_si512(); C]; R];

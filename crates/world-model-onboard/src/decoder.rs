@@ -12,6 +12,7 @@ use sedge_world_model_trained::{
     CheckpointError, Foreseen, FutureRows, MixtureRows, NetworkConfig, read_out,
 };
 
+use crate::Precision;
 use crate::layers::{BeamConv, Dense, RmsDense, Rows, RowsMut, Source};
 use crate::products::{After, MARGIN, beam_stride};
 use crate::recurrent_core::Latents;
@@ -111,7 +112,7 @@ impl Decoder {
         }
         let motions = Rows::dense(futures.motions.as_flattened(), futures.n);
         first.add(feature, motions, &mut out);
-        self.motion_first.norm.apply(&mut out);
+        self.motion_first.norm.apply(&mut out, Precision::F32);
         self.motion_out
             .apply(Rows::dense(motion_hidden, futures.n), motion);
     }

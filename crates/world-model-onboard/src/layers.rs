@@ -5,6 +5,7 @@ use std::path::Path;
 use rten_simd::SimdOp as _;
 use sedge_world_model_trained::{CheckpointError, NamedTensors, take};
 
+use crate::Precision;
 use crate::activations::NormSilu;
 use crate::products::{
     After, BeamProduct, CHANNEL_BLOCK, HotProduct, LANES, Out, Panels, RowProduct,
@@ -233,7 +234,7 @@ impl Norm {
     }
 
     /// RMS norm, scale and `SiLU`, in place.
-    pub(crate) fn apply(&self, out: &mut RowsMut<'_>) {
+    pub(crate) fn apply(&self, out: &mut RowsMut<'_>, precision: Precision) {
         NormSilu {
             n_rows: out.n,
             values: out.values,
@@ -242,7 +243,7 @@ impl Norm {
             scale: Some(&self.scale),
             width: self.scale.len(),
         }
-        .dispatch();
+        .run(precision);
     }
 }
 
@@ -274,7 +275,8 @@ impl RmsDense {
 
     pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
         self.dense.apply(x, out);
-        self.norm.apply(&mut RowsMut::dense(out, x.n));
+        self.norm
+            .apply(&mut RowsMut::dense(out, x.n), Precision::F32);
     }
 }
 

@@ -2,7 +2,37 @@
 
 use crate::Precision;
 use crate::layers::{Dense, Rows, RowsMut};
-use crate::narrow::{NarrowDense, NarrowScratch};
+use crate::narrow::{NarrowDense, NarrowRows};
+
+/// Rows for a layer of either precision to read.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) wide: Rows<'a>,
+    /// These rows and more, for layers of bytes alone.
+    pub(crate) narrow: &'a NarrowRows,
+    /// The first of their numbers.
+    pub(crate) from: usize,
+}
+
+impl<'a> Inputs<'a> {
+    /// Rows, which were made narrow where layers are.
+    pub(crate) fn new(wide: Rows<'a>, narrow: &'a NarrowRows) -> Self {
+        Self {
+            wide,
+            narrow,
+            from: 0,
+        }
+    }
+
+    /// So many numbers of each row from one on.
+    pub(crate) fn part(self, from: usize, width: usize) -> Self {
+        Self {
+            wide: self.wide.part(from, width),
+            from: self.from + from,
+            ..self
+        }
+    }
+}
 
 /// `y = x W + b`
 pub(crate) enum Linear {
@@ -27,24 +57,19 @@ impl Linear {
         }
     }
 
-    /// Whether products are of bytes.
-    pub(crate) fn is_narrow(&self) -> bool {
-        matches!(self, Self::Narrow(_))
-    }
-
     /// Adds `x W`.
-    pub(crate) fn add(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
+    pub(crate) fn add(&self, x: Inputs<'_>, out: &mut RowsMut<'_>) {
         match self {
-            Self::Wide(dense) => dense.add(0, x.first(dense.n_in()), out),
-            Self::Narrow(dense) => dense.multiply(x, out.out(None), scratch),
+            Self::Wide(dense) => dense.add(0, x.wide.first(dense.n_in()), out),
+            Self::Narrow(dense) => dense.multiply(x.narrow, x.from, out.out(None)),
         }
     }
 
     /// `out = x W + b`. Whatever was in `out` is gone.
-    pub(crate) fn put(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
+    pub(crate) fn put(&self, x: Inputs<'_>, out: &mut RowsMut<'_>) {
         match self {
-            Self::Wide(dense) => dense.put(x.first(dense.n_in()), out),
-            Self::Narrow(dense) => dense.multiply(x, out.out(Some(dense.bias())), scratch),
+            Self::Wide(dense) => dense.put(x.wide.first(dense.n_in()), out),
+            Self::Narrow(dense) => dense.multiply(x.narrow, x.from, out.out(Some(dense.bias()))),
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::core_weights::{
     BlockWeights, class_rows, gate_layers, linear, own, padded_block, shared, side_by_side,
 };
 use crate::layers::{Dense, Norm, RmsDense, Rows, RowsMut, Source};
-use crate::linear::Linear;
-use crate::narrow::NarrowScratch;
+use crate::linear::{Inputs, Linear};
+use crate::narrow::NarrowRows;
 use crate::products::{LANES, NOTHING};
 
 /// Latent states, one a row.
@@ -93,7 +93,10 @@ pub(crate) struct Workspace {
     /// Of the prior.
     second: Vec<f32>,
     logits: Vec<f32>,
-    narrow: NarrowScratch,
+    /// The state that was looked at, in bytes.
+    state: NarrowRows,
+    /// What the next layer reads, in bytes.
+    narrow: NarrowRows,
 }
 
 impl Workspace {
@@ -104,6 +107,7 @@ impl Workspace {
         for row in 1..n {
             self.inputs.copy_within(..width, row * width);
         }
+        self.state.repeat(n);
     }
 }
 
@@ -120,15 +124,16 @@ struct Normed {
 }
 
 impl Normed {
-    fn put(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
-        self.linear.put(x, out, scratch);
-        self.norm.apply(out);
+    fn put(&self, x: Inputs<'_>, out: &mut RowsMut<'_>, precision: Precision) {
+        self.linear.put(x, out);
+        self.norm.apply(out, precision);
     }
 }
 
 /// The sequence model and its prior: what imagination needs.
 pub(crate) struct Sequence {
     config: NetworkConfig,
+    precision: Precision,
     /// From the state to the prior and to the next step, side by side.
     deter: Linear,
     prior_first: Norm,
@@ -175,6 +180,7 @@ impl Sequence {
             gates: gate_layers(config, &gates, precision),
             prior_second,
             prior_out,
+            precision,
             config: config.clone(),
         })
     }
@@ -191,16 +197,29 @@ impl Sequence {
 
     /// What products of bytes need of the calling thread, where there are such.
     pub(crate) fn tiles(&self) -> Option<Tiles> {
-        self.deter.is_narrow().then(Tiles::load).flatten()
+        match self.precision {
+            Precision::F32 => None,
+            Precision::Int8 => Tiles::load(),
+        }
+    }
+
+    /// Rows for layers to read, made narrow where these are.
+    fn inputs<'a>(&self, x: Rows<'a>, narrow: &'a mut NarrowRows) -> Inputs<'a> {
+        if self.precision == Precision::Int8 {
+            narrow.take(x);
+        }
+        Inputs::new(x, narrow)
     }
 
     /// Looks at the state of every row: the next step and the prior go by what was seen last.
     pub(crate) fn look(&self, latents: &Latents, space: &mut Workspace) {
-        let Workspace { inputs, narrow, .. } = space;
+        let Workspace { inputs, state, .. } = space;
         let mut out = rows_of(inputs, latents.n, 4 * self.width());
-        self.deter.put(latents.deter_rows(), &mut out, narrow);
-        self.prior_first.apply(&mut out);
-        self.in_deter.apply(&mut out.from(self.width()));
+        let x = self.inputs(latents.deter_rows(), state);
+        self.deter.put(x, &mut out);
+        self.prior_first.apply(&mut out, self.precision);
+        self.in_deter
+            .apply(&mut out.from(self.width()), self.precision);
     }
 
     /// Moves the deterministic state of every row on, which was looked at.
@@ -209,6 +228,7 @@ impl Sequence {
         let Workspace {
             inputs,
             hidden,
+            state,
             narrow,
             ..
         } = space;
@@ -216,20 +236,20 @@ impl Sequence {
         let mut out = rows_of(inputs, n, 4 * width);
         let mut stoch = out.from(2 * width);
         self.in_stoch.dense.put_hot(&latents.hot, &mut stoch);
-        self.in_stoch.norm.apply(&mut stoch);
+        self.in_stoch.norm.apply(&mut stoch, self.precision);
         let mut motion = out.from(3 * width);
         let motions = Rows::dense(moves.motions.as_flattened(), n);
         self.in_motion.dense.put(motions, &mut motion);
-        self.in_motion.norm.apply(&mut motion);
+        self.in_motion.norm.apply(&mut motion, self.precision);
 
         let block = self.config.deter / self.config.blocks;
         let padded = self.block_width();
         let mut out = rows_of(hidden, n, self.shared.width());
         let inputs = Rows::dense(inputs, n).part(width, 3 * width);
-        self.shared.put(inputs, &mut out, narrow);
+        self.shared.put(self.inputs(inputs, narrow), &mut out);
+        let state = Inputs::new(latents.deter_rows(), state);
         for (idx, own) in self.own.iter().enumerate() {
-            let part = latents.deter_rows().part(idx * block, block);
-            own.add(part, &mut out.from(idx * padded), narrow);
+            own.add(state.part(idx * block, block), &mut out.from(idx * padded));
         }
         NormSilu {
             n_rows: n * self.config.blocks,
@@ -239,7 +259,7 @@ impl Sequence {
             scale: None,
             width: padded,
         }
-        .dispatch();
+        .run(self.precision);
         self.update(latents, moves.secs, space);
     }
 
@@ -257,9 +277,10 @@ impl Sequence {
         steps.extend(secs.iter().map(|secs| secs / STEP_REFERENCE_SECS));
         let (width, stride) = (self.config.deter / self.config.blocks, self.config.deter);
         let padded = self.block_width();
+        let hidden = self.inputs(Rows::dense(hidden, n), narrow);
         for (idx, layer) in self.gates.iter().enumerate() {
-            let part = Rows::dense(hidden, n).part(idx * padded, width);
-            layer.put(part, &mut rows_of(gates, n, layer.width()), narrow);
+            let part = hidden.part(idx * padded, width);
+            layer.put(part, &mut rows_of(gates, n, layer.width()));
             GatedUpdate {
                 gates,
                 gate_width: padded,
@@ -268,7 +289,7 @@ impl Sequence {
                 width,
                 steps,
             }
-            .dispatch();
+            .run(self.precision);
         }
     }
 
@@ -284,10 +305,12 @@ impl Sequence {
         } = space;
         let n = latents.n;
         let mut out = rows_of(second, n, self.prior_second.linear.width());
-        self.prior_second
-            .put(Rows::dense(inputs, n), &mut out, narrow);
+        let x = Rows::dense(inputs, n).first(self.width());
+        let x = self.inputs(x, narrow);
+        self.prior_second.put(x, &mut out, self.precision);
         let mut out = rows_of(logits, n, self.prior_out.width());
-        self.prior_out.put(Rows::dense(second, n), &mut out, narrow);
+        let x = self.inputs(Rows::dense(second, n), narrow);
+        self.prior_out.put(x, &mut out);
         take_best(&self.config, logits, &mut latents.hot);
     }
 }
@@ -321,7 +344,7 @@ impl Posterior {
         self.first.dense.put(latents.deter_rows(), &mut out);
         let token = Rows::dense(token, 1).first(self.config.hidden);
         self.first.dense.add(self.config.deter, token, &mut out);
-        self.first.norm.apply(&mut out);
+        self.first.norm.apply(&mut out, Precision::F32);
         self.out.apply(Rows::dense(first, 1), logits);
         take_best(&self.config, logits, &mut latents.hot);
     }
