@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use crate::{COLUMNS, GROUP, INPUTS, ROWS, Rows, Sums};
+use crate::{COLUMNS, GROUP, INPUTS, NUMBERS, PARTS, ROWS, Rows, Sums};
 
 thread_local! {
     /// How many [`Tiles`] this thread holds.
@@ -50,28 +50,57 @@ impl Tiles {
     ///
     /// # Panics
     /// When `n_in` is no multiple of [`INPUTS`], or there are fewer rows than said.
-    pub fn multiply(&self, rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
-        let n_in = columns.len() / COLUMNS;
-        assert!(
-            n_in > 0 && columns.len().is_multiple_of(INPUTS * COLUMNS),
-            "expected bytes of columns in multiples of {}, got {}",
-            INPUTS * COLUMNS,
-            columns.len()
-        );
-        let n_rows = ROWS * rows.n_tiles;
-        let last = rows.stride.saturating_mul(n_rows.saturating_sub(1));
-        let expected = last.saturating_add(n_in);
-        assert!(
-            rows.values.len() >= expected,
-            "expected {expected} bytes of rows, got {}",
-            rows.values.len()
-        );
-        match rows.n_tiles {
-            1 => multiply_one(rows, columns, sums),
-            2 => multiply_two(rows, columns, sums),
-            n => panic!("expected one tile of rows or two, got {n}"),
+    pub fn multiply(&self, rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums<i32>) {
+        check(&rows, columns.len(), [INPUTS, COLUMNS]);
+        if rows.n_tiles == 2 {
+            multiply_two(rows, columns, sums);
+        } else {
+            multiply_one(rows, columns, sums);
         }
     }
+
+    /// Multiplies rows of numbers in [`parts`](crate::parts) by columns of such numbers, up to the
+    /// rounding of `f32`: parts that together are less than a number's last digit are left out, and
+    /// those smaller than the least normal number are zero.
+    ///
+    /// `columns` is `[n_in / NUMBERS, PARTS, NUMBERS / PAIR, COLUMNS, PAIR]`, and of each row its
+    /// first numbers are taken, `[n_in / NUMBERS, PARTS, NUMBERS]`. Sums of rows that are not there
+    /// are left as they were.
+    ///
+    /// # Panics
+    /// When `n_in` is no multiple of [`NUMBERS`], or there are fewer rows than said.
+    pub fn multiply_parts(&self, rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>) {
+        check(&rows, columns.len(), [NUMBERS * PARTS, COLUMNS]);
+        if rows.n_tiles == 2 {
+            multiply_two_parts(rows, columns, sums);
+        } else {
+            multiply_one_parts(rows, columns, sums);
+        }
+    }
+}
+
+/// Whether there is all that instructions read, which take `n_at_once` of a row.
+///
+/// # Panics
+/// Where there is not.
+fn check<T>(rows: &Rows<'_, T>, n_in_columns: usize, [n_at_once, n_columns]: [usize; 2]) {
+    assert!(
+        n_in_columns > 0 && n_in_columns.is_multiple_of(n_at_once * n_columns),
+        "expected columns in multiples of {}, got {n_in_columns}",
+        n_at_once * n_columns,
+    );
+    assert!(
+        matches!(rows.n_tiles, 1 | 2),
+        "expected one tile of rows or two, got {}",
+        rows.n_tiles
+    );
+    let last = rows.stride.saturating_mul(ROWS * rows.n_tiles - 1);
+    let expected = last.saturating_add(n_in_columns / n_columns);
+    assert!(
+        rows.values.len() >= expected,
+        "expected rows of {expected}, got {}",
+        rows.values.len()
+    );
 }
 
 impl Drop for Tiles {
@@ -89,10 +118,12 @@ impl Drop for Tiles {
 fn processor_has_tiles() -> bool {
     const TILE: u32 = 1 << 24;
     const INT8: u32 = 1 << 25;
+    const BF16: u32 = 1 << 22;
+    const ALL: u32 = TILE | INT8 | BF16;
     if __cpuid_count(0, 0).eax < 7 {
         return false;
     }
-    __cpuid_count(7, 0).edx & (TILE | INT8) == TILE | INT8
+    __cpuid_count(7, 0).edx & ALL == ALL
 }
 
 /// Asks for the 8 KiB of state that each thread of this process may then have.
@@ -155,10 +186,10 @@ const COLUMNS_STEP: usize = COLUMNS * INPUTS;
 const SUMS_STRIDE: usize = 4 * ROWS;
 
 /// Two tiles of rows by two of columns.
-fn multiply_two(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
+fn multiply_two(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums<i32>) {
     let [[s00, s01], [s10, s11]] = &mut sums.0;
     // SAFETY: the thread's tiles are laid out, as `Tiles` is not sent to another and gives them up
-    // only when dropped. Of n_in bytes of 32 rows, which `Tiles::multiply` has counted, it reads 64
+    // only when dropped. Of n_in bytes of 32 rows, which `check` has counted, it reads 64
     // at a time, of the first 16 and of those after them; and as often 16 stretches of 128 bytes
     // from `columns`, which are its n_in * 32 bytes. It writes the 16 rows of 64 bytes of each of
     // four `Tile`s.
@@ -207,7 +238,7 @@ fn multiply_two(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
 }
 
 /// One tile of rows by two of columns.
-fn multiply_one(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
+fn multiply_one(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums<i32>) {
     let [[s00, s01], _] = &mut sums.0;
     // SAFETY: as for two, with 16 rows and two `Tile`s.
     unsafe {
@@ -237,6 +268,145 @@ fn multiply_one(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
             inputs = const INPUTS,
             columns_step = const COLUMNS_STEP,
             out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }
+}
+
+/// From the parts of some numbers of a row to the next, in bytes.
+const PARTS_ROW_STEP: usize = 2 * PARTS * NUMBERS;
+/// As many of columns, in bytes.
+const PARTS_STEP: usize = COLUMNS * PARTS_ROW_STEP;
+
+/// Two tiles of rows by two of columns, the smallest products first.
+fn multiply_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>) {
+    let [[s00, s01], [s10, s11]] = &mut sums.0;
+    // SAFETY: as for bytes, but that it reads three times 64 bytes of a row at a time, its parts one
+    // after the other, and three times 16 stretches of 128 bytes from `columns`.
+    unsafe {
+        asm!(
+            "tilezero tmm0; tilezero tmm1; tilezero tmm2; tilezero tmm3",
+            "2:",
+            // The third part by the first.
+            "tileloadd tmm4, [{low} + {stride}*1 + 128]",
+            "tileloadd tmm6, [{columns} + {columns_stride}*1]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tileloadd tmm7, [{columns} + {columns_stride}*1 + 64]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tileloadd tmm5, [{high} + {stride}*1 + 128]",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // The second by the first.
+            "tileloadd tmm4, [{low} + {stride}*1 + 64]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tileloadd tmm5, [{high} + {stride}*1 + 64]",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // The second by the second.
+            "tileloadd tmm6, [{columns} + {columns_stride}*1 + 2048]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tileloadd tmm7, [{columns} + {columns_stride}*1 + 2112]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // The first by the second.
+            "tileloadd tmm4, [{low} + {stride}*1]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tileloadd tmm5, [{high} + {stride}*1]",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // The first by the third.
+            "tileloadd tmm6, [{columns} + {columns_stride}*1 + 4096]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tileloadd tmm7, [{columns} + {columns_stride}*1 + 4160]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            // The first by the first.
+            "tileloadd tmm6, [{columns} + {columns_stride}*1]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tileloadd tmm7, [{columns} + {columns_stride}*1 + 64]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            "add {low}, {row_step}; add {high}, {row_step}",
+            "add {columns}, {columns_step}",
+            "dec {n}",
+            "jnz 2b",
+            "tilestored [{s00} + {sums_stride}*1], tmm0",
+            "tilestored [{s01} + {sums_stride}*1], tmm1",
+            "tilestored [{s10} + {sums_stride}*1], tmm2",
+            "tilestored [{s11} + {sums_stride}*1], tmm3",
+            low = inout(reg) rows.values.as_ptr() => _,
+            high = inout(reg) rows.values[ROWS * rows.stride..].as_ptr() => _,
+            columns = inout(reg) columns.as_ptr() => _,
+            n = inout(reg) 2 * columns.len() / PARTS_STEP => _,
+            stride = in(reg) 2 * rows.stride,
+            columns_stride = in(reg) COLUMNS_STRIDE,
+            sums_stride = in(reg) SUMS_STRIDE,
+            s00 = in(reg) s00.as_mut_ptr(),
+            s01 = in(reg) s01.as_mut_ptr(),
+            s10 = in(reg) s10.as_mut_ptr(),
+            s11 = in(reg) s11.as_mut_ptr(),
+            row_step = const PARTS_ROW_STEP,
+            columns_step = const PARTS_STEP,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }
+}
+
+/// One tile of rows by two of columns.
+fn multiply_one_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>) {
+    let [[s00, s01], _] = &mut sums.0;
+    // SAFETY: as for two, with 16 rows and two `Tile`s.
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "2:",
+            "tileloadd tmm4, [{low} + {stride}*1 + 128]",
+            "tileloadd tmm6, [{columns} + {columns_stride}*1]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tileloadd tmm7, [{columns} + {columns_stride}*1 + 64]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tileloadd tmm5, [{low} + {stride}*1 + 64]",
+            "tdpbf16ps tmm0, tmm5, tmm6",
+            "tdpbf16ps tmm1, tmm5, tmm7",
+            "tileloadd tmm2, [{columns} + {columns_stride}*1 + 2048]",
+            "tdpbf16ps tmm0, tmm5, tmm2",
+            "tileloadd tmm3, [{columns} + {columns_stride}*1 + 2112]",
+            "tdpbf16ps tmm1, tmm5, tmm3",
+            "tileloadd tmm4, [{low} + {stride}*1]",
+            "tdpbf16ps tmm0, tmm4, tmm2",
+            "tdpbf16ps tmm1, tmm4, tmm3",
+            "tileloadd tmm2, [{columns} + {columns_stride}*1 + 4096]",
+            "tdpbf16ps tmm0, tmm4, tmm2",
+            "tileloadd tmm3, [{columns} + {columns_stride}*1 + 4160]",
+            "tdpbf16ps tmm1, tmm4, tmm3",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "add {low}, {row_step}",
+            "add {columns}, {columns_step}",
+            "dec {n}",
+            "jnz 2b",
+            "tilestored [{s00} + {sums_stride}*1], tmm0",
+            "tilestored [{s01} + {sums_stride}*1], tmm1",
+            low = inout(reg) rows.values.as_ptr() => _,
+            columns = inout(reg) columns.as_ptr() => _,
+            n = inout(reg) 2 * columns.len() / PARTS_STEP => _,
+            stride = in(reg) 2 * rows.stride,
+            columns_stride = in(reg) COLUMNS_STRIDE,
+            sums_stride = in(reg) SUMS_STRIDE,
+            s00 = in(reg) s00.as_mut_ptr(),
+            s01 = in(reg) s01.as_mut_ptr(),
+            row_step = const PARTS_ROW_STEP,
+            columns_step = const PARTS_STEP,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack),
         );
     }

@@ -15,7 +15,12 @@ impl Tiles {
     }
 
     /// Never called, as there are none.
-    pub fn multiply(&self, _rows: Rows<'_, u8>, _columns: &[i8], _sums: &mut Sums) {
+    pub fn multiply(&self, _rows: Rows<'_, u8>, _columns: &[i8], _sums: &mut Sums<i32>) {
+        match self.0 {}
+    }
+
+    /// Never called, as there are none.
+    pub fn multiply_parts(&self, _rows: Rows<'_, u16>, _columns: &[u16], _sums: &mut Sums<f32>) {
         match self.0 {}
     }
 }

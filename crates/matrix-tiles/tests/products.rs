@@ -1,6 +1,6 @@
 //! Products in tiles are the same as in loops, on machines that have tiles.
 
-use sedge_matrix_tiles::{COLUMNS, GROUP, ROWS, Rows, Sums, Tiles};
+use sedge_matrix_tiles::{COLUMNS, GROUP, NUMBERS, PAIR, PARTS, ROWS, Rows, Sums, Tiles, parts};
 
 /// Bytes that look random, the same each time.
 fn bytes(n: usize, seed: usize) -> Vec<u8> {
@@ -41,7 +41,7 @@ fn spread(rows: &[u8], n_in: usize, between: usize) -> Vec<u8> {
         .collect()
 }
 
-fn rows(values: &[u8], stride: usize, n_tiles: usize) -> Rows<'_, u8> {
+fn rows<T>(values: &[T], stride: usize, n_tiles: usize) -> Rows<'_, T> {
     Rows {
         values,
         stride,
@@ -101,19 +101,92 @@ fn who_drops_tiles_leaves_those_of_others() {
 }
 
 #[test]
-#[should_panic(expected = "columns in multiples of 2048, got 1920")]
+#[should_panic(expected = "expected columns in multiples of 2048, got 1920")]
 fn inputs_that_fill_no_tile_are_refused() {
     match Tiles::load() {
         Some(tiles) => tiles.multiply(rows(&[0; 960], 60, 1), &[0; 1920], &mut Sums::default()),
-        None => panic!("columns in multiples of 2048, got 1920 (skipped)"),
+        None => panic!("expected columns in multiples of 2048, got 1920 (skipped)"),
     }
 }
 
 #[test]
-#[should_panic(expected = "expected 2048 bytes of rows, got 1024")]
+#[should_panic(expected = "expected rows of 2048, got 1024")]
 fn rows_that_are_not_there_are_refused() {
     match Tiles::load() {
         Some(tiles) => tiles.multiply(rows(&[0; 1024], 64, 2), &[0; 2048], &mut Sums::default()),
-        None => panic!("expected 2048 bytes of rows, got 1024 (skipped)"),
+        None => panic!("expected rows of 2048, got 1024 (skipped)"),
+    }
+}
+
+/// Numbers of all sizes that look random, the same each time.
+fn numbers(n: usize, seed: usize) -> Vec<f32> {
+    let number = |k: usize| {
+        let x = ((k * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0;
+        x * [1.0, 1e-3, 70.0][k % 3]
+    };
+    (0..n).map(number).collect()
+}
+
+#[test]
+fn a_number_is_the_sum_of_its_parts() {
+    for x in numbers(1000, 3).into_iter().chain([0.0, 1e-30, 3e38]) {
+        let parts = parts(x).map(|it| f32::from_bits(u32::from(it) << 16));
+        let sum = parts[0] + (parts[1] + parts[2]);
+        assert_eq!(sum.to_bits(), x.to_bits(), "{parts:?}");
+    }
+}
+
+/// Of `[n_in, COLUMNS]` weights, what tiles read.
+fn columns_of(weights: &[f32], n_in: usize) -> Vec<u16> {
+    let mut columns = Vec::new();
+    for first in (0..n_in).step_by(NUMBERS) {
+        for part in 0..PARTS {
+            for k in (first..first + NUMBERS).step_by(PAIR) {
+                for j in 0..COLUMNS {
+                    columns.extend((k..k + PAIR).map(|k| parts(weights[k * COLUMNS + j])[part]));
+                }
+            }
+        }
+    }
+    columns
+}
+
+/// Of numbers, what tiles read.
+fn rows_of(numbers: &[f32]) -> Vec<u16> {
+    let (chunks, _) = numbers.as_chunks::<NUMBERS>();
+    let of_chunk = |chunk: &[f32; NUMBERS]| {
+        let chunk = *chunk;
+        (0..PARTS).flat_map(move |part| chunk.map(|x| parts(x)[part]))
+    };
+    chunks.iter().flat_map(of_chunk).collect()
+}
+
+#[test]
+fn numbers_in_parts_are_multiplied_to_the_last_digits() {
+    let Some(tiles) = tiles() else { return };
+    for (n_tiles, n_in) in [(1, 32), (2, 32), (1, 384), (2, 384)] {
+        let n_rows = n_tiles * ROWS;
+        let (x, weights) = (numbers(n_rows * n_in, 1), numbers(n_in * COLUMNS, 2));
+        let mut sums = Sums::default();
+        let inputs = rows_of(&x);
+        let columns = columns_of(&weights, n_in);
+        tiles.multiply_parts(rows(&inputs, n_in * PARTS, n_tiles), &columns, &mut sums);
+        for row in 0..n_rows {
+            for column in 0..COLUMNS {
+                let terms = (0..n_in).map(|k| {
+                    f64::from(x[row * n_in + k]) * f64::from(weights[k * COLUMNS + column])
+                });
+                let (exact, size) = terms.fold((0.0, 0.0), |(sum, size), term| {
+                    (sum + term, size + term.abs())
+                });
+                let got = sums.0[row / ROWS][column / ROWS][row % ROWS][column % ROWS];
+                let off = (f64::from(got) - exact).abs() / size;
+                // A few last digits of the largest of the terms' sums.
+                assert!(
+                    off < 4.0 * f64::from(f32::EPSILON),
+                    "{got} {exact}, off by {off}"
+                );
+            }
+        }
     }
 }

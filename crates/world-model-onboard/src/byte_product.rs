@@ -81,11 +81,7 @@ mod avx512_vnni {
 
     /// All rows by a panel, or by its first half.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    fn panel_in_tiles<const C: usize>(
-        product: &mut ByteProduct<'_>,
-        tiles: &Tiles,
-        column: usize,
-    ) {
+    fn panel_in_tiles<const C: usize>(product: &mut ByteProduct<'_>, tiles: &Tiles, column: usize) {
         let (n_rows, n_in) = (product.row_scale.len(), product.n_in);
         let panel = &product.weights[column * n_in..][..PANEL * n_in];
         let mut sums = Sums::default();
@@ -99,7 +95,7 @@ mod avx512_vnni {
             tiles.multiply(rows, panel, &mut sums);
             for (idx, tiles) in sums.0.iter().enumerate().take(n.div_ceil(ROWS)) {
                 let rows = first + idx * ROWS..n_rows.min(first + (idx + 1) * ROWS);
-                let tiles: &[Tile; C] = tiles.first_chunk().expect("two tiles of columns");
+                let tiles: &[Tile<i32>; C] = tiles.first_chunk().expect("two tiles of columns");
                 widen_tiles(product, rows, column, tiles);
             }
         }
@@ -112,7 +108,7 @@ mod avx512_vnni {
         product: &mut ByteProduct<'_>,
         rows: Range<usize>,
         column: usize,
-        tiles: &[Tile; C],
+        tiles: &[Tile<i32>; C],
     ) {
         let mut scale = [_mm512_set1_ps(0.0); C];
         let mut at_zero = [_mm512_setzero_si512(); C];
@@ -132,7 +128,11 @@ mod avx512_vnni {
             let row_scale = _mm512_set1_ps(*row_scale);
             let out = &mut out[..C * LANES];
             for (c, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                let before = if is_added { bytemuck::cast(*out) } else { bias[c] };
+                let before = if is_added {
+                    bytemuck::cast(*out)
+                } else {
+                    bias[c]
+                };
                 let sum = _mm512_sub_epi32(bytemuck::cast(tiles[c][r]), at_zero[c]);
                 let scale = _mm512_mul_ps(scale[c], row_scale);
                 *out = bytemuck::cast(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, before));

@@ -153,6 +153,10 @@ impl Dense {
         self.bias.len()
     }
 
+    pub(crate) fn bias(&self) -> &[f32] {
+        &self.bias
+    }
+
     /// Numbers of an input row.
     pub(crate) fn n_in(&self) -> usize {
         self.weight.n_in
@@ -168,7 +172,8 @@ impl Dense {
         self.multiply(from, x, out.out(None));
     }
 
-    fn multiply(&self, from: usize, x: Rows<'_>, out: Out<'_>) {
+    /// Puts the product with the weights' rows from one on.
+    pub(crate) fn multiply(&self, from: usize, x: Rows<'_>, out: Out<'_>) {
         RowProduct {
             n_rows: x.n,
             x: x.values,

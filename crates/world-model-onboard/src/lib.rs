@@ -28,6 +28,7 @@ mod layers;
 mod linear;
 mod narrow;
 mod onboard_engine;
+mod parts;
 mod products;
 mod recurrent_core;
 mod workers;

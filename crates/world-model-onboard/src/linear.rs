@@ -1,33 +1,78 @@
-//! A linear layer in either precision.
+//! A linear layer in either precision, and the rows that it reads.
+
+use sedge_matrix_tiles::Tiles;
 
 use crate::Precision;
 use crate::layers::{Dense, Rows, RowsMut};
 use crate::narrow::{NarrowDense, NarrowRows};
+use crate::parts::{PartPanels, PartRows};
 
-/// Rows for a layer of either precision to read.
-#[derive(Clone, Copy)]
-pub(crate) struct Inputs<'a> {
-    pub(crate) wide: Rows<'a>,
-    /// These rows and more, for layers of bytes alone.
-    pub(crate) narrow: &'a NarrowRows,
-    /// The first of their numbers.
-    pub(crate) from: usize,
+/// In which form products read rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Form {
+    /// As they are.
+    #[default]
+    Numbers,
+    /// In eight bits.
+    Bytes,
+    /// In parts, for tile registers.
+    Parts,
 }
 
-impl<'a> Inputs<'a> {
-    /// Rows, which were made narrow where layers are.
-    pub(crate) fn new(wide: Rows<'a>, narrow: &'a NarrowRows) -> Self {
-        Self {
-            wide,
-            narrow,
+/// Memory for rows in another form than they are. It serves again.
+#[derive(Default)]
+pub(crate) struct FormedRows {
+    bytes: NarrowRows,
+    parts: PartRows,
+}
+
+impl FormedRows {
+    /// Rows in some form, for any number of layers to read.
+    pub(crate) fn take<'a>(&'a mut self, x: Rows<'a>, form: Form) -> Inputs<'a> {
+        match form {
+            Form::Numbers => {}
+            Form::Bytes => self.bytes.take(x),
+            Form::Parts => self.parts.take(x),
+        }
+        self.taken(x, form)
+    }
+
+    /// The rows that were taken last.
+    pub(crate) fn taken<'a>(&'a self, x: Rows<'a>, form: Form) -> Inputs<'a> {
+        Inputs {
+            numbers: x,
+            form,
+            formed: self,
             from: 0,
         }
     }
 
+    /// As many copies of the only row.
+    pub(crate) fn repeat(&mut self, n: usize, form: Form) {
+        match form {
+            Form::Numbers => {}
+            Form::Bytes => self.bytes.repeat(n),
+            Form::Parts => self.parts.repeat(n),
+        }
+    }
+}
+
+/// Rows for a layer to read.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    numbers: Rows<'a>,
+    form: Form,
+    /// These rows and more.
+    formed: &'a FormedRows,
+    /// The first of their numbers.
+    from: usize,
+}
+
+impl Inputs<'_> {
     /// So many numbers of each row from one on.
     pub(crate) fn part(self, from: usize, width: usize) -> Self {
         Self {
-            wide: self.wide.part(from, width),
+            numbers: self.numbers.part(from, width),
             from: self.from + from,
             ..self
         }
@@ -36,7 +81,8 @@ impl<'a> Inputs<'a> {
 
 /// `y = x W + b`
 pub(crate) enum Linear {
-    Wide(Dense),
+    /// With the same weights in parts where the processor has tiles for them.
+    Wide(Dense, Option<PartPanels>),
     Narrow(NarrowDense),
 }
 
@@ -44,7 +90,10 @@ impl Linear {
     /// From rows of weights as long as the bias, whole vectors both.
     pub(crate) fn new(rows: &[f32], bias: Vec<f32>, precision: Precision) -> Self {
         match precision {
-            Precision::F32 => Self::Wide(Dense::new(rows, bias)),
+            Precision::F32 => {
+                let parts = Tiles::load().map(|_| PartPanels::new(rows, bias.len()));
+                Self::Wide(Dense::new(rows, bias), parts)
+            }
             Precision::Int8 => Self::Narrow(NarrowDense::new(rows, bias)),
         }
     }
@@ -52,24 +101,39 @@ impl Linear {
     /// Numbers of an output row, padding included.
     pub(crate) fn width(&self) -> usize {
         match self {
-            Self::Wide(dense) => dense.width(),
+            Self::Wide(dense, _) => dense.width(),
             Self::Narrow(dense) => dense.width(),
         }
     }
 
     /// Adds `x W`.
     pub(crate) fn add(&self, x: Inputs<'_>, out: &mut RowsMut<'_>) {
-        match self {
-            Self::Wide(dense) => dense.add(0, x.wide.first(dense.n_in()), out),
-            Self::Narrow(dense) => dense.multiply(x.narrow, x.from, out.out(None)),
-        }
+        self.multiply(x, out, |_| None);
     }
 
     /// `out = x W + b`. Whatever was in `out` is gone.
     pub(crate) fn put(&self, x: Inputs<'_>, out: &mut RowsMut<'_>) {
+        self.multiply(x, out, |bias| Some(bias));
+    }
+
+    fn multiply(
+        &self,
+        x: Inputs<'_>,
+        out: &mut RowsMut<'_>,
+        to: impl for<'a> FnOnce(&'a [f32]) -> Option<&'a [f32]>,
+    ) {
         match self {
-            Self::Wide(dense) => dense.put(x.wide.first(dense.n_in()), out),
-            Self::Narrow(dense) => dense.multiply(x.narrow, x.from, out.out(Some(dense.bias()))),
+            Self::Narrow(dense) => {
+                dense.multiply(&x.formed.bytes, x.from, out.out(to(dense.bias())));
+            }
+            Self::Wide(dense, parts) => {
+                let out = out.out(to(dense.bias()));
+                let in_parts = parts.as_ref().filter(|_| x.form == Form::Parts);
+                match in_parts.zip(Tiles::load()) {
+                    Some((parts, tiles)) => parts.multiply(&x.formed.parts, x.from, &tiles, out),
+                    None => dense.multiply(0, x.numbers.first(dense.n_in()), out),
+                }
+            }
         }
     }
 }

@@ -57,11 +57,9 @@ impl NarrowRows {
     /// As many copies of its only row.
     pub(crate) fn repeat(&mut self, n: usize) {
         self.resize(n);
-        if n > 0 && self.stride > 0 {
-            self.scale.fill(self.scale[0]);
-            for row in 1..n {
-                self.steps.copy_within(..self.stride, row * self.stride);
-            }
+        for row in 1..n {
+            self.steps.copy_within(..self.stride, row * self.stride);
+            self.scale[row] = self.scale[0];
         }
     }
 

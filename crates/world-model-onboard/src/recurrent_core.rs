@@ -2,7 +2,7 @@
 
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
-use sedge_matrix_tiles::Tiles;
+use sedge_matrix_tiles::{NUMBERS, ROWS};
 use sedge_world_model::Reused;
 use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 use sedge_world_model_trained::{CheckpointError, NetworkConfig};
@@ -13,8 +13,7 @@ use crate::core_weights::{
     BlockWeights, class_rows, gate_layers, linear, own, padded_block, shared, side_by_side,
 };
 use crate::layers::{Dense, Norm, RmsDense, Rows, RowsMut, Source};
-use crate::linear::{Inputs, Linear};
-use crate::narrow::NarrowRows;
+use crate::linear::{Form, FormedRows, Inputs, Linear};
 use crate::products::{LANES, NOTHING};
 
 /// Latent states, one a row.
@@ -93,10 +92,12 @@ pub(crate) struct Workspace {
     /// Of the prior.
     second: Vec<f32>,
     logits: Vec<f32>,
-    /// The state that was looked at, in bytes.
-    state: NarrowRows,
-    /// What the next layer reads, in bytes.
-    narrow: NarrowRows,
+    /// In which form products read rows.
+    pub(crate) form: Form,
+    /// The state that was looked at.
+    state: FormedRows,
+    /// What the next layer reads.
+    formed: FormedRows,
 }
 
 impl Workspace {
@@ -107,7 +108,7 @@ impl Workspace {
         for row in 1..n {
             self.inputs.copy_within(..width, row * width);
         }
-        self.state.repeat(n);
+        self.state.repeat(n, self.form);
     }
 }
 
@@ -195,27 +196,27 @@ impl Sequence {
         self.deter.width() / 2
     }
 
-    /// What products of bytes need of the calling thread, where there are such.
-    pub(crate) fn tiles(&self) -> Option<Tiles> {
+    /// In which form to read so many rows that are imagined together. In fewer than a tile has,
+    /// products of parts take longer than those of vectors.
+    pub(crate) fn form(&self, n_rows: usize) -> Form {
+        let block = self.config.deter / self.config.blocks;
         match self.precision {
-            Precision::F32 => None,
-            Precision::Int8 => Tiles::load(),
+            Precision::Int8 => Form::Bytes,
+            Precision::F32 if n_rows < ROWS || !block.is_multiple_of(NUMBERS) => Form::Numbers,
+            Precision::F32 => Form::Parts,
         }
-    }
-
-    /// Rows for layers to read, made narrow where these are.
-    fn inputs<'a>(&self, x: Rows<'a>, narrow: &'a mut NarrowRows) -> Inputs<'a> {
-        if self.precision == Precision::Int8 {
-            narrow.take(x);
-        }
-        Inputs::new(x, narrow)
     }
 
     /// Looks at the state of every row: the next step and the prior go by what was seen last.
     pub(crate) fn look(&self, latents: &Latents, space: &mut Workspace) {
-        let Workspace { inputs, state, .. } = space;
+        let Workspace {
+            inputs,
+            form,
+            state,
+            ..
+        } = space;
         let mut out = rows_of(inputs, latents.n, 4 * self.width());
-        let x = self.inputs(latents.deter_rows(), state);
+        let x = state.take(latents.deter_rows(), *form);
         self.deter.put(x, &mut out);
         self.prior_first.apply(&mut out, self.precision);
         self.in_deter
@@ -228,8 +229,9 @@ impl Sequence {
         let Workspace {
             inputs,
             hidden,
+            form,
             state,
-            narrow,
+            formed,
             ..
         } = space;
         let width = self.width();
@@ -246,8 +248,8 @@ impl Sequence {
         let padded = self.block_width();
         let mut out = rows_of(hidden, n, self.shared.width());
         let inputs = Rows::dense(inputs, n).part(width, 3 * width);
-        self.shared.put(self.inputs(inputs, narrow), &mut out);
-        let state = Inputs::new(latents.deter_rows(), state);
+        self.shared.put(formed.take(inputs, *form), &mut out);
+        let state = state.taken(latents.deter_rows(), *form);
         for (idx, own) in self.own.iter().enumerate() {
             own.add(state.part(idx * block, block), &mut out.from(idx * padded));
         }
@@ -269,7 +271,8 @@ impl Sequence {
             hidden,
             gates,
             steps,
-            narrow,
+            form,
+            formed,
             ..
         } = space;
         let n = latents.n;
@@ -277,7 +280,7 @@ impl Sequence {
         steps.extend(secs.iter().map(|secs| secs / STEP_REFERENCE_SECS));
         let (width, stride) = (self.config.deter / self.config.blocks, self.config.deter);
         let padded = self.block_width();
-        let hidden = self.inputs(Rows::dense(hidden, n), narrow);
+        let hidden = formed.take(Rows::dense(hidden, n), *form);
         for (idx, layer) in self.gates.iter().enumerate() {
             let part = hidden.part(idx * padded, width);
             layer.put(part, &mut rows_of(gates, n, layer.width()));
@@ -300,16 +303,17 @@ impl Sequence {
             inputs,
             second,
             logits,
-            narrow,
+            form,
+            formed,
             ..
         } = space;
         let n = latents.n;
         let mut out = rows_of(second, n, self.prior_second.linear.width());
         let x = Rows::dense(inputs, n).first(self.width());
-        let x = self.inputs(x, narrow);
+        let x = formed.take(x, *form);
         self.prior_second.put(x, &mut out, self.precision);
         let mut out = rows_of(logits, n, self.prior_out.width());
-        let x = self.inputs(Rows::dense(second, n), narrow);
+        let x = formed.take(Rows::dense(second, n), *form);
         self.prior_out.put(x, &mut out);
         take_best(&self.config, logits, &mut latents.hot);
     }
