@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use crate::{COLUMNS, GROUP, INPUTS, NUMBERS, PARTS, ROWS, Rows, Sums};
+use crate::{COLUMNS, GROUP, INPUTS, NUMBERS, PARTS, ROWS, Rows, SumRows, Sums};
 
 thread_local! {
     /// How many [`Tiles`] this thread holds.
@@ -50,7 +50,7 @@ impl Tiles {
     ///
     /// # Panics
     /// When `n_in` is no multiple of [`INPUTS`], or there are fewer rows than said.
-    pub fn multiply(&self, rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums<i32>) {
+    pub fn multiply(&self, rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
         check(&rows, columns.len(), [INPUTS, COLUMNS]);
         if rows.n_tiles == 2 {
             multiply_two(rows, columns, sums);
@@ -59,22 +59,28 @@ impl Tiles {
         }
     }
 
-    /// Multiplies rows of numbers in [`parts`](crate::parts) by columns of such numbers, up to the
-    /// rounding of `f32`: parts that together are less than a number's last digit are left out, and
-    /// those smaller than the least normal number are zero.
+    /// Adds products of rows of numbers in [`parts`](crate::parts) by columns of such numbers, up to
+    /// the rounding of `f32`: parts that together are less than a number's last digit are left out,
+    /// and those smaller than the least normal number are zero.
     ///
     /// `columns` is `[n_in / NUMBERS, PARTS, NUMBERS / PAIR, COLUMNS, PAIR]`, and of each row its
-    /// first numbers are taken, `[n_in / NUMBERS, PARTS, NUMBERS]`. Sums of rows that are not there
-    /// are left as they were.
+    /// first numbers are taken, `[n_in / NUMBERS, PARTS, NUMBERS]`.
     ///
     /// # Panics
     /// When `n_in` is no multiple of [`NUMBERS`], or there are fewer rows than said.
-    pub fn multiply_parts(&self, rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>) {
+    pub fn add_parts(&self, rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
         check(&rows, columns.len(), [NUMBERS * PARTS, COLUMNS]);
+        let last = sums.stride.saturating_mul(ROWS * rows.n_tiles - 1);
+        let expected = last.saturating_add(COLUMNS);
+        assert!(
+            sums.values.len() >= expected,
+            "expected room for {expected} sums, got {}",
+            sums.values.len()
+        );
         if rows.n_tiles == 2 {
-            multiply_two_parts(rows, columns, sums);
+            add_two_parts(rows, columns, sums);
         } else {
-            multiply_one_parts(rows, columns, sums);
+            add_one_parts(rows, columns, sums);
         }
     }
 }
@@ -186,7 +192,7 @@ const COLUMNS_STEP: usize = COLUMNS * INPUTS;
 const SUMS_STRIDE: usize = 4 * ROWS;
 
 /// Two tiles of rows by two of columns.
-fn multiply_two(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums<i32>) {
+fn multiply_two(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
     let [[s00, s01], [s10, s11]] = &mut sums.0;
     // SAFETY: the thread's tiles are laid out, as `Tiles` is not sent to another and gives them up
     // only when dropped. Of n_in bytes of 32 rows, which `check` has counted, it reads 64
@@ -238,7 +244,7 @@ fn multiply_two(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums<i32>) {
 }
 
 /// One tile of rows by two of columns.
-fn multiply_one(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums<i32>) {
+fn multiply_one(rows: Rows<'_, u8>, columns: &[i8], sums: &mut Sums) {
     let [[s00, s01], _] = &mut sums.0;
     // SAFETY: as for two, with 16 rows and two `Tile`s.
     unsafe {
@@ -279,13 +285,17 @@ const PARTS_ROW_STEP: usize = 2 * PARTS * NUMBERS;
 const PARTS_STEP: usize = COLUMNS * PARTS_ROW_STEP;
 
 /// Two tiles of rows by two of columns, the smallest products first.
-fn multiply_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>) {
-    let [[s00, s01], [s10, s11]] = &mut sums.0;
+fn add_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
+    let (above, below) = sums.values.split_at_mut(ROWS * sums.stride);
     // SAFETY: as for bytes, but that it reads three times 64 bytes of a row at a time, its parts one
-    // after the other, and three times 16 stretches of 128 bytes from `columns`.
+    // after the other, and three times 16 stretches of 128 bytes from `columns`. It reads and writes
+    // the first 128 bytes of 32 rows of sums, which `Tiles::add_parts` has counted.
     unsafe {
         asm!(
-            "tilezero tmm0; tilezero tmm1; tilezero tmm2; tilezero tmm3",
+            "tileloadd tmm0, [{above} + {sums_stride}*1]",
+            "tileloadd tmm1, [{above} + {sums_stride}*1 + 64]",
+            "tileloadd tmm2, [{below} + {sums_stride}*1]",
+            "tileloadd tmm3, [{below} + {sums_stride}*1 + 64]",
             "2:",
             // The third part by the first.
             "tileloadd tmm4, [{low} + {stride}*1 + 128]",
@@ -335,21 +345,19 @@ fn multiply_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>
             "add {columns}, {columns_step}",
             "dec {n}",
             "jnz 2b",
-            "tilestored [{s00} + {sums_stride}*1], tmm0",
-            "tilestored [{s01} + {sums_stride}*1], tmm1",
-            "tilestored [{s10} + {sums_stride}*1], tmm2",
-            "tilestored [{s11} + {sums_stride}*1], tmm3",
+            "tilestored [{above} + {sums_stride}*1], tmm0",
+            "tilestored [{above} + {sums_stride}*1 + 64], tmm1",
+            "tilestored [{below} + {sums_stride}*1], tmm2",
+            "tilestored [{below} + {sums_stride}*1 + 64], tmm3",
             low = inout(reg) rows.values.as_ptr() => _,
             high = inout(reg) rows.values[ROWS * rows.stride..].as_ptr() => _,
             columns = inout(reg) columns.as_ptr() => _,
             n = inout(reg) 2 * columns.len() / PARTS_STEP => _,
             stride = in(reg) 2 * rows.stride,
             columns_stride = in(reg) COLUMNS_STRIDE,
-            sums_stride = in(reg) SUMS_STRIDE,
-            s00 = in(reg) s00.as_mut_ptr(),
-            s01 = in(reg) s01.as_mut_ptr(),
-            s10 = in(reg) s10.as_mut_ptr(),
-            s11 = in(reg) s11.as_mut_ptr(),
+            sums_stride = in(reg) 4 * sums.stride,
+            above = in(reg) above.as_mut_ptr(),
+            below = in(reg) below.as_mut_ptr(),
             row_step = const PARTS_ROW_STEP,
             columns_step = const PARTS_STEP,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
@@ -360,13 +368,12 @@ fn multiply_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>
 }
 
 /// One tile of rows by two of columns.
-fn multiply_one_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>) {
-    let [[s00, s01], _] = &mut sums.0;
-    // SAFETY: as for two, with 16 rows and two `Tile`s.
+fn add_one_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
+    // SAFETY: as for two, with 16 rows.
     unsafe {
         asm!(
-            "tilezero tmm0",
-            "tilezero tmm1",
+            "tileloadd tmm0, [{sums} + {sums_stride}*1]",
+            "tileloadd tmm1, [{sums} + {sums_stride}*1 + 64]",
             "2:",
             "tileloadd tmm4, [{low} + {stride}*1 + 128]",
             "tileloadd tmm6, [{columns} + {columns_stride}*1]",
@@ -393,16 +400,15 @@ fn multiply_one_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut Sums<f32>
             "add {columns}, {columns_step}",
             "dec {n}",
             "jnz 2b",
-            "tilestored [{s00} + {sums_stride}*1], tmm0",
-            "tilestored [{s01} + {sums_stride}*1], tmm1",
+            "tilestored [{sums} + {sums_stride}*1], tmm0",
+            "tilestored [{sums} + {sums_stride}*1 + 64], tmm1",
             low = inout(reg) rows.values.as_ptr() => _,
             columns = inout(reg) columns.as_ptr() => _,
             n = inout(reg) 2 * columns.len() / PARTS_STEP => _,
             stride = in(reg) 2 * rows.stride,
             columns_stride = in(reg) COLUMNS_STRIDE,
-            sums_stride = in(reg) SUMS_STRIDE,
-            s00 = in(reg) s00.as_mut_ptr(),
-            s01 = in(reg) s01.as_mut_ptr(),
+            sums_stride = in(reg) 4 * sums.stride,
+            sums = in(reg) sums.values.as_mut_ptr(),
             row_step = const PARTS_ROW_STEP,
             columns_step = const PARTS_STEP,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::{Rows, Sums};
+use crate::{Rows, SumRows, Sums};
 
 /// Tiles, which this platform does not have.
 #[derive(Debug)]
@@ -15,12 +15,12 @@ impl Tiles {
     }
 
     /// Never called, as there are none.
-    pub fn multiply(&self, _rows: Rows<'_, u8>, _columns: &[i8], _sums: &mut Sums<i32>) {
+    pub fn multiply(&self, _rows: Rows<'_, u8>, _columns: &[i8], _sums: &mut Sums) {
         match self.0 {}
     }
 
     /// Never called, as there are none.
-    pub fn multiply_parts(&self, _rows: Rows<'_, u16>, _columns: &[u16], _sums: &mut Sums<f32>) {
+    pub fn add_parts(&self, _rows: Rows<'_, u16>, _columns: &[u16], _sums: &mut SumRows<'_>) {
         match self.0 {}
     }
 }

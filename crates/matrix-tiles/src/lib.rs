@@ -48,12 +48,21 @@ pub struct Rows<'a, T> {
 }
 
 /// What one tile sums up. `[row, column]`
-pub type Tile<T> = [[T; ROWS]; ROWS];
+pub type Tile = [[i32; ROWS]; ROWS];
 
 /// Sums of two tiles of rows by two of columns. `[tile of rows, tile of columns]`
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[repr(C, align(64))]
-pub struct Sums<T>(pub [[Tile<T>; 2]; 2]);
+pub struct Sums(pub [[Tile; 2]; 2]);
+
+/// Rows of [`COLUMNS`] numbers to add to, as many as are multiplied.
+#[derive(Debug)]
+pub struct SumRows<'a> {
+    /// From the first row's first sum on.
+    pub values: &'a mut [f32],
+    /// From a row to the next.
+    pub stride: usize,
+}
 
 /// The three numbers of eight binary digits whose sum a finite number is, the largest first, each
 /// as the upper half of its `f32`.

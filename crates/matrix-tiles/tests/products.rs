@@ -1,6 +1,8 @@
 //! Products in tiles are the same as in loops, on machines that have tiles.
 
-use sedge_matrix_tiles::{COLUMNS, GROUP, NUMBERS, PAIR, PARTS, ROWS, Rows, Sums, Tiles, parts};
+use sedge_matrix_tiles::{
+    COLUMNS, GROUP, NUMBERS, PAIR, PARTS, ROWS, Rows, SumRows, Sums, Tiles, parts,
+};
 
 /// Bytes that look random, the same each time.
 fn bytes(n: usize, seed: usize) -> Vec<u8> {
@@ -167,19 +169,24 @@ fn numbers_in_parts_are_multiplied_to_the_last_digits() {
     for (n_tiles, n_in) in [(1, 32), (2, 32), (1, 384), (2, 384)] {
         let n_rows = n_tiles * ROWS;
         let (x, weights) = (numbers(n_rows * n_in, 1), numbers(n_in * COLUMNS, 2));
-        let mut sums = Sums::default();
+        let stride = COLUMNS + 16;
+        let mut sums = vec![0.25; n_rows * stride];
         let inputs = rows_of(&x);
         let columns = columns_of(&weights, n_in);
-        tiles.multiply_parts(rows(&inputs, n_in * PARTS, n_tiles), &columns, &mut sums);
+        let mut to = SumRows {
+            values: &mut sums,
+            stride,
+        };
+        tiles.add_parts(rows(&inputs, n_in * PARTS, n_tiles), &columns, &mut to);
         for row in 0..n_rows {
             for column in 0..COLUMNS {
                 let terms = (0..n_in).map(|k| {
                     f64::from(x[row * n_in + k]) * f64::from(weights[k * COLUMNS + column])
                 });
-                let (exact, size) = terms.fold((0.0, 0.0), |(sum, size), term| {
+                let (exact, size) = terms.fold((0.25, 0.25), |(sum, size), term| {
                     (sum + term, size + term.abs())
                 });
-                let got = sums.0[row / ROWS][column / ROWS][row % ROWS][column % ROWS];
+                let got = sums[row * stride + column];
                 let off = (f64::from(got) - exact).abs() / size;
                 // A few last digits of the largest of the terms' sums.
                 assert!(

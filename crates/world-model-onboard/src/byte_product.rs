@@ -70,21 +70,25 @@ mod avx512_vnni {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     fn multiply_in_tiles(product: &mut ByteProduct<'_>, tiles: &Tiles) {
+        let mut sums = Sums::default();
         for column in (0..product.scale.len()).step_by(PANEL) {
             if column + PANEL <= product.scale.len() {
-                panel_in_tiles::<2>(product, tiles, column);
+                panel_in_tiles::<2>(product, (tiles, &mut sums), column);
             } else {
-                panel_in_tiles::<1>(product, tiles, column);
+                panel_in_tiles::<1>(product, (tiles, &mut sums), column);
             }
         }
     }
 
     /// All rows by a panel, or by its first half.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    fn panel_in_tiles<const C: usize>(product: &mut ByteProduct<'_>, tiles: &Tiles, column: usize) {
+    fn panel_in_tiles<const C: usize>(
+        product: &mut ByteProduct<'_>,
+        (tiles, sums): (&Tiles, &mut Sums),
+        column: usize,
+    ) {
         let (n_rows, n_in) = (product.row_scale.len(), product.n_in);
         let panel = &product.weights[column * n_in..][..PANEL * n_in];
-        let mut sums = Sums::default();
         for first in (0..n_rows).step_by(2 * ROWS) {
             let n = (n_rows - first).min(2 * ROWS);
             let rows = Rows {
@@ -92,10 +96,10 @@ mod avx512_vnni {
                 stride: product.stride,
                 n_tiles: n.div_ceil(ROWS),
             };
-            tiles.multiply(rows, panel, &mut sums);
+            tiles.multiply(rows, panel, sums);
             for (idx, tiles) in sums.0.iter().enumerate().take(n.div_ceil(ROWS)) {
                 let rows = first + idx * ROWS..n_rows.min(first + (idx + 1) * ROWS);
-                let tiles: &[Tile<i32>; C] = tiles.first_chunk().expect("two tiles of columns");
+                let tiles: &[Tile; C] = tiles.first_chunk().expect("two tiles of columns");
                 widen_tiles(product, rows, column, tiles);
             }
         }
@@ -108,7 +112,7 @@ mod avx512_vnni {
         product: &mut ByteProduct<'_>,
         rows: Range<usize>,
         column: usize,
-        tiles: &[Tile<i32>; C],
+        tiles: &[Tile; C],
     ) {
         let mut scale = [_mm512_set1_ps(0.0); C];
         let mut at_zero = [_mm512_setzero_si512(); C];

@@ -7,6 +7,7 @@ use sedge_world_model_trained::{CheckpointError, NamedTensors, take};
 
 use crate::Precision;
 use crate::activations::NormSilu;
+use crate::aligned::Aligned;
 use crate::products::{
     After, BeamProduct, CHANNEL_BLOCK, HotProduct, LANES, Out, Panels, RowProduct,
 };
@@ -116,7 +117,7 @@ impl<'a> RowsMut<'a> {
 pub(crate) struct Dense {
     weight: Panels,
     /// `[width]`
-    bias: Vec<f32>,
+    bias: Aligned<f32>,
 }
 
 impl Dense {
@@ -145,7 +146,10 @@ impl Dense {
     /// From rows of weights as long as the bias, whole vectors both.
     pub(crate) fn new(rows: &[f32], bias: Vec<f32>) -> Self {
         let weight = Panels::new(rows, bias.len());
-        Self { weight, bias }
+        Self {
+            weight,
+            bias: bias.into(),
+        }
     }
 
     /// Numbers of an output row, padding included.
@@ -211,7 +215,7 @@ impl Dense {
     }
 
     /// `y = x W + b`, whole. Whatever was in `out` is gone.
-    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
+    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Aligned<f32>) {
         out.resize(x.n * self.width(), 0.0);
         // Rows may be padded beyond what the layer reads.
         self.put(x.first(self.weight.n_in), &mut RowsMut::dense(out, x.n));
@@ -221,7 +225,7 @@ impl Dense {
 /// Scale of a normed layer: what follows its linear part.
 pub(crate) struct Norm {
     /// Padded with zeros.
-    scale: Vec<f32>,
+    scale: Aligned<f32>,
     n_out: usize,
 }
 
@@ -233,7 +237,7 @@ impl Norm {
     ) -> Result<Self, CheckpointError> {
         let scale = source.take(&format!("{name}.scale"), &[n_out])?;
         Ok(Self {
-            scale: padded(&scale, n_out),
+            scale: padded(&scale, n_out).into(),
             n_out,
         })
     }
@@ -278,7 +282,7 @@ impl RmsDense {
         Ok(Self { dense, norm })
     }
 
-    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
+    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Aligned<f32>) {
         self.dense.apply(x, out);
         self.norm
             .apply(&mut RowsMut::dense(out, x.n), Precision::F32);
@@ -288,8 +292,8 @@ impl RmsDense {
 /// A convolution along the beams that keeps their number.
 pub(crate) struct BeamConv {
     /// `[channel block, n_in, kernel, CHANNEL_BLOCK]`
-    weight: Vec<f32>,
-    bias: Vec<f32>,
+    weight: Aligned<f32>,
+    bias: Aligned<f32>,
     n_in: usize,
     kernel: usize,
     dilation: usize,
@@ -315,8 +319,8 @@ impl BeamConv {
             }
         }
         Ok(Self {
-            weight,
-            bias,
+            weight: weight.into(),
+            bias: bias.into(),
             n_in,
             kernel,
             dilation,

@@ -18,6 +18,7 @@
 //! frameworks do.
 
 mod activations;
+mod aligned;
 mod byte_product;
 mod core_weights;
 mod decoder;

@@ -127,10 +127,12 @@ impl Linear {
                 dense.multiply(&x.formed.bytes, x.from, out.out(to(dense.bias())));
             }
             Self::Wide(dense, parts) => {
-                let out = out.out(to(dense.bias()));
+                let mut out = out.out(to(dense.bias()));
                 let in_parts = parts.as_ref().filter(|_| x.form == Form::Parts);
                 match in_parts.zip(Tiles::load()) {
-                    Some((parts, tiles)) => parts.multiply(&x.formed.parts, x.from, &tiles, out),
+                    Some((parts, tiles)) => {
+                        parts.multiply(&x.formed.parts, x.from, &tiles, &mut out)
+                    }
                     None => dense.multiply(0, x.numbers.first(dense.n_in()), out),
                 }
             }

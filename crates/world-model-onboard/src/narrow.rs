@@ -14,6 +14,7 @@ use rten_simd::ops::{BitOps as _, FloatOps as _, NarrowSaturate as _, NumOps as 
 use rten_simd::{Isa, Simd as _, SimdOp};
 use sedge_matrix_tiles::{GROUP, INPUTS, ROWS};
 
+use crate::aligned::Aligned;
 use crate::byte_product::{ByteProduct, PANEL, multiply};
 use crate::layers::Rows;
 use crate::products::{LANES, Out};
@@ -26,24 +27,24 @@ const STEPS_MAX: f32 = 127.0;
 /// `y = x W + b` in eight bits.
 pub(crate) struct NarrowDense {
     /// `[panel, padded n_in / GROUP, PANEL, GROUP]`
-    weights: Vec<i8>,
+    weights: Aligned<i8>,
     n_in: usize,
     /// By output: what a step of the weights is worth.
-    scale: Vec<f32>,
+    scale: Aligned<f32>,
     /// By output: what inputs of zero add to the sum, as they are stored.
     at_zero: Vec<i32>,
-    bias: Vec<f32>,
+    bias: Aligned<f32>,
 }
 
 /// Rows in steps of a scale of their own, for any number of layers to read. The memory serves again.
 #[derive(Default)]
 pub(crate) struct NarrowRows {
     /// Rows each `stride` after the one before, as many as fill tiles, and a tile's width more.
-    steps: Vec<u8>,
+    steps: Aligned<u8>,
     /// A multiple of [`INPUTS`].
     stride: usize,
     /// By row: what a step is worth.
-    scale: Vec<f32>,
+    scale: Aligned<f32>,
 }
 
 impl NarrowRows {
@@ -98,11 +99,11 @@ impl NarrowDense {
             }
         }
         Self {
-            weights,
+            weights: weights.into(),
             n_in,
-            scale,
+            scale: scale.into(),
             at_zero,
-            bias,
+            bias: bias.into(),
         }
     }
 
@@ -157,7 +158,7 @@ impl SimdOp for Narrow<'_> {
             scale,
         } = self.rows;
         let rows = steps.chunks_exact_mut(*stride);
-        for (row, (steps, scale)) in rows.zip(scale).enumerate() {
+        for (row, (steps, scale)) in rows.zip(scale.iter_mut()).enumerate() {
             let x = &self.x.values[row * self.x.stride..][..self.x.width];
             let steps = &mut steps[..self.x.width];
             let vectors = x.chunks_exact(lanes);

@@ -6,11 +6,12 @@
 
 use multiversion::multiversion;
 use sedge_matrix_tiles::{
-    COLUMNS, NUMBERS, PAIR, PARTS, ROWS, Rows as TileRows, Sums, Tile, Tiles, parts,
+    COLUMNS, NUMBERS, PAIR, PARTS, ROWS, Rows as TileRows, SumRows, Tiles, parts,
 };
 
+use crate::aligned::Aligned;
 use crate::layers::Rows;
-use crate::products::{LANES, Out};
+use crate::products::Out;
 
 /// Parts of the numbers that an instruction takes of a row.
 const CHUNK: usize = NUMBERS * PARTS;
@@ -19,7 +20,7 @@ const CHUNK: usize = NUMBERS * PARTS;
 #[derive(Default)]
 pub(crate) struct PartRows {
     /// As many rows as fill tiles, and a chunk more. `[row, chunk, PARTS, NUMBERS]`
-    values: Vec<u16>,
+    values: Aligned<u16>,
     /// A multiple of [`CHUNK`].
     stride: usize,
     n: usize,
@@ -77,14 +78,17 @@ fn split_chunk(x: &[f32; NUMBERS], out: &mut [u16; CHUNK]) {
     }
 }
 
+/// Inputs that are multiplied before others are: weights of so many by two tiles of columns stay in
+/// the fastest cache while all rows go by.
+const AT_ONCE: usize = 6 * NUMBERS;
+
 /// Weights in parts.
 pub(crate) struct PartPanels {
-    /// `[panel, chunk, PARTS, NUMBERS / PAIR, COLUMNS, PAIR]`
-    weights: Vec<u16>,
-    /// A multiple of [`LANES`].
+    /// `[inputs at once, panel, chunk, PARTS, NUMBERS / PAIR, COLUMNS, PAIR]`
+    weights: Aligned<u16>,
+    /// A multiple of [`NUMBERS`].
+    n_in: usize,
     width: usize,
-    /// Values of a panel.
-    n_panel: usize,
 }
 
 impl PartPanels {
@@ -96,66 +100,93 @@ impl PartPanels {
             let weight = if is_there { rows[k * width + j] } else { 0.0 };
             parts(weight)[part]
         };
+        let padded = n_in.next_multiple_of(NUMBERS);
         let mut weights = Vec::new();
-        for panel in (0..width).step_by(COLUMNS) {
-            for chunk in (0..n_in).step_by(NUMBERS) {
-                for idx in 0..PARTS {
-                    for k in (chunk..chunk + NUMBERS).step_by(PAIR) {
-                        for j in panel..panel + COLUMNS {
-                            weights.extend((k..k + PAIR).map(|k| part(k, j, idx)));
+        for at_once in (0..padded).step_by(AT_ONCE) {
+            for panel in (0..width).step_by(COLUMNS) {
+                for chunk in (at_once..padded.min(at_once + AT_ONCE)).step_by(NUMBERS) {
+                    for idx in 0..PARTS {
+                        for k in (chunk..chunk + NUMBERS).step_by(PAIR) {
+                            for j in panel..panel + COLUMNS {
+                                weights.extend((k..k + PAIR).map(|k| part(k, j, idx)));
+                            }
                         }
                     }
                 }
             }
         }
         Self {
-            weights,
+            weights: weights.into(),
+            n_in: padded,
             width,
-            n_panel: n_in.div_ceil(NUMBERS) * CHUNK * COLUMNS,
         }
     }
 
     /// Puts `x W` to rows, for inputs from one on, a multiple of [`NUMBERS`].
-    pub(crate) fn multiply(&self, x: &PartRows, from: usize, tiles: &Tiles, mut out: Out<'_>) {
-        let mut sums = Sums::default();
-        for column in (0..self.width).step_by(COLUMNS) {
-            let panel = &self.weights[column / COLUMNS * self.n_panel..][..self.n_panel];
-            for first in (0..x.n).step_by(2 * ROWS) {
-                let n = (x.n - first).min(2 * ROWS);
-                let rows = TileRows {
-                    values: &x.values[first * x.stride + from * PARTS..],
-                    stride: x.stride,
-                    n_tiles: n.div_ceil(ROWS),
-                };
-                tiles.multiply_parts(rows, panel, &mut sums);
-                for (idx, tiles) in sums.0.iter().enumerate().take(n.div_ceil(ROWS)) {
-                    let row = first + idx * ROWS;
-                    let n = (x.n - row).min(ROWS);
-                    let tiles = &tiles[..(self.width - column).div_ceil(LANES).min(2)];
-                    put(&mut out, (row, n), column, tiles);
+    pub(crate) fn multiply(&self, x: &PartRows, from: usize, tiles: &Tiles, out: &mut Out<'_>) {
+        if let Some(bias) = out.bias {
+            for row in out.values.chunks_mut(out.stride).take(x.n) {
+                row[..self.width].copy_from_slice(bias);
+            }
+        }
+        let mut weights = &self.weights[..];
+        for at_once in (0..self.n_in).step_by(AT_ONCE) {
+            let n_in = AT_ONCE.min(self.n_in - at_once);
+            let n = n_in * PARTS * self.width.next_multiple_of(COLUMNS);
+            let (panels, others) = weights.split_at(n);
+            weights = others;
+            let panels = panels.chunks_exact(n_in * PARTS * COLUMNS);
+            for (idx, panel) in panels.enumerate() {
+                let width = (self.width - idx * COLUMNS).min(COLUMNS);
+                for first in (0..x.n).step_by(2 * ROWS) {
+                    let n = (x.n - first).min(2 * ROWS);
+                    let rows = TileRows {
+                        values: &x.values[first * x.stride + (from + at_once) * PARTS..],
+                        stride: x.stride,
+                        n_tiles: n.div_ceil(ROWS),
+                    };
+                    let at = out.at(first, idx * COLUMNS);
+                    let mut sums = SumRows {
+                        values: &mut out.values[at..],
+                        stride: out.stride,
+                    };
+                    if n == rows.n_tiles * ROWS && width == COLUMNS {
+                        tiles.add_parts(rows, panel, &mut sums);
+                    } else {
+                        add_some(tiles, (rows, panel), &mut sums, [n, width]);
+                    }
                 }
             }
         }
     }
 }
 
-/// Puts sums of some rows to where they go.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl"))]
-fn put(out: &mut Out<'_>, (row, n): (usize, usize), column: usize, tiles: &[Tile<f32>]) {
-    for (c, tile) in tiles.iter().enumerate() {
-        let column = column + c * LANES;
-        for (r, sums) in tile[..n].iter().enumerate() {
-            let at = out.at(row + r, column);
-            let before = match out.bias {
-                Some(bias) => &bias[column..][..LANES],
-                None => &out.values[at..][..LANES],
-            };
-            let mut after = *sums;
-            for (after, before) in after.iter_mut().zip(before) {
-                *after += before;
-            }
-            out.values[at..][..LANES].copy_from_slice(&after);
-        }
+/// Adds products to fewer rows than tiles have, or fewer columns.
+fn add_some(
+    tiles: &Tiles,
+    (rows, panel): (TileRows<'_, u16>, &[u16]),
+    sums: &mut SumRows<'_>,
+    [n, width]: [usize; 2],
+) {
+    let mut whole = [0.0; 2 * ROWS * COLUMNS];
+    for (row, sums) in whole
+        .chunks_exact_mut(COLUMNS)
+        .zip(sums.values.chunks(sums.stride))
+        .take(n)
+    {
+        row[..width].copy_from_slice(&sums[..width]);
+    }
+    let mut to = SumRows {
+        values: &mut whole,
+        stride: COLUMNS,
+    };
+    tiles.add_parts(rows, panel, &mut to);
+    for (row, sums) in whole
+        .chunks_exact(COLUMNS)
+        .zip(sums.values.chunks_mut(sums.stride))
+        .take(n)
+    {
+        sums[..width].copy_from_slice(&row[..width]);
     }
 }
 
@@ -193,7 +224,7 @@ mod tests {
             let mut got = vec![0.5; n_rows * width];
             let panels = PartPanels::new(&weights, width);
             let mut out = RowsMut::dense(&mut got, n_rows);
-            panels.multiply(&rows, from, &tiles, out.out(Some(&bias)));
+            panels.multiply(&rows, from, &tiles, &mut out.out(Some(&bias)));
             for (got, expected) in got.iter().zip(expected) {
                 assert!((got - expected).abs() < 2e-5, "{got} {expected}");
             }

@@ -9,6 +9,7 @@ use sedge_world_model_trained::{CheckpointError, NetworkConfig};
 
 use crate::Precision;
 use crate::activations::{GatedUpdate, NormSilu};
+use crate::aligned::Aligned;
 use crate::core_weights::{
     BlockWeights, class_rows, gate_layers, linear, own, padded_block, shared, side_by_side,
 };
@@ -21,7 +22,7 @@ use crate::products::{LANES, NOTHING};
 pub(crate) struct Latents {
     pub(crate) n: usize,
     /// `[row, deter]`
-    pub(crate) deter: Vec<f32>,
+    pub(crate) deter: Aligned<f32>,
     /// Which numbers of the stochastic state are one. `[row, groups]`
     pub(crate) hot: Vec<u32>,
 }
@@ -31,7 +32,7 @@ impl Latents {
     pub(crate) fn nothing(config: &NetworkConfig) -> Self {
         Self {
             n: 1,
-            deter: vec![0.0; config.deter],
+            deter: vec![0.0; config.deter].into(),
             hot: vec![NOTHING; config.groups],
         }
     }
@@ -83,15 +84,15 @@ pub(crate) struct Moves<'a> {
 pub(crate) struct Workspace {
     /// Side by side: what the state says to the prior, and what comes in to the next step, which is
     /// what the state, the classes and the movement say.
-    inputs: Vec<f32>,
-    hidden: Vec<f32>,
-    gates: Vec<f32>,
+    inputs: Aligned<f32>,
+    hidden: Aligned<f32>,
+    gates: Aligned<f32>,
     steps: Vec<f32>,
     /// Of the posterior.
-    first: Vec<f32>,
+    first: Aligned<f32>,
     /// Of the prior.
-    second: Vec<f32>,
-    logits: Vec<f32>,
+    second: Aligned<f32>,
+    logits: Aligned<f32>,
     /// In which form products read rows.
     pub(crate) form: Form,
     /// The state that was looked at.
@@ -113,7 +114,7 @@ impl Workspace {
 }
 
 /// Room for so many rows; whatever was there may be gone.
-fn rows_of(values: &mut Vec<f32>, n: usize, width: usize) -> RowsMut<'_> {
+fn rows_of(values: &mut Aligned<f32>, n: usize, width: usize) -> RowsMut<'_> {
     values.resize(n * width, 0.0);
     RowsMut::dense(values, n)
 }

@@ -166,12 +166,16 @@ mod avx512 {
             let state = &mut it.state[row * it.stride..][..it.width];
             let minus_steps = _mm512_set1_ps(-steps);
             for (state, ((reset, fresh), update)) in state.chunks_mut(LANES).zip(gates) {
-                let mut before = [0.0; LANES];
-                before[..state.len()].copy_from_slice(state);
                 let gates = [load(reset), load(fresh), load(update)];
-                let after: [f32; LANES] =
-                    bytemuck::cast(updated(load(&before), gates, minus_steps));
-                state.copy_from_slice(&after[..state.len()]);
+                if let Some(state) = state.as_mut_array() {
+                    *state = bytemuck::cast(updated(load(state), gates, minus_steps));
+                } else {
+                    let mut before = [0.0; LANES];
+                    before[..state.len()].copy_from_slice(state);
+                    let after: [f32; LANES] =
+                        bytemuck::cast(updated(load(&before), gates, minus_steps));
+                    state.copy_from_slice(&after[..state.len()]);
+                }
             }
         }
         true
