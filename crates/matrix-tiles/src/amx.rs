@@ -285,17 +285,24 @@ const PARTS_ROW_STEP: usize = 2 * PARTS * NUMBERS;
 const PARTS_STEP: usize = COLUMNS * PARTS_ROW_STEP;
 
 /// Two tiles of rows by two of columns, the smallest products first.
+#[expect(clippy::too_many_lines, reason = "one loop, an instruction a line")]
 fn add_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
     let (above, below) = sums.values.split_at_mut(ROWS * sums.stride);
+    // The same row again and again, or those that are there.
+    let (first, second, first_stride) = match sums.bias {
+        Some(bias) => (bias.as_ptr(), bias.as_ptr(), 0),
+        None => (above.as_ptr(), below.as_ptr(), 4 * sums.stride),
+    };
     // SAFETY: as for bytes, but that it reads three times 64 bytes of a row at a time, its parts one
-    // after the other, and three times 16 stretches of 128 bytes from `columns`. It reads and writes
-    // the first 128 bytes of 32 rows of sums, which `Tiles::add_parts` has counted.
+    // after the other, and three times 16 stretches of 128 bytes from `columns`. It writes the first
+    // 128 bytes of 32 rows of sums, which `Tiles::add_parts` has counted, and reads these or the 128
+    // bytes of `bias`.
     unsafe {
         asm!(
-            "tileloadd tmm0, [{above} + {sums_stride}*1]",
-            "tileloadd tmm1, [{above} + {sums_stride}*1 + 64]",
-            "tileloadd tmm2, [{below} + {sums_stride}*1]",
-            "tileloadd tmm3, [{below} + {sums_stride}*1 + 64]",
+            "tileloadd tmm0, [{first} + {first_stride}*1]",
+            "tileloadd tmm1, [{first} + {first_stride}*1 + 64]",
+            "tileloadd tmm2, [{second} + {first_stride}*1]",
+            "tileloadd tmm3, [{second} + {first_stride}*1 + 64]",
             "2:",
             // The third part by the first.
             "tileloadd tmm4, [{low} + {stride}*1 + 128]",
@@ -356,6 +363,9 @@ fn add_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
             stride = in(reg) 2 * rows.stride,
             columns_stride = in(reg) COLUMNS_STRIDE,
             sums_stride = in(reg) 4 * sums.stride,
+            first = in(reg) first,
+            second = in(reg) second,
+            first_stride = in(reg) first_stride,
             above = in(reg) above.as_mut_ptr(),
             below = in(reg) below.as_mut_ptr(),
             row_step = const PARTS_ROW_STEP,
@@ -369,11 +379,15 @@ fn add_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
 
 /// One tile of rows by two of columns.
 fn add_one_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
+    let (first, first_stride) = match sums.bias {
+        Some(bias) => (bias.as_ptr(), 0),
+        None => (sums.values.as_ptr(), 4 * sums.stride),
+    };
     // SAFETY: as for two, with 16 rows.
     unsafe {
         asm!(
-            "tileloadd tmm0, [{sums} + {sums_stride}*1]",
-            "tileloadd tmm1, [{sums} + {sums_stride}*1 + 64]",
+            "tileloadd tmm0, [{first} + {first_stride}*1]",
+            "tileloadd tmm1, [{first} + {first_stride}*1 + 64]",
             "2:",
             "tileloadd tmm4, [{low} + {stride}*1 + 128]",
             "tileloadd tmm6, [{columns} + {columns_stride}*1]",
@@ -408,6 +422,8 @@ fn add_one_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
             stride = in(reg) 2 * rows.stride,
             columns_stride = in(reg) COLUMNS_STRIDE,
             sums_stride = in(reg) 4 * sums.stride,
+            first = in(reg) first,
+            first_stride = in(reg) first_stride,
             sums = in(reg) sums.values.as_mut_ptr(),
             row_step = const PARTS_ROW_STEP,
             columns_step = const PARTS_STEP,

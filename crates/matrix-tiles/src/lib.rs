@@ -55,13 +55,15 @@ pub type Tile = [[i32; ROWS]; ROWS];
 #[repr(C, align(64))]
 pub struct Sums(pub [[Tile; 2]; 2]);
 
-/// Rows of [`COLUMNS`] numbers to add to, as many as are multiplied.
+/// Rows of [`COLUMNS`] sums, as many as are multiplied.
 #[derive(Debug)]
 pub struct SumRows<'a> {
     /// From the first row's first sum on.
     pub values: &'a mut [f32],
     /// From a row to the next.
     pub stride: usize,
+    /// What products of each row are added to; `None` for what is there.
+    pub bias: Option<&'a [f32; COLUMNS]>,
 }
 
 /// The three numbers of eight binary digits whose sum a finite number is, the largest first, each

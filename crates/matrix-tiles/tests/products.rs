@@ -170,18 +170,22 @@ fn numbers_in_parts_are_multiplied_to_the_last_digits() {
         let n_rows = n_tiles * ROWS;
         let (x, weights) = (numbers(n_rows * n_in, 1), numbers(n_in * COLUMNS, 2));
         let stride = COLUMNS + 16;
-        let mut sums = vec![0.25; n_rows * stride];
+        let mut sums = vec![7.0; n_rows * stride];
         let inputs = rows_of(&x);
         let columns = columns_of(&weights, n_in);
-        let mut to = SumRows {
-            values: &mut sums,
-            stride,
-        };
-        tiles.add_parts(rows(&inputs, n_in * PARTS, n_tiles), &columns, &mut to);
+        let inputs = rows(&inputs, n_in * PARTS, n_tiles);
+        for bias in [Some(&[0.25; COLUMNS]), None] {
+            let mut to = SumRows {
+                values: &mut sums,
+                stride,
+                bias,
+            };
+            tiles.add_parts(inputs, &columns, &mut to);
+        }
         for row in 0..n_rows {
             for column in 0..COLUMNS {
                 let terms = (0..n_in).map(|k| {
-                    f64::from(x[row * n_in + k]) * f64::from(weights[k * COLUMNS + column])
+                    2.0 * f64::from(x[row * n_in + k]) * f64::from(weights[k * COLUMNS + column])
                 });
                 let (exact, size) = terms.fold((0.25, 0.25), |(sum, size), term| {
                     (sum + term, size + term.abs())

@@ -129,11 +129,10 @@ impl Linear {
             Self::Wide(dense, parts) => {
                 let mut out = out.out(to(dense.bias()));
                 let in_parts = parts.as_ref().filter(|_| x.form == Form::Parts);
-                match in_parts.zip(Tiles::load()) {
-                    Some((parts, tiles)) => {
-                        parts.multiply(&x.formed.parts, x.from, &tiles, &mut out)
-                    }
-                    None => dense.multiply(0, x.numbers.first(dense.n_in()), out),
+                if let Some((parts, tiles)) = in_parts.zip(Tiles::load()) {
+                    parts.multiply(&x.formed.parts, x.from, &tiles, &mut out);
+                } else {
+                    dense.multiply(0, x.numbers.first(dense.n_in()), out);
                 }
             }
         }

@@ -78,16 +78,10 @@ fn split_chunk(x: &[f32; NUMBERS], out: &mut [u16; CHUNK]) {
     }
 }
 
-/// Inputs that are multiplied before others are: weights of so many by two tiles of columns stay in
-/// the fastest cache while all rows go by.
-const AT_ONCE: usize = 6 * NUMBERS;
-
 /// Weights in parts.
 pub(crate) struct PartPanels {
-    /// `[inputs at once, panel, chunk, PARTS, NUMBERS / PAIR, COLUMNS, PAIR]`
+    /// `[panel, chunk, PARTS, NUMBERS / PAIR, COLUMNS, PAIR]`
     weights: Aligned<u16>,
-    /// A multiple of [`NUMBERS`].
-    n_in: usize,
     width: usize,
 }
 
@@ -100,16 +94,13 @@ impl PartPanels {
             let weight = if is_there { rows[k * width + j] } else { 0.0 };
             parts(weight)[part]
         };
-        let padded = n_in.next_multiple_of(NUMBERS);
         let mut weights = Vec::new();
-        for at_once in (0..padded).step_by(AT_ONCE) {
-            for panel in (0..width).step_by(COLUMNS) {
-                for chunk in (at_once..padded.min(at_once + AT_ONCE)).step_by(NUMBERS) {
-                    for idx in 0..PARTS {
-                        for k in (chunk..chunk + NUMBERS).step_by(PAIR) {
-                            for j in panel..panel + COLUMNS {
-                                weights.extend((k..k + PAIR).map(|k| part(k, j, idx)));
-                            }
+        for panel in (0..width).step_by(COLUMNS) {
+            for chunk in (0..n_in).step_by(NUMBERS) {
+                for idx in 0..PARTS {
+                    for k in (chunk..chunk + NUMBERS).step_by(PAIR) {
+                        for j in panel..panel + COLUMNS {
+                            weights.extend((k..k + PAIR).map(|k| part(k, j, idx)));
                         }
                     }
                 }
@@ -117,44 +108,38 @@ impl PartPanels {
         }
         Self {
             weights: weights.into(),
-            n_in: padded,
             width,
         }
     }
 
     /// Puts `x W` to rows, for inputs from one on, a multiple of [`NUMBERS`].
     pub(crate) fn multiply(&self, x: &PartRows, from: usize, tiles: &Tiles, out: &mut Out<'_>) {
-        if let Some(bias) = out.bias {
-            for row in out.values.chunks_mut(out.stride).take(x.n) {
-                row[..self.width].copy_from_slice(bias);
-            }
-        }
-        let mut weights = &self.weights[..];
-        for at_once in (0..self.n_in).step_by(AT_ONCE) {
-            let n_in = AT_ONCE.min(self.n_in - at_once);
-            let n = n_in * PARTS * self.width.next_multiple_of(COLUMNS);
-            let (panels, others) = weights.split_at(n);
-            weights = others;
-            let panels = panels.chunks_exact(n_in * PARTS * COLUMNS);
-            for (idx, panel) in panels.enumerate() {
-                let width = (self.width - idx * COLUMNS).min(COLUMNS);
-                for first in (0..x.n).step_by(2 * ROWS) {
-                    let n = (x.n - first).min(2 * ROWS);
-                    let rows = TileRows {
-                        values: &x.values[first * x.stride + (from + at_once) * PARTS..],
-                        stride: x.stride,
-                        n_tiles: n.div_ceil(ROWS),
-                    };
-                    let at = out.at(first, idx * COLUMNS);
-                    let mut sums = SumRows {
-                        values: &mut out.values[at..],
-                        stride: out.stride,
-                    };
-                    if n == rows.n_tiles * ROWS && width == COLUMNS {
-                        tiles.add_parts(rows, panel, &mut sums);
-                    } else {
-                        add_some(tiles, (rows, panel), &mut sums, [n, width]);
-                    }
+        let n_panels = self.width.div_ceil(COLUMNS);
+        let panels = self.weights.chunks_exact(self.weights.len() / n_panels);
+        for (column, panel) in (0..self.width).step_by(COLUMNS).zip(panels) {
+            let width = COLUMNS.min(self.width - column);
+            let bias = out.bias.map(|bias| {
+                let mut whole = [0.0; COLUMNS];
+                whole[..width].copy_from_slice(&bias[column..][..width]);
+                whole
+            });
+            for first in (0..x.n).step_by(2 * ROWS) {
+                let n = (x.n - first).min(2 * ROWS);
+                let rows = TileRows {
+                    values: &x.values[first * x.stride + from * PARTS..],
+                    stride: x.stride,
+                    n_tiles: n.div_ceil(ROWS),
+                };
+                let at = out.at(first, column);
+                let mut sums = SumRows {
+                    values: &mut out.values[at..],
+                    stride: out.stride,
+                    bias: bias.as_ref(),
+                };
+                if n == rows.n_tiles * ROWS && width == COLUMNS {
+                    tiles.add_parts(rows, panel, &mut sums);
+                } else {
+                    add_some(tiles, (rows, panel), &mut sums, [n, width]);
                 }
             }
         }
@@ -179,6 +164,7 @@ fn add_some(
     let mut to = SumRows {
         values: &mut whole,
         stride: COLUMNS,
+        bias: sums.bias,
     };
     tiles.add_parts(rows, panel, &mut to);
     for (row, sums) in whole
