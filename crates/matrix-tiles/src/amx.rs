@@ -59,9 +59,9 @@ impl Tiles {
         }
     }
 
-    /// Adds products of rows of numbers in [`parts`](crate::parts) by columns of such numbers, up to
-    /// the rounding of `f32`: parts that together are less than a number's last digit are left out,
-    /// and those smaller than the least normal number are zero.
+    /// Adds products of rows of numbers in [`parts`](crate::parts) by columns of such numbers, up
+    /// to the rounding of `f32`: parts that together are less than a number's last digit are left
+    /// out, and those smaller than the least normal number are zero.
     ///
     /// `columns` is `[n_in / NUMBERS, PARTS, NUMBERS / PAIR, COLUMNS, PAIR]`, and of each row its
     /// first numbers are taken, `[n_in / NUMBERS, PARTS, NUMBERS]`.
@@ -293,10 +293,10 @@ fn add_two_parts(rows: Rows<'_, u16>, columns: &[u16], sums: &mut SumRows<'_>) {
         Some(bias) => (bias.as_ptr(), bias.as_ptr(), 0),
         None => (above.as_ptr(), below.as_ptr(), 4 * sums.stride),
     };
-    // SAFETY: as for bytes, but that it reads three times 64 bytes of a row at a time, its parts one
-    // after the other, and three times 16 stretches of 128 bytes from `columns`. It writes the first
-    // 128 bytes of 32 rows of sums, which `Tiles::add_parts` has counted, and reads these or the 128
-    // bytes of `bias`.
+    // SAFETY: as for bytes, but that it reads three times 64 bytes of a row at a time, its parts
+    // one after the other, and three times 16 stretches of 128 bytes from `columns`. It writes the
+    // first 128 bytes of 32 rows of sums, which `Tiles::add_parts` has counted, and reads these or
+    // the 128 bytes of `bias`.
     unsafe {
         asm!(
             "tileloadd tmm0, [{first} + {first_stride}*1]",

@@ -36,7 +36,8 @@ pub(crate) struct NarrowDense {
     bias: Aligned<f32>,
 }
 
-/// Rows in steps of a scale of their own, for any number of layers to read. The memory serves again.
+/// Rows in steps of a scale of their own, for any number of layers to read. The memory serves
+/// again.
 #[derive(Default)]
 pub(crate) struct NarrowRows {
     /// Rows each `stride` after the one before, as many as fill tiles, and a tile's width more.
