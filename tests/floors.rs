@@ -27,8 +27,9 @@ const fn room(name: &'static str, floor: u8, stands_on: &'static [&'static str])
 }
 
 /// The house. A new row is a decision: `ARCHITECTURE.md`, section "Decisions".
-pub const HOUSE: [Room; 16] = [
+pub const HOUSE: [Room; 17] = [
     room("spacetime", 0, &[]),
+    room("matrix-tiles", 0, &[]),
     room("oni", 1, &["spacetime"]),
     room("transport", 2, &["oni"]),
     room("latency", 2, &["spacetime"]),
@@ -39,7 +40,11 @@ pub const HOUSE: [Room; 16] = [
     room("datasets", 3, &["world-model", "oni"]),
     room("transport-zenoh", 3, &["transport"]),
     room("world-model-burn", 3, &["world-model-trained"]),
-    room("world-model-onboard", 3, &["world-model-trained"]),
+    room(
+        "world-model-onboard",
+        3,
+        &["world-model-trained", "matrix-tiles"],
+    ),
     room("simulation", 3, &["transport"]),
     room("viewer", 3, &["transport", "world-model"]),
     room(

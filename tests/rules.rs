@@ -11,7 +11,7 @@ mod words;
 
 pub use data_files::{N_BYTES_MAX, foreign_data, large_files};
 pub use explanations::{code_map, explained_crates, explained_folders};
-pub use manifests::{crate_manifests, licences, lint_thresholds};
+pub use manifests::{crate_manifests, licences, lint_thresholds, unsafe_code};
 pub use naming::{banned_names, mod_files};
 pub use parsing::{json_parses, toml_parses};
 pub use sizes::{N_LINES_MAX, file_lengths, line_widths};

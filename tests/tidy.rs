@@ -322,6 +322,28 @@ fn every_crate_keeps_the_house_lints() {
 }
 
 #[test]
+fn a_room_that_needs_unsafe_has_it_in_one_file() {
+    check_tree(rules::unsafe_code);
+    let files = [
+        ("crates/matrix-tiles/src/amx.rs", "#![expect(unsafe_code)]"),
+        ("crates/matrix-tiles/src/lib.rs", "#![allow(unsafe_code)]"),
+    ];
+    let expected = ["crates/matrix-tiles/src/lib.rs"];
+    catches_in_tree(rules::unsafe_code, &files, &expected);
+    let mut tree = SourceTree::read();
+    for file in &mut tree.files {
+        if file.path == "crates/matrix-tiles/Cargo.toml" {
+            file.text = file.text.replace("too_many_lines = \"warn\"\n", "");
+        }
+    }
+    let broken: Vec<String> = rules::crate_manifests(&tree)
+        .into_iter()
+        .map(|finding| finding.path)
+        .collect();
+    assert_eq!(broken, ["crates/matrix-tiles/Cargo.toml"]);
+}
+
+#[test]
 fn clippy_and_rustfmt_know_the_house_rules() {
     check_tree(rules::lint_thresholds);
     let mut tree = SourceTree::read();

@@ -131,7 +131,8 @@ has no cost head: a plan's cost is a linear read-out of the whole latent at ever
 in both. Microseconds.
 
 "PyTorch / it" takes the better of eager and compiled, at each share by itself. The ceiling is the
-best that large products of `rten-gemm` reached between the cases:
+best that large products reached between the cases, of `rten-gemm` or of our own in the processor's
+tile registers where it has these (AMX; `f32` in three parts, six products for one):
 {best}. "Of ceiling" counts only the
 multiplications and additions of dense products, as if all else took no time.
 

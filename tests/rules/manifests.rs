@@ -4,6 +4,10 @@ use toml::{Table, Value};
 
 use crate::{Finding, SourceFile, SourceTree};
 
+/// Rooms that need `unsafe`, and the one file of each that may have it.
+const UNSAFE: [(&str, &str); 1] = [("matrix-tiles", "crates/matrix-tiles/src/amx.rs")];
+
+const WHY_SAFE: &str = "memory is trusted to one file, which somebody read line by line";
 const WHY_LINTED: &str = "a crate outside the workspace's lints has no house rules";
 const WHY_CALLED: &str = "a folder tells the name of its package";
 const WHY_LICENSED: &str = "without a licence nobody may use it";
@@ -20,7 +24,7 @@ pub fn crate_manifests(tree: &SourceTree) -> Vec<Finding> {
         .flat_map(|(folder, package)| {
             let path = format!("{folder}/Cargo.toml");
             match tree.file(&path) {
-                Some(file) => manifest_findings(file, &package),
+                Some(file) => manifest_findings(file, &package, &lints_of(tree, &package)),
                 None => vec![Finding::about(&path, "there is no such file", WHY_LINTED)],
             }
         })
@@ -91,6 +95,40 @@ pub fn licences(tree: &SourceTree) -> Vec<Finding> {
         .collect()
 }
 
+/// Code that lints let be unsafe, elsewhere than where it may be.
+pub fn unsafe_code(tree: &SourceTree) -> Vec<Finding> {
+    let files = tree.files.iter();
+    let rust = files.filter(|file| file.has_extension("rs") && file.path.starts_with("crates/"));
+    let elsewhere = rust.filter(|file| !UNSAFE.iter().any(|(_, path)| *path == file.path));
+    elsewhere
+        .flat_map(|file| {
+            let lines = file.numbered_lines();
+            let allowing = lines.filter(|(_, line)| line.contains("unsafe_code"));
+            allowing.map(|(line, _)| {
+                Finding::at(&file.path, line, "`unsafe_code` is let through", WHY_SAFE)
+            })
+        })
+        .collect()
+}
+
+/// What a package says of lints: that they are the workspace's, or the same but for `unsafe`.
+fn lints_of(tree: &SourceTree, package: &str) -> Value {
+    let room = package.strip_prefix("sedge-").unwrap_or(package);
+    let mut lints = Table::new();
+    if UNSAFE.iter().any(|(name, _)| *name == room) {
+        let workspace = tree.file("Cargo.toml").map(table_of).unwrap_or_default();
+        if let Some(Value::Table(all)) = value_at(&workspace, "workspace.lints") {
+            lints.clone_from(all);
+        }
+        if let Some(Value::Table(rust)) = lints.get_mut("rust") {
+            rust.insert("unsafe_code".into(), Value::String("deny".into()));
+        }
+    } else {
+        lints.insert("workspace".into(), Value::Boolean(true));
+    }
+    Value::Table(lints)
+}
+
 /// The package of a folder in `crates/`: the binary carries the project's own name.
 fn package_name(room: &str) -> String {
     if room == "cli" {
@@ -100,7 +138,7 @@ fn package_name(room: &str) -> String {
     }
 }
 
-fn manifest_findings(file: &SourceFile, package: &str) -> Vec<Finding> {
+fn manifest_findings(file: &SourceFile, package: &str, lints: &Value) -> Vec<Finding> {
     let table = table_of(file);
     let expected = [
         (
@@ -108,7 +146,7 @@ fn manifest_findings(file: &SourceFile, package: &str) -> Vec<Finding> {
             Value::String(package.to_owned()),
             WHY_CALLED,
         ),
-        ("lints.workspace", Value::Boolean(true), WHY_LINTED),
+        ("lints", lints.clone(), WHY_LINTED),
         (
             "package.license.workspace",
             Value::Boolean(true),

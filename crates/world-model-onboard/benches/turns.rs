@@ -2,7 +2,7 @@
 //! turns in one run. `python -m peers.engines` in `notebooks/` asks.
 //!
 //! - `race CASE ENGINE N`: the microseconds of N calls, each timed by itself, on one line.
-//! - `ceiling THREADS`: what `rten-gemm` reaches in large products, `f32` GFLOP/s and `int8` GOP/s.
+//! - `ceiling THREADS`: what large products reach, `f32` GFLOP/s and `int8` GOP/s.
 //! - `work CASE`: multiplications and additions in the products of a call, in millions.
 //! - `answers FILE`: inputs and what the engine made of them, as safetensors.
 

@@ -13,6 +13,10 @@ use rten_simd::ops::{BitOps as _, FloatOps as _, IntOps as _, NumOps as _, ToFlo
 use rten_simd::{Isa, Simd as _, SimdOp};
 use sedge_world_model_trained::structure::RMS_EPSILON;
 
+use crate::Precision;
+
+mod coarse;
+
 /// Powers of two are kept within this: beyond it, nothing changes in a sum with one.
 const POWER_MAX: f32 = 86.0;
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
@@ -135,6 +139,15 @@ pub(crate) struct NormSilu<'a> {
     pub(crate) width: usize,
 }
 
+impl NormSilu<'_> {
+    /// Where products are of eight bits, functions need no more than some four digits.
+    pub(crate) fn run(mut self, precision: Precision) {
+        if precision == Precision::F32 || !coarse::norm_silu(&mut self) {
+            self.dispatch();
+        }
+    }
+}
+
 impl SimdOp for NormSilu<'_> {
     type Output = ();
 
@@ -200,6 +213,15 @@ pub(crate) struct GatedUpdate<'a> {
     pub(crate) width: usize,
     /// How many reference steps each row takes.
     pub(crate) steps: &'a [f32],
+}
+
+impl GatedUpdate<'_> {
+    /// As [`NormSilu::run`].
+    pub(crate) fn run(mut self, precision: Precision) {
+        if precision == Precision::F32 || !coarse::gated_update(&mut self) {
+            self.dispatch();
+        }
+    }
 }
 
 impl SimdOp for GatedUpdate<'_> {
@@ -303,6 +325,47 @@ mod tests {
             }
             .dispatch();
             assert!(state[0].is_finite() && state[0].abs() <= 1.0, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn coarse_functions_are_near_the_others() {
+        let values: Vec<f32> = (-400..=399).map(|k| f32::from(k as i16) / 20.0).collect();
+        let norm = |precision| {
+            let mut values = values.clone();
+            NormSilu {
+                n_rows: 10,
+                values: &mut values,
+                stride: 80,
+                n: 80,
+                scale: Some(&[1.5; 80]),
+                width: 80,
+            }
+            .run(precision);
+            values
+        };
+        let update = |precision| {
+            let mut state = [0.9; 10 * 20];
+            GatedUpdate {
+                gates: &[&values[..], &values[..160]].concat(),
+                gate_width: 32,
+                state: &mut state,
+                stride: 20,
+                width: 20,
+                steps: &[0.0, 0.1, 0.3, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 10.0],
+            }
+            .run(precision);
+            state.to_vec()
+        };
+        let pairs = [
+            (norm(Precision::F32), norm(Precision::Int8)),
+            (update(Precision::F32), update(Precision::Int8)),
+        ];
+        for (fine, coarse) in pairs {
+            for (fine, coarse) in fine.iter().zip(coarse) {
+                let off = (fine - coarse).abs() / fine.abs().max(1.0);
+                assert!(off < 4e-4, "{fine} {coarse}");
+            }
         }
     }
 

@@ -1,21 +1,23 @@
-//! Products of bytes by the instructions made for them, where the processor has these.
+//! Products of bytes by the instructions made for them, where the processor has these: those of
+//! tile registers before those of vectors.
 //!
 //! Sums stay in registers, and leave them as numbers: nothing of whole numbers goes through memory.
 
 use multiversion::multiversion;
 use multiversion::target::match_target;
+use sedge_matrix_tiles::{COLUMNS, GROUP, ROWS, Rows, Sums, Tile, Tiles};
 
 use crate::products::Out;
 
 /// Columns of weights that lie together.
-pub(crate) const PANEL: usize = 32;
-/// Inputs that one instruction takes.
-pub(crate) const GROUP: usize = 4;
+pub(crate) const PANEL: usize = COLUMNS;
 
 /// `out = (steps W - at_zero) * row_scale * scale + ..`
 pub(crate) struct ByteProduct<'a> {
-    /// `[row, n_in]`; `n_in` is a multiple of [`GROUP`].
+    /// Rows each `stride` after the one before, as many as fill tiles.
     pub(crate) steps: &'a [u8],
+    pub(crate) stride: usize,
+    /// Of each row, a multiple of what a tile takes.
     pub(crate) n_in: usize,
     /// `[row]`
     pub(crate) row_scale: &'a [f32],
@@ -42,33 +44,119 @@ fn cannot(_: &ByteProduct<'_>) -> bool {
 
 #[cfg(target_arch = "x86_64")]
 mod avx512_vnni {
+    use std::ops::Range;
+
     use std::arch::x86_64::{
         __m512, __m512i, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_mul_ps,
         _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_sub_epi32,
     };
 
-    use super::{ByteProduct, GROUP, PANEL};
+    use super::{ByteProduct, GROUP, PANEL, ROWS, Rows, Sums, Tile, Tiles};
 
     /// Numbers of a vector.
     const LANES: usize = 16;
     /// Rows that share weights in registers: 16 sums, and as many products under way.
-    const ROWS: usize = 8;
+    const ROWS_AT_ONCE: usize = 8;
 
     /// Does it, and says so.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     pub(super) fn multiply(product: &mut ByteProduct<'_>) -> bool {
+        match Tiles::load() {
+            Some(tiles) => multiply_in_tiles(product, &tiles),
+            None => multiply_in_vectors(product),
+        }
+        true
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    fn multiply_in_tiles(product: &mut ByteProduct<'_>, tiles: &Tiles) {
+        let mut sums = Sums::default();
+        for column in (0..product.scale.len()).step_by(PANEL) {
+            if column + PANEL <= product.scale.len() {
+                panel_in_tiles::<2>(product, (tiles, &mut sums), column);
+            } else {
+                panel_in_tiles::<1>(product, (tiles, &mut sums), column);
+            }
+        }
+    }
+
+    /// All rows by a panel, or by its first half.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    fn panel_in_tiles<const C: usize>(
+        product: &mut ByteProduct<'_>,
+        (tiles, sums): (&Tiles, &mut Sums),
+        column: usize,
+    ) {
+        let (n_rows, n_in) = (product.row_scale.len(), product.n_in);
+        let panel = &product.weights[column * n_in..][..PANEL * n_in];
+        for first in (0..n_rows).step_by(2 * ROWS) {
+            let n = (n_rows - first).min(2 * ROWS);
+            let rows = Rows {
+                values: &product.steps[first * product.stride..],
+                stride: product.stride,
+                n_tiles: n.div_ceil(ROWS),
+            };
+            tiles.multiply(rows, panel, sums);
+            for (idx, tiles) in sums.0.iter().enumerate().take(n.div_ceil(ROWS)) {
+                let rows = first + idx * ROWS..n_rows.min(first + (idx + 1) * ROWS);
+                let tiles: &[Tile; C] = tiles.first_chunk().expect("two tiles of columns");
+                widen_tiles(product, rows, column, tiles);
+            }
+        }
+    }
+
+    /// The sums of some rows as numbers, to where they go.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    #[inline]
+    fn widen_tiles<const C: usize>(
+        product: &mut ByteProduct<'_>,
+        rows: Range<usize>,
+        column: usize,
+        tiles: &[Tile; C],
+    ) {
+        let mut scale = [_mm512_set1_ps(0.0); C];
+        let mut at_zero = [_mm512_setzero_si512(); C];
+        let mut bias = [_mm512_set1_ps(0.0); C];
+        for c in 0..C {
+            let column = column + c * LANES;
+            scale[c] = numbers(&product.scale[column..][..LANES]);
+            at_zero[c] = wholes(&product.at_zero[column..][..LANES]);
+            if let Some(all) = product.out.bias {
+                bias[c] = numbers(&all[column..][..LANES]);
+            }
+        }
+        let is_added = product.out.bias.is_none();
+        let (first, stride) = (product.out.at(rows.start, column), product.out.stride);
+        let outs = product.out.values[first..].chunks_mut(stride);
+        for (r, (out, row_scale)) in outs.zip(&product.row_scale[rows]).enumerate() {
+            let row_scale = _mm512_set1_ps(*row_scale);
+            let out = &mut out[..C * LANES];
+            for (c, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                let before = if is_added {
+                    bytemuck::cast(*out)
+                } else {
+                    bias[c]
+                };
+                let sum = _mm512_sub_epi32(bytemuck::cast(tiles[c][r]), at_zero[c]);
+                let scale = _mm512_mul_ps(scale[c], row_scale);
+                *out = bytemuck::cast(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, before));
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    pub(super) fn multiply_in_vectors(product: &mut ByteProduct<'_>) {
         for column in (0..product.scale.len()).step_by(PANEL) {
             let mut row = 0;
-            while row + ROWS <= product.row_scale.len() {
-                panel_rows::<ROWS>(product, row, column);
-                row += ROWS;
+            while row + ROWS_AT_ONCE <= product.row_scale.len() {
+                panel_rows::<ROWS_AT_ONCE>(product, row, column);
+                row += ROWS_AT_ONCE;
             }
             while row < product.row_scale.len() {
                 panel_rows::<1>(product, row, column);
                 row += 1;
             }
         }
-        true
     }
 
     /// So many rows by a panel, or by its first half where there are no more columns.
@@ -76,9 +164,9 @@ mod avx512_vnni {
     #[inline]
     fn panel_rows<const R: usize>(product: &mut ByteProduct<'_>, row: usize, column: usize) {
         if column + PANEL <= product.scale.len() {
-            tile::<R, 2>(product, row, column);
+            rows_by_vectors::<R, 2>(product, row, column);
         } else {
-            tile::<R, 1>(product, row, column);
+            rows_by_vectors::<R, 1>(product, row, column);
         }
     }
 
@@ -106,7 +194,7 @@ mod avx512_vnni {
     /// `R` rows by `C` vectors of the output.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     #[inline]
-    fn tile<const R: usize, const C: usize>(
+    fn rows_by_vectors<const R: usize, const C: usize>(
         product: &mut ByteProduct<'_>,
         row: usize,
         column: usize,
@@ -116,7 +204,7 @@ mod avx512_vnni {
         let panel = panel.as_chunks::<{ PANEL * GROUP }>().0;
         let mut rows: [&[[u8; GROUP]]; R] = [&[]; R];
         for (r, steps) in rows.iter_mut().enumerate() {
-            let row = &product.steps[(row + r) * n_in..][..n_in];
+            let row = &product.steps[(row + r) * product.stride..][..n_in];
             *steps = &row.as_chunks::<GROUP>().0[..panel.len()];
         }
         let mut sums = [[_mm512_setzero_si512(); C]; R];
@@ -132,22 +220,27 @@ mod avx512_vnni {
                 }
             }
         }
-        let row_scale = &product.row_scale[row..][..R];
-        for c in 0..C {
-            let column = column + c * LANES;
-            let scale = numbers(&product.scale[column..][..LANES]);
-            let at_zero = wholes(&product.at_zero[column..][..LANES]);
-            for (r, sums) in sums.iter().enumerate() {
-                let at = product.out.at(row + r, column);
-                let before = match product.out.bias {
-                    Some(bias) => numbers(&bias[column..][..LANES]),
-                    None => numbers(&product.out.values[at..][..LANES]),
-                };
-                let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[c], at_zero));
-                let scale = _mm512_mul_ps(scale, _mm512_set1_ps(row_scale[r]));
-                let after: [f32; LANES] = bytemuck::cast(_mm512_fmadd_ps(sum, scale, before));
-                product.out.values[at..][..LANES].copy_from_slice(&after);
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (c, sum) in sums.into_iter().enumerate() {
+                widen(product, sum, row + r, column + c * LANES);
             }
         }
+    }
+
+    /// A vector of sums as numbers, to where it goes.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    #[inline]
+    fn widen(product: &mut ByteProduct<'_>, sum: __m512i, row: usize, column: usize) {
+        let scale = numbers(&product.scale[column..][..LANES]);
+        let at_zero = wholes(&product.at_zero[column..][..LANES]);
+        let at = product.out.at(row, column);
+        let before = match product.out.bias {
+            Some(bias) => numbers(&bias[column..][..LANES]),
+            None => numbers(&product.out.values[at..][..LANES]),
+        };
+        let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, at_zero));
+        let scale = _mm512_mul_ps(scale, _mm512_set1_ps(product.row_scale[row]));
+        let after: [f32; LANES] = bytemuck::cast(_mm512_fmadd_ps(sum, scale, before));
+        product.out.values[at..][..LANES].copy_from_slice(&after);
     }
 }

@@ -12,6 +12,8 @@ use sedge_world_model_trained::{
     CheckpointError, Foreseen, FutureRows, MixtureRows, NetworkConfig, read_out,
 };
 
+use crate::Precision;
+use crate::aligned::Aligned;
 use crate::layers::{BeamConv, Dense, RmsDense, Rows, RowsMut, Source};
 use crate::products::{After, MARGIN, beam_stride};
 use crate::recurrent_core::Latents;
@@ -31,15 +33,15 @@ pub(crate) struct Decoder {
 /// Memory that serves again.
 #[derive(Default)]
 struct Scratch {
-    modulation: Vec<f32>,
-    gain: Vec<f32>,
-    offset: Vec<f32>,
-    motion_hidden: Vec<f32>,
-    motion: Vec<f32>,
-    features: Vec<f32>,
-    trunk: [Vec<f32>; 2],
-    head: Vec<f32>,
-    weight: Vec<f32>,
+    modulation: Aligned<f32>,
+    gain: Aligned<f32>,
+    offset: Aligned<f32>,
+    motion_hidden: Aligned<f32>,
+    motion: Aligned<f32>,
+    features: Aligned<f32>,
+    trunk: [Aligned<f32>; 2],
+    head: Aligned<f32>,
+    weight: Aligned<f32>,
     centre_m: Vec<f32>,
     rate_per_m: Vec<f32>,
     column: Vec<f32>,
@@ -111,7 +113,7 @@ impl Decoder {
         }
         let motions = Rows::dense(futures.motions.as_flattened(), futures.n);
         first.add(feature, motions, &mut out);
-        self.motion_first.norm.apply(&mut out);
+        self.motion_first.norm.apply(&mut out, Precision::F32);
         self.motion_out
             .apply(Rows::dense(motion_hidden, futures.n), motion);
     }
@@ -249,7 +251,7 @@ fn head_row(head: &[f32], channel: usize, n_beams: usize) -> &[f32] {
 }
 
 /// Rows without margins to rows with them.
-fn spread(rows: &[f32], n_beams: usize, out: &mut Vec<f32>) {
+fn spread(rows: &[f32], n_beams: usize, out: &mut Aligned<f32>) {
     let stride = beam_stride(n_beams);
     out.resize(rows.len() / n_beams * stride, 0.0);
     for (out, row) in out.chunks_exact_mut(stride).zip(rows.chunks_exact(n_beams)) {

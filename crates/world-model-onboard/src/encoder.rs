@@ -7,6 +7,7 @@ use sedge_world_model_trained::structure::{
 };
 use sedge_world_model_trained::{CheckpointError, CompanyRow, SensedStep};
 
+use crate::aligned::Aligned;
 use crate::layers::{Dense, RmsDense, Rows, Source};
 
 /// Beams beyond each end that a convolution sees: zeros.
@@ -45,7 +46,7 @@ impl StridedConv {
     }
 
     /// `[PAD + beam + PAD, n_in]` to `[PAD + beam / stride + PAD, n_out]`, rectified.
-    fn apply(&self, n_beams: usize, x: &[f32], out: &mut Vec<f32>, scratch: &mut Vec<f32>) {
+    fn apply(&self, n_beams: usize, x: &[f32], out: &mut Aligned<f32>, scratch: &mut Aligned<f32>) {
         let rows = Rows {
             n: n_beams / self.stride,
             values: x,
@@ -53,10 +54,12 @@ impl StridedConv {
             width: WIDE_KERNEL * self.n_in,
         };
         self.dense.apply(rows, scratch);
+        let pad = PAD * self.n_out;
         out.clear();
-        out.resize(PAD * self.n_out, 0.0);
-        out.extend(scratch.iter().map(|value| value.max(0.0)));
-        out.resize(out.len() + PAD * self.n_out, 0.0);
+        out.resize(pad + scratch.len() + pad, 0.0);
+        for (out, value) in out[pad..].iter_mut().zip(scratch.iter()) {
+            *out = value.max(0.0);
+        }
     }
 }
 
@@ -76,12 +79,12 @@ pub(crate) struct Encoder {
 /// Memory that serves again.
 #[derive(Default)]
 struct Scratch {
-    beams: [Vec<f32>; 2],
-    rows: Vec<f32>,
-    part: Vec<f32>,
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    query: Vec<f32>,
+    beams: [Aligned<f32>; 2],
+    rows: Aligned<f32>,
+    part: Aligned<f32>,
+    keys: Aligned<f32>,
+    values: Aligned<f32>,
+    query: Aligned<f32>,
 }
 
 impl Encoder {
@@ -118,7 +121,7 @@ impl Encoder {
     }
 
     /// The token of a step. `[width of hidden]`
-    pub(crate) fn forward(&mut self, step: &SensedStep<'_>, token: &mut Vec<f32>) {
+    pub(crate) fn forward(&mut self, step: &SensedStep<'_>, token: &mut Aligned<f32>) {
         let Scratch { beams, rows, .. } = &mut self.scratch;
         let [from, to] = beams;
         channels_last(step.scan, from);
@@ -191,7 +194,7 @@ fn add(to: &mut [f32], what: &[f32]) {
 }
 
 /// `[channel, beam]` to `[PAD + beam + PAD, channel]`.
-fn channels_last(scan: &[f32], out: &mut Vec<f32>) {
+fn channels_last(scan: &[f32], out: &mut Aligned<f32>) {
     out.clear();
     out.resize((ENCODER_BEAMS + 2 * PAD) * ENCODER_CHANNELS, 0.0);
     for (channel, row) in scan.chunks_exact(ENCODER_BEAMS).enumerate() {

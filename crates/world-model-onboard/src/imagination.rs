@@ -4,14 +4,16 @@ use std::ops::Range;
 
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, SimdOp};
+use sedge_matrix_tiles::Tiles;
 use sedge_world_model_trained::structure::MOTION_INPUTS;
 
+use crate::linear::Form;
 use crate::products::NOTHING;
 use crate::recurrent_core::{Latents, Moves, Sequence, Workspace};
 
 /// Rows that go through all steps together: few enough that what lies between two layers stays in
-/// the fastest caches, and a multiple of the rows that a product works on at once.
-const BLOCK_ROWS: usize = 48;
+/// the fastest caches, and a multiple of the rows that a product of tiles works on at once.
+const BLOCK_ROWS: usize = 64;
 
 /// Plans to imagine, all from what is believed now.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -76,6 +78,8 @@ impl ImaginedRows {
 pub(crate) struct Rollout {
     start: Latents,
     plans: PlanRows,
+    /// How many plans there are with those of others.
+    n_of_all: usize,
     block: Latents,
     space: Workspace,
     pub(crate) imagined: ImaginedRows,
@@ -87,6 +91,7 @@ impl Rollout {
         self.start.repeat(start, 1);
         let mine = &mut self.plans;
         mine.n = rows.len();
+        self.n_of_all = plans.n;
         mine.motions.clear();
         mine.secs.clear();
         let motions = plans.motions.chunks_exact(plans.n.max(1));
@@ -100,6 +105,10 @@ impl Rollout {
     /// Imagines them.
     pub(crate) fn run(&mut self, sequence: &Sequence) {
         let plans = &self.plans;
+        // By how many there are on all threads, so that these change no bit.
+        self.space.form = sequence.form(self.n_of_all);
+        // Held around all products, so that none of them takes them anew.
+        let _tiles = Tiles::load().filter(|_| self.space.form != Form::Numbers);
         self.imagined.clear();
         self.imagined.scores.resize(plans.n, 0.0);
         for first in (0..plans.n).step_by(BLOCK_ROWS) {

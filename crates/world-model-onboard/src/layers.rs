@@ -5,7 +5,9 @@ use std::path::Path;
 use rten_simd::SimdOp as _;
 use sedge_world_model_trained::{CheckpointError, NamedTensors, take};
 
+use crate::Precision;
 use crate::activations::NormSilu;
+use crate::aligned::Aligned;
 use crate::products::{
     After, BeamProduct, CHANNEL_BLOCK, HotProduct, LANES, Out, Panels, RowProduct,
 };
@@ -115,7 +117,7 @@ impl<'a> RowsMut<'a> {
 pub(crate) struct Dense {
     weight: Panels,
     /// `[width]`
-    bias: Vec<f32>,
+    bias: Aligned<f32>,
 }
 
 impl Dense {
@@ -144,12 +146,19 @@ impl Dense {
     /// From rows of weights as long as the bias, whole vectors both.
     pub(crate) fn new(rows: &[f32], bias: Vec<f32>) -> Self {
         let weight = Panels::new(rows, bias.len());
-        Self { weight, bias }
+        Self {
+            weight,
+            bias: bias.into(),
+        }
     }
 
     /// Numbers of an output row, padding included.
     pub(crate) fn width(&self) -> usize {
         self.bias.len()
+    }
+
+    pub(crate) fn bias(&self) -> &[f32] {
+        &self.bias
     }
 
     /// Numbers of an input row.
@@ -167,7 +176,8 @@ impl Dense {
         self.multiply(from, x, out.out(None));
     }
 
-    fn multiply(&self, from: usize, x: Rows<'_>, out: Out<'_>) {
+    /// Puts the product with the weights' rows from one on.
+    pub(crate) fn multiply(&self, from: usize, x: Rows<'_>, out: Out<'_>) {
         RowProduct {
             n_rows: x.n,
             x: x.values,
@@ -205,7 +215,7 @@ impl Dense {
     }
 
     /// `y = x W + b`, whole. Whatever was in `out` is gone.
-    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
+    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Aligned<f32>) {
         out.resize(x.n * self.width(), 0.0);
         // Rows may be padded beyond what the layer reads.
         self.put(x.first(self.weight.n_in), &mut RowsMut::dense(out, x.n));
@@ -215,7 +225,7 @@ impl Dense {
 /// Scale of a normed layer: what follows its linear part.
 pub(crate) struct Norm {
     /// Padded with zeros.
-    scale: Vec<f32>,
+    scale: Aligned<f32>,
     n_out: usize,
 }
 
@@ -227,13 +237,13 @@ impl Norm {
     ) -> Result<Self, CheckpointError> {
         let scale = source.take(&format!("{name}.scale"), &[n_out])?;
         Ok(Self {
-            scale: padded(&scale, n_out),
+            scale: padded(&scale, n_out).into(),
             n_out,
         })
     }
 
     /// RMS norm, scale and `SiLU`, in place.
-    pub(crate) fn apply(&self, out: &mut RowsMut<'_>) {
+    pub(crate) fn apply(&self, out: &mut RowsMut<'_>, precision: Precision) {
         NormSilu {
             n_rows: out.n,
             values: out.values,
@@ -242,7 +252,7 @@ impl Norm {
             scale: Some(&self.scale),
             width: self.scale.len(),
         }
-        .dispatch();
+        .run(precision);
     }
 }
 
@@ -272,17 +282,18 @@ impl RmsDense {
         Ok(Self { dense, norm })
     }
 
-    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Vec<f32>) {
+    pub(crate) fn apply(&self, x: Rows<'_>, out: &mut Aligned<f32>) {
         self.dense.apply(x, out);
-        self.norm.apply(&mut RowsMut::dense(out, x.n));
+        self.norm
+            .apply(&mut RowsMut::dense(out, x.n), Precision::F32);
     }
 }
 
 /// A convolution along the beams that keeps their number.
 pub(crate) struct BeamConv {
     /// `[channel block, n_in, kernel, CHANNEL_BLOCK]`
-    weight: Vec<f32>,
-    bias: Vec<f32>,
+    weight: Aligned<f32>,
+    bias: Aligned<f32>,
     n_in: usize,
     kernel: usize,
     dilation: usize,
@@ -308,8 +319,8 @@ impl BeamConv {
             }
         }
         Ok(Self {
-            weight,
-            bias,
+            weight: weight.into(),
+            bias: bias.into(),
             n_in,
             kernel,
             dilation,

@@ -18,6 +18,7 @@
 //! frameworks do.
 
 mod activations;
+mod aligned;
 mod byte_product;
 mod core_weights;
 mod decoder;
@@ -28,6 +29,7 @@ mod layers;
 mod linear;
 mod narrow;
 mod onboard_engine;
+mod parts;
 mod products;
 mod recurrent_core;
 mod workers;

@@ -12,8 +12,10 @@
 
 use rten_simd::ops::{BitOps as _, FloatOps as _, NarrowSaturate as _, NumOps as _, ToFloat as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
+use sedge_matrix_tiles::{GROUP, INPUTS, ROWS};
 
-use crate::byte_product::{ByteProduct, GROUP, PANEL, multiply};
+use crate::aligned::Aligned;
+use crate::byte_product::{ByteProduct, PANEL, multiply};
 use crate::layers::Rows;
 use crate::products::{LANES, Out};
 
@@ -25,24 +27,51 @@ const STEPS_MAX: f32 = 127.0;
 /// `y = x W + b` in eight bits.
 pub(crate) struct NarrowDense {
     /// `[panel, padded n_in / GROUP, PANEL, GROUP]`
-    weights: Vec<i8>,
+    weights: Aligned<i8>,
     n_in: usize,
     /// By output: what a step of the weights is worth.
-    scale: Vec<f32>,
+    scale: Aligned<f32>,
     /// By output: what inputs of zero add to the sum, as they are stored.
     at_zero: Vec<i32>,
-    bias: Vec<f32>,
+    bias: Aligned<f32>,
 }
 
-/// Memory that serves again.
+/// Rows in steps of a scale of their own, for any number of layers to read. The memory serves
+/// again.
 #[derive(Default)]
-pub(crate) struct NarrowScratch {
-    /// `[row, padded n_in]`
-    steps: Vec<u8>,
+pub(crate) struct NarrowRows {
+    /// Rows each `stride` after the one before, as many as fill tiles, and a tile's width more.
+    steps: Aligned<u8>,
+    /// A multiple of [`INPUTS`].
+    stride: usize,
     /// By row: what a step is worth.
-    scale: Vec<f32>,
-    /// Of one row, by loops. `[width]`
-    sums: Vec<i32>,
+    scale: Aligned<f32>,
+}
+
+impl NarrowRows {
+    /// Takes rows, instead of what was there.
+    pub(crate) fn take(&mut self, x: Rows<'_>) {
+        self.stride = x.width.next_multiple_of(INPUTS);
+        self.resize(x.n);
+        Narrow { x, rows: self }.dispatch();
+    }
+
+    /// As many copies of its only row.
+    pub(crate) fn repeat(&mut self, n: usize) {
+        self.resize(n);
+        for row in 1..n {
+            self.steps.copy_within(..self.stride, row * self.stride);
+            self.scale[row] = self.scale[0];
+        }
+    }
+
+    /// Room for rows. What lies beyond their numbers is multiplied with weights of zero, or never
+    /// looked at.
+    fn resize(&mut self, n: usize) {
+        let n_rows = n.next_multiple_of(ROWS);
+        self.steps.resize(n_rows * self.stride + INPUTS, ZERO);
+        self.scale.resize(n, 0.0);
+    }
 }
 
 impl NarrowDense {
@@ -64,18 +93,18 @@ impl NarrowDense {
         let at_zero = (0..width).map(|j| i32::from(ZERO) * sum(j)).collect();
         let mut weights = Vec::new();
         for panel in (0..width).step_by(PANEL) {
-            for group in (0..n_in).step_by(GROUP) {
+            for group in (0..n_in.next_multiple_of(INPUTS)).step_by(GROUP) {
                 for j in panel..panel + PANEL {
                     weights.extend((group..group + GROUP).map(|k| step(k, j)));
                 }
             }
         }
         Self {
-            weights,
+            weights: weights.into(),
             n_in,
-            scale,
+            scale: scale.into(),
             at_zero,
-            bias,
+            bias: bias.into(),
         }
     }
 
@@ -88,38 +117,20 @@ impl NarrowDense {
         &self.bias
     }
 
-    /// Puts `x W` to rows.
-    pub(crate) fn multiply(&self, x: Rows<'_>, out: Out<'_>, scratch: &mut NarrowScratch) {
-        let NarrowScratch { steps, scale, sums } = scratch;
-        let mut product = self.narrowed(x, out, (steps, scale));
+    /// Puts `x W` to rows, for inputs from one on.
+    pub(crate) fn multiply(&self, x: &NarrowRows, from: usize, out: Out<'_>) {
+        let mut product = self.product(x, from, out);
         if !multiply(&mut product) {
-            sums.resize(self.width(), 0);
-            PlainProduct { product, sums }.dispatch();
+            PlainProduct(product).dispatch();
         }
     }
 
-    /// The product of inputs in steps.
-    fn narrowed<'a>(
-        &'a self,
-        x: Rows<'_>,
-        out: Out<'a>,
-        (steps, scale): (&'a mut Vec<u8>, &'a mut Vec<f32>),
-    ) -> ByteProduct<'a> {
-        let n_in = self.n_in.next_multiple_of(GROUP);
-        // Weights of what is beyond the inputs are zero, so whatever is there adds nothing.
-        steps.resize(x.n * n_in, ZERO);
-        scale.resize(x.n, 0.0);
-        Narrow {
-            x: x.first(self.n_in),
-            steps,
-            stride: n_in,
-            scale,
-        }
-        .dispatch();
+    fn product<'a>(&'a self, x: &'a NarrowRows, from: usize, out: Out<'a>) -> ByteProduct<'a> {
         ByteProduct {
-            steps,
-            n_in,
-            row_scale: scale,
+            steps: &x.steps[from..],
+            stride: x.stride,
+            n_in: self.n_in.next_multiple_of(INPUTS),
+            row_scale: &x.scale,
             weights: &self.weights,
             scale: &self.scale,
             at_zero: &self.at_zero,
@@ -131,11 +142,7 @@ impl NarrowDense {
 /// Rows of numbers to steps of each row's own scale.
 struct Narrow<'a> {
     x: Rows<'a>,
-    /// Rows each `stride` after the one before.
-    steps: &'a mut [u8],
-    stride: usize,
-    /// `[row]`
-    scale: &'a mut [f32],
+    rows: &'a mut NarrowRows,
 }
 
 impl SimdOp for Narrow<'_> {
@@ -146,8 +153,13 @@ impl SimdOp for Narrow<'_> {
         let (ops, ints) = (isa.f32(), isa.i32());
         let lanes = ops.len();
         let zero = ints.splat(i32::from(ZERO));
-        let rows = self.steps.chunks_exact_mut(self.stride);
-        for (row, (steps, scale)) in rows.zip(self.scale).enumerate() {
+        let NarrowRows {
+            steps,
+            stride,
+            scale,
+        } = self.rows;
+        let rows = steps.chunks_exact_mut(*stride);
+        for (row, (steps, scale)) in rows.zip(scale.iter_mut()).enumerate() {
             let x = &self.x.values[row * self.x.stride..][..self.x.width];
             let steps = &mut steps[..self.x.width];
             let vectors = x.chunks_exact(lanes);
@@ -193,55 +205,57 @@ fn largest(numbers: &[f32]) -> f32 {
 }
 
 /// What [`multiply`] does, in loops that any processor has.
-struct PlainProduct<'a> {
-    product: ByteProduct<'a>,
-    /// Of one row. `[width]`
-    sums: &'a mut [i32],
-}
+struct PlainProduct<'a>(ByteProduct<'a>);
 
 impl SimdOp for PlainProduct<'_> {
     type Output = ();
 
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
-        for row in 0..self.product.row_scale.len() {
-            self.sum(row);
-            self.widen(isa, row);
+        for row in 0..self.0.row_scale.len() {
+            for column in (0..self.0.scale.len()).step_by(PANEL) {
+                let sums = self.sums(row, column);
+                self.widen(isa, (row, column), &sums);
+            }
         }
     }
 }
 
 impl PlainProduct<'_> {
-    /// The sums of a row.
+    /// The sums of a row and a panel.
     #[inline(always)]
-    fn sum(&mut self, row: usize) {
-        let n_in = self.product.n_in;
-        let steps = self.product.steps[row * n_in..][..n_in]
-            .as_chunks::<GROUP>()
-            .0;
-        let panels = self.product.weights.chunks_exact(PANEL * n_in);
-        for (sums, panel) in self.sums.chunks_mut(PANEL).zip(panels) {
-            sums.fill(0);
-            for (steps, weights) in steps.iter().zip(panel.chunks_exact(PANEL * GROUP)) {
-                for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<GROUP>().0) {
-                    for (&step, &weight) in steps.iter().zip(weights) {
-                        *sum += i32::from(step) * i32::from(weight);
-                    }
+    fn sums(&self, row: usize, column: usize) -> [i32; PANEL] {
+        let product = &self.0;
+        let steps = &product.steps[row * product.stride..][..product.n_in];
+        let panel = &product.weights[column * product.n_in..][..PANEL * product.n_in];
+        let mut sums = [0; PANEL];
+        let groups = steps.as_chunks::<GROUP>().0;
+        for (steps, weights) in groups.iter().zip(panel.chunks_exact(PANEL * GROUP)) {
+            for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<GROUP>().0) {
+                for (&step, &weight) in steps.iter().zip(weights) {
+                    *sum += i32::from(step) * i32::from(weight);
                 }
             }
         }
+        sums
     }
 
-    /// The sums of a row as numbers.
+    /// These sums as numbers.
     #[inline(always)]
-    fn widen<I: Isa>(&mut self, isa: I, row: usize) {
+    fn widen<I: Isa>(&mut self, isa: I, (row, panel): (usize, usize), sums: &[i32; PANEL]) {
         let (ops, ints) = (isa.f32(), isa.i32());
         let lanes = ops.len();
-        let product = &mut self.product;
+        let product = &mut self.0;
         let row_scale = ops.splat(product.row_scale[row]);
-        for column in (0..product.scale.len()).step_by(lanes) {
-            let sum = ints.load(&self.sums[column..][..lanes]);
-            let sum = ints.sub(sum, ints.load(&product.at_zero[column..][..lanes]));
+        for (idx, sums) in sums.chunks_exact(lanes).enumerate() {
+            let column = panel + idx * lanes;
+            if column >= product.scale.len() {
+                return;
+            }
+            let sum = ints.sub(
+                ints.load(sums),
+                ints.load(&product.at_zero[column..][..lanes]),
+            );
             let scale = ops.load(&product.scale[column..][..lanes]);
             let scale = ops.mul(scale, row_scale);
             let at = product.out.at(row, column);
@@ -265,35 +279,37 @@ mod tests {
     const SHAPES: [(usize, usize, usize); 4] =
         [(1, 3, 16), (5, 100, 64), (48, 384, 256), (9, 64, 192)];
 
-    /// What a layer adds to zeros.
-    fn product(layer: &NarrowDense, x: &[f32], n_rows: usize) -> Vec<f32> {
-        let mut out = vec![0.0; n_rows * layer.width()];
+    /// What a layer adds to zeros, by whatever multiplies.
+    fn sums(layer: &NarrowDense, rows: &NarrowRows, by: impl Fn(ByteProduct<'_>)) -> Vec<f32> {
+        let mut out = vec![0.0; rows.scale.len() * layer.width()];
         let to = Out {
             values: &mut out,
             stride: layer.width(),
             bias: None,
         };
-        layer.multiply(Rows::dense(x, n_rows), to, &mut NarrowScratch::default());
+        by(layer.product(rows, 0, to));
         out
     }
 
-    /// The same, in loops.
+    fn narrowed(x: &[f32], n_rows: usize) -> NarrowRows {
+        let mut rows = NarrowRows::default();
+        rows.take(Rows::dense(x, n_rows));
+        rows
+    }
+
+    /// By the processor's products, where it has these.
+    fn product(layer: &NarrowDense, x: &[f32], n_rows: usize) -> Vec<f32> {
+        sums(layer, &narrowed(x, n_rows), |mut product| {
+            if !multiply(&mut product) {
+                PlainProduct(product).dispatch();
+            }
+        })
+    }
+
     fn product_in_loops(layer: &NarrowDense, x: &[f32], n_rows: usize) -> Vec<f32> {
-        let mut out = vec![0.0; n_rows * layer.width()];
-        let to = Out {
-            values: &mut out,
-            stride: layer.width(),
-            bias: None,
-        };
-        let NarrowScratch {
-            mut steps,
-            mut scale,
-            ..
-        } = NarrowScratch::default();
-        let product = layer.narrowed(Rows::dense(x, n_rows), to, (&mut steps, &mut scale));
-        let sums = &mut vec![0; layer.width()];
-        PlainProduct { product, sums }.dispatch();
-        out
+        sums(layer, &narrowed(x, n_rows), |product| {
+            PlainProduct(product).dispatch();
+        })
     }
 
     #[test]

@@ -10,6 +10,7 @@ use sedge_world_model_trained::{
     NamedTensors, NetworkConfig, SensedStep, TrainedModel, read_weights,
 };
 
+use crate::aligned::Aligned;
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
 use crate::imagination::{ImaginedRows, PlanRows, Rollout};
@@ -56,7 +57,7 @@ pub struct OnboardEngine {
     imagined: ImaginedRows,
     plans: PlanRows,
     space: Workspace,
-    token: Vec<f32>,
+    token: Aligned<f32>,
 }
 
 /// Loads the weights of a run's folder, to be computed in `f32` on the caller's thread.
@@ -130,7 +131,7 @@ impl OnboardEngine {
             imagined: ImaginedRows::default(),
             plans: PlanRows::default(),
             space: Workspace::default(),
-            token: Vec::new(),
+            token: Aligned::default(),
             config: network.clone(),
         })
     }

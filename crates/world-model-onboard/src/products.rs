@@ -11,6 +11,8 @@
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, SimdOp};
 
+use crate::aligned::Aligned;
+
 /// The widest vector of `f32` that any instruction set has here; rows are padded to it.
 pub(crate) const LANES: usize = 16;
 /// Output channels that a convolution works on at once.
@@ -29,7 +31,7 @@ const PANEL: usize = 2 * LANES;
 /// row by row, so that a panel is one stretch of memory.
 #[derive(Clone)]
 pub(crate) struct Panels {
-    values: Vec<f32>,
+    values: Aligned<f32>,
     pub(crate) n_in: usize,
     /// A multiple of [`LANES`].
     pub(crate) width: usize,
@@ -45,7 +47,7 @@ impl Panels {
                 .flat_map(move |row| row[start..start + n].iter().copied())
         };
         Self {
-            values: starts.flat_map(panel).collect(),
+            values: starts.flat_map(panel).collect::<Vec<f32>>().into(),
             n_in: rows.len() / width.max(1),
             width,
         }

@@ -2,18 +2,19 @@
 
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
+use sedge_matrix_tiles::{NUMBERS, ROWS};
 use sedge_world_model::Reused;
 use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 use sedge_world_model_trained::{CheckpointError, NetworkConfig};
 
 use crate::Precision;
 use crate::activations::{GatedUpdate, NormSilu};
+use crate::aligned::Aligned;
 use crate::core_weights::{
     BlockWeights, class_rows, gate_layers, linear, own, padded_block, shared, side_by_side,
 };
 use crate::layers::{Dense, Norm, RmsDense, Rows, RowsMut, Source};
-use crate::linear::Linear;
-use crate::narrow::NarrowScratch;
+use crate::linear::{Form, FormedRows, Inputs, Linear};
 use crate::products::{LANES, NOTHING};
 
 /// Latent states, one a row.
@@ -21,7 +22,7 @@ use crate::products::{LANES, NOTHING};
 pub(crate) struct Latents {
     pub(crate) n: usize,
     /// `[row, deter]`
-    pub(crate) deter: Vec<f32>,
+    pub(crate) deter: Aligned<f32>,
     /// Which numbers of the stochastic state are one. `[row, groups]`
     pub(crate) hot: Vec<u32>,
 }
@@ -31,7 +32,7 @@ impl Latents {
     pub(crate) fn nothing(config: &NetworkConfig) -> Self {
         Self {
             n: 1,
-            deter: vec![0.0; config.deter],
+            deter: vec![0.0; config.deter].into(),
             hot: vec![NOTHING; config.groups],
         }
     }
@@ -83,16 +84,21 @@ pub(crate) struct Moves<'a> {
 pub(crate) struct Workspace {
     /// Side by side: what the state says to the prior, and what comes in to the next step, which is
     /// what the state, the classes and the movement say.
-    inputs: Vec<f32>,
-    hidden: Vec<f32>,
-    gates: Vec<f32>,
+    inputs: Aligned<f32>,
+    hidden: Aligned<f32>,
+    gates: Aligned<f32>,
     steps: Vec<f32>,
     /// Of the posterior.
-    first: Vec<f32>,
+    first: Aligned<f32>,
     /// Of the prior.
-    second: Vec<f32>,
-    logits: Vec<f32>,
-    narrow: NarrowScratch,
+    second: Aligned<f32>,
+    logits: Aligned<f32>,
+    /// In which form products read rows.
+    pub(crate) form: Form,
+    /// The state that was looked at.
+    state: FormedRows,
+    /// What the next layer reads.
+    formed: FormedRows,
 }
 
 impl Workspace {
@@ -103,11 +109,12 @@ impl Workspace {
         for row in 1..n {
             self.inputs.copy_within(..width, row * width);
         }
+        self.state.repeat(n, self.form);
     }
 }
 
 /// Room for so many rows; whatever was there may be gone.
-fn rows_of(values: &mut Vec<f32>, n: usize, width: usize) -> RowsMut<'_> {
+fn rows_of(values: &mut Aligned<f32>, n: usize, width: usize) -> RowsMut<'_> {
     values.resize(n * width, 0.0);
     RowsMut::dense(values, n)
 }
@@ -119,15 +126,16 @@ struct Normed {
 }
 
 impl Normed {
-    fn put(&self, x: Rows<'_>, out: &mut RowsMut<'_>, scratch: &mut NarrowScratch) {
-        self.linear.put(x, out, scratch);
-        self.norm.apply(out);
+    fn put(&self, x: Inputs<'_>, out: &mut RowsMut<'_>, precision: Precision) {
+        self.linear.put(x, out);
+        self.norm.apply(out, precision);
     }
 }
 
 /// The sequence model and its prior: what imagination needs.
 pub(crate) struct Sequence {
     config: NetworkConfig,
+    precision: Precision,
     /// From the state to the prior and to the next step, side by side.
     deter: Linear,
     prior_first: Norm,
@@ -174,6 +182,7 @@ impl Sequence {
             gates: gate_layers(config, &gates, precision),
             prior_second,
             prior_out,
+            precision,
             config: config.clone(),
         })
     }
@@ -188,13 +197,31 @@ impl Sequence {
         self.deter.width() / 2
     }
 
+    /// In which form to read so many rows that are imagined together. In fewer than a tile has,
+    /// products of parts take longer than those of vectors.
+    pub(crate) fn form(&self, n_rows: usize) -> Form {
+        let block = self.config.deter / self.config.blocks;
+        match self.precision {
+            Precision::Int8 => Form::Bytes,
+            Precision::F32 if n_rows < ROWS || !block.is_multiple_of(NUMBERS) => Form::Numbers,
+            Precision::F32 => Form::Parts,
+        }
+    }
+
     /// Looks at the state of every row: the next step and the prior go by what was seen last.
     pub(crate) fn look(&self, latents: &Latents, space: &mut Workspace) {
-        let Workspace { inputs, narrow, .. } = space;
+        let Workspace {
+            inputs,
+            form,
+            state,
+            ..
+        } = space;
         let mut out = rows_of(inputs, latents.n, 4 * self.width());
-        self.deter.put(latents.deter_rows(), &mut out, narrow);
-        self.prior_first.apply(&mut out);
-        self.in_deter.apply(&mut out.from(self.width()));
+        let x = state.take(latents.deter_rows(), *form);
+        self.deter.put(x, &mut out);
+        self.prior_first.apply(&mut out, self.precision);
+        self.in_deter
+            .apply(&mut out.from(self.width()), self.precision);
     }
 
     /// Moves the deterministic state of every row on, which was looked at.
@@ -203,27 +230,29 @@ impl Sequence {
         let Workspace {
             inputs,
             hidden,
-            narrow,
+            form,
+            state,
+            formed,
             ..
         } = space;
         let width = self.width();
         let mut out = rows_of(inputs, n, 4 * width);
         let mut stoch = out.from(2 * width);
         self.in_stoch.dense.put_hot(&latents.hot, &mut stoch);
-        self.in_stoch.norm.apply(&mut stoch);
+        self.in_stoch.norm.apply(&mut stoch, self.precision);
         let mut motion = out.from(3 * width);
         let motions = Rows::dense(moves.motions.as_flattened(), n);
         self.in_motion.dense.put(motions, &mut motion);
-        self.in_motion.norm.apply(&mut motion);
+        self.in_motion.norm.apply(&mut motion, self.precision);
 
         let block = self.config.deter / self.config.blocks;
         let padded = self.block_width();
         let mut out = rows_of(hidden, n, self.shared.width());
         let inputs = Rows::dense(inputs, n).part(width, 3 * width);
-        self.shared.put(inputs, &mut out, narrow);
+        self.shared.put(formed.take(inputs, *form), &mut out);
+        let state = state.taken(latents.deter_rows(), *form);
         for (idx, own) in self.own.iter().enumerate() {
-            let part = latents.deter_rows().part(idx * block, block);
-            own.add(part, &mut out.from(idx * padded), narrow);
+            own.add(state.part(idx * block, block), &mut out.from(idx * padded));
         }
         NormSilu {
             n_rows: n * self.config.blocks,
@@ -233,7 +262,7 @@ impl Sequence {
             scale: None,
             width: padded,
         }
-        .dispatch();
+        .run(self.precision);
         self.update(latents, moves.secs, space);
     }
 
@@ -243,7 +272,8 @@ impl Sequence {
             hidden,
             gates,
             steps,
-            narrow,
+            form,
+            formed,
             ..
         } = space;
         let n = latents.n;
@@ -251,9 +281,10 @@ impl Sequence {
         steps.extend(secs.iter().map(|secs| secs / STEP_REFERENCE_SECS));
         let (width, stride) = (self.config.deter / self.config.blocks, self.config.deter);
         let padded = self.block_width();
+        let hidden = formed.take(Rows::dense(hidden, n), *form);
         for (idx, layer) in self.gates.iter().enumerate() {
-            let part = Rows::dense(hidden, n).part(idx * padded, width);
-            layer.put(part, &mut rows_of(gates, n, layer.width()), narrow);
+            let part = hidden.part(idx * padded, width);
+            layer.put(part, &mut rows_of(gates, n, layer.width()));
             GatedUpdate {
                 gates,
                 gate_width: padded,
@@ -262,7 +293,7 @@ impl Sequence {
                 width,
                 steps,
             }
-            .dispatch();
+            .run(self.precision);
         }
     }
 
@@ -273,15 +304,18 @@ impl Sequence {
             inputs,
             second,
             logits,
-            narrow,
+            form,
+            formed,
             ..
         } = space;
         let n = latents.n;
         let mut out = rows_of(second, n, self.prior_second.linear.width());
-        self.prior_second
-            .put(Rows::dense(inputs, n), &mut out, narrow);
+        let x = Rows::dense(inputs, n).first(self.width());
+        let x = formed.take(x, *form);
+        self.prior_second.put(x, &mut out, self.precision);
         let mut out = rows_of(logits, n, self.prior_out.width());
-        self.prior_out.put(Rows::dense(second, n), &mut out, narrow);
+        let x = formed.take(Rows::dense(second, n), *form);
+        self.prior_out.put(x, &mut out);
         take_best(&self.config, logits, &mut latents.hot);
     }
 }
@@ -315,7 +349,7 @@ impl Posterior {
         self.first.dense.put(latents.deter_rows(), &mut out);
         let token = Rows::dense(token, 1).first(self.config.hidden);
         self.first.dense.add(self.config.deter, token, &mut out);
-        self.first.norm.apply(&mut out);
+        self.first.norm.apply(&mut out, Precision::F32);
         self.out.apply(Rows::dense(first, 1), logits);
         take_best(&self.config, logits, &mut latents.hot);
     }

