@@ -399,7 +399,7 @@ impl Search {
             return towards_goal(config, pose, twist, &request.goal);
         }
         let room = Room {
-            body_radius_m: config.footprint_radius_m as f32,
+            body_radius_m: (config.footprint_radius_m + config.field.keep_off_m) as f32,
             margin_m: config.costs.clearance_margin_m as f32,
         };
         way.fill(fields.fields(), room, &request.goal);

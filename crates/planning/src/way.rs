@@ -22,6 +22,7 @@ const FAR_M: f32 = 1e6;
 /// What it takes to be free to pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
+    /// With what is kept off in any case.
     pub(crate) body_radius_m: f32,
     pub(crate) margin_m: f32,
 }
