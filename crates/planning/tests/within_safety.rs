@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "toy_world/toy_world.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod toy_world;
 
 use sedge_planning::{
