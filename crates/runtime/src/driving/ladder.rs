@@ -130,8 +130,8 @@ fn held_rungs(driving: &DrivingConfig) -> Result<Vec<usize>, DrivingError> {
     held.iter().map(place).collect()
 }
 
-/// The planner, keeping off what the safety filter would stop it before: otherwise it would find the
-/// same plan again and again, and the filter would stop it each time.
+/// The planner, keeping off what the safety filter would stop it before: otherwise it would find
+/// the same plan again and again, and the filter would stop it each time.
 fn within_safety(driving: &DrivingConfig) -> PlannerConfig {
     let mut planner = driving.planner;
     planner.field.keep_off_m = planner.field.keep_off_m.max(driving.safety.margin_m);
