@@ -52,9 +52,9 @@ pub struct FieldConfig {
     /// What that may come to at most, in metres. Default 0.05: doubt about the own motion must not
     /// close every door.
     pub inflation_m_max: f64,
-    /// How far from obstacles the base keeps whatever the doubt, in metres: nearer is contact.
-    /// Default 0.05, as the safety filter: it stops what comes nearer to measured points, and where
-    /// a plan may, the same one is found and stopped for ever.
+    /// How far from obstacles the base keeps where doubt is less than that, in metres: nearer is
+    /// contact. Default 0.05, as the safety filter: it stops what comes nearer to measured points,
+    /// and where a plan may, the same one is found and stopped for ever.
     pub keep_off_m: f64,
     /// How space is taken that no predicted scan looks into. Default: at most 0.5 m of clearance.
     pub unknown: UnknownSpace,

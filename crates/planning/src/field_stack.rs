@@ -11,8 +11,8 @@ use crate::{ClearanceField, ConfigError, FieldConfig};
 #[derive(Debug, Clone)]
 pub(crate) struct FieldStack {
     fields: Vec<ClearanceField>,
-    /// How much closer obstacles are taken to be: what is kept off in any case, and the doubt about
-    /// the own motion.
+    /// How much closer obstacles are taken to be: what is kept off in any case, or the doubt about
+    /// the own motion where that is more.
     inflations_m: Vec<f32>,
     config: FieldConfig,
     secs_a_field: f64,
@@ -86,7 +86,7 @@ impl FieldStack {
             field.finish(body_radius_m);
             let doubt_m = self.config.pose_sigmas * variance_m2.sqrt();
             let doubt_m = doubt_m.min(self.config.inflation_m_max);
-            self.inflations_m[idx] = (doubt_m + self.config.keep_off_m) as f32;
+            self.inflations_m[idx] = doubt_m.max(self.config.keep_off_m) as f32;
         }
         true
     }

@@ -22,7 +22,6 @@ const FAR_M: f32 = 1e6;
 /// What it takes to be free to pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
-    /// With what is kept off in any case.
     pub(crate) body_radius_m: f32,
     pub(crate) margin_m: f32,
 }
@@ -30,7 +29,7 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn of(config: &PlannerConfig) -> Self {
         Self {
-            body_radius_m: (config.footprint_radius_m + config.field.keep_off_m) as f32,
+            body_radius_m: config.footprint_radius_m as f32,
             margin_m: config.costs.clearance_margin_m as f32,
         }
     }
