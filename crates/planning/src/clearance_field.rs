@@ -52,6 +52,10 @@ pub struct FieldConfig {
     /// What that may come to at most, in metres. Default 0.05: doubt about the own motion must not
     /// close every door.
     pub inflation_m_max: f64,
+    /// How far from obstacles the base keeps where doubt is less than that, in metres: nearer is
+    /// contact. Default 0.05, as the safety filter: it stops what comes nearer to measured points,
+    /// and where a plan may, the same one is found and stopped for ever.
+    pub keep_off_m: f64,
     /// How space is taken that no predicted scan looks into. Default: at most 0.5 m of clearance.
     pub unknown: UnknownSpace,
 }
@@ -67,6 +71,7 @@ impl Default for FieldConfig {
             hit_probability_min: 0.3,
             pose_sigmas: 1.0,
             inflation_m_max: 0.05,
+            keep_off_m: 0.05,
             unknown: UnknownSpace::AtMost { clearance_m: 0.5 },
         }
     }
@@ -86,6 +91,7 @@ impl FieldConfig {
         check_non_negative("field.hit_probability_min", self.hit_probability_min)?;
         check_non_negative("field.pose_sigmas", self.pose_sigmas)?;
         check_non_negative("field.inflation_m_max", self.inflation_m_max)?;
+        check_non_negative("field.keep_off_m", self.keep_off_m)?;
         match self.unknown {
             UnknownSpace::Free => Ok(()),
             UnknownSpace::AtMost { clearance_m } => {

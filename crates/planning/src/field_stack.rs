@@ -11,7 +11,8 @@ use crate::{ClearanceField, ConfigError, FieldConfig};
 #[derive(Debug, Clone)]
 pub(crate) struct FieldStack {
     fields: Vec<ClearanceField>,
-    /// How much closer obstacles are taken to be, for doubt about the own motion.
+    /// How much closer obstacles are taken to be: what is kept off in any case, or the doubt about
+    /// the own motion where that is more.
     inflations_m: Vec<f32>,
     config: FieldConfig,
     secs_a_field: f64,
@@ -83,8 +84,9 @@ impl FieldStack {
                 variance_m2 = variance_m2.max(covariance[(0, 0)].max(covariance[(1, 1)]));
             }
             field.finish(body_radius_m);
-            let inflation_m = self.config.pose_sigmas * variance_m2.sqrt();
-            self.inflations_m[idx] = inflation_m.min(self.config.inflation_m_max) as f32;
+            let doubt_m = self.config.pose_sigmas * variance_m2.sqrt();
+            let doubt_m = doubt_m.min(self.config.inflation_m_max);
+            self.inflations_m[idx] = doubt_m.max(self.config.keep_off_m) as f32;
         }
         true
     }

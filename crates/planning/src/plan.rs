@@ -65,8 +65,8 @@ pub struct Plan {
     /// Where they lead, in the base's frame at the request's `now`, the start first. `[step + 1]`
     pub poses: Reused<Pose2>,
     /// Predicted distance from the footprint to the nearest obstacle at the end of each step,
-    /// doubt taken off, in metres, neighbours not counted. `[step]`; empty where nothing was
-    /// imagined.
+    /// doubt or what is kept off taken off, in metres, neighbours not counted. `[step]`; empty
+    /// where nothing was imagined.
     pub clearance_m: Reused<f32>,
     /// What it costs; zero where nothing was imagined.
     pub terms: CostTerms,

@@ -398,11 +398,7 @@ impl Search {
         if config.costs.goal_distance == GoalDistance::Straight {
             return towards_goal(config, pose, twist, &request.goal);
         }
-        let room = Room {
-            body_radius_m: config.footprint_radius_m as f32,
-            margin_m: config.costs.clearance_margin_m as f32,
-        };
-        way.fill(fields.fields(), room, &request.goal);
+        way.fill(fields.fields(), Room::of(config), &request.goal);
         along_way(config, pose, twist, (way, &request.goal))
     }
 

@@ -4,7 +4,7 @@
 //! at the goal and is slow where there is no room (the eikonal equation), by the fast sweeping
 //! method: Zhao, "A fast sweeping method for eikonal equations" (2005).
 
-use crate::{ClearanceField, Goal};
+use crate::{ClearanceField, Goal, PlannerConfig};
 
 /// Rounds of four sweeps at most; a room with a few doors needs two or three.
 const N_ROUNDS_MAX: usize = 8;
@@ -24,6 +24,15 @@ const FAR_M: f32 = 1e6;
 pub(crate) struct Room {
     pub(crate) body_radius_m: f32,
     pub(crate) margin_m: f32,
+}
+
+impl Room {
+    pub(crate) fn of(config: &PlannerConfig) -> Self {
+        Self {
+            body_radius_m: config.footprint_radius_m as f32,
+            margin_m: config.costs.clearance_margin_m as f32,
+        }
+    }
 }
 
 /// Lengths of ways to one goal from everywhere in the fields' square; buffers are reused. Cells are

@@ -80,7 +80,8 @@ pub enum Imagining {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DrivingConfig {
-    /// How it searches for plans.
+    /// How it searches for plans. It keeps off obstacles (`field.keep_off_m`) at least as far as
+    /// `safety.margin_m` says.
     pub planner: PlannerConfig,
     /// What it never does, whatever the plan says. Default that of the filter, but with a scan of
     /// at most 0.16 s and odometry of at most 0.08 s: at 10 Hz and 50 Hz, a stop is decided 0.06 s

@@ -120,7 +120,7 @@ impl ToyWorld {
         (x - self.world_from_base.x_m).hypot(y - self.world_from_base.y_m)
     }
 
-    fn scan(&self, world_from_scan: Pose2, secs: f64) -> PredictedScan {
+    pub(crate) fn scan(&self, world_from_scan: Pose2, secs: f64) -> PredictedScan {
         let from = [world_from_scan.x_m, world_from_scan.y_m];
         let range = |beam: usize| {
             let angle = world_from_scan.yaw_rad + self.geometry.angle_rad(beam);

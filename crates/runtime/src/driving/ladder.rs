@@ -130,6 +130,14 @@ fn held_rungs(driving: &DrivingConfig) -> Result<Vec<usize>, DrivingError> {
     held.iter().map(place).collect()
 }
 
+/// The planner, keeping off what the safety filter would stop it before: otherwise it would find
+/// the same plan again and again, and the filter would stop it each time.
+fn within_safety(driving: &DrivingConfig) -> PlannerConfig {
+    let mut planner = driving.planner;
+    planner.field.keep_off_m = planner.field.keep_off_m.max(driving.safety.margin_m);
+    planner
+}
+
 /// The planner of each rung, and who picks the rung.
 pub(super) struct Ladder {
     controller: LadderController,
@@ -149,7 +157,7 @@ pub(super) struct Ladder {
 impl Ladder {
     /// Without rungs it is one planner and nothing else.
     pub(super) fn new(driving: &DrivingConfig, seed: u64) -> Result<Self, DrivingError> {
-        let (rungs, full) = (driving.ladder.as_slice(), &driving.planner);
+        let (rungs, full) = (driving.ladder.as_slice(), &within_safety(driving));
         let patience = driving.ladder_patience;
         check(driving)?;
         let spec = |rung: &RungConfig| RungSpec {
@@ -396,6 +404,20 @@ mod tests {
         assert!(text.contains("flat of the ladder to be declared"), "{text}");
         driving.ladder_held = vec![Stage::new("full").unwrap(); 65];
         assert!(Ladder::new(&driving, 1).is_err());
+    }
+
+    #[test]
+    fn whoever_plans_keeps_off_what_the_filter_keeps_off() {
+        let mut driving = DrivingConfig::default();
+        let kept_m = |driving: &DrivingConfig| within_safety(driving).field.keep_off_m;
+        let margin_m = driving.safety.margin_m;
+        assert!((kept_m(&driving) - margin_m).abs() < 1e-12);
+        driving.safety.margin_m = 0.3;
+        assert!((kept_m(&driving) - 0.3).abs() < 1e-12);
+        driving.planner.field.keep_off_m = 0.4;
+        assert!((kept_m(&driving) - 0.4).abs() < 1e-12);
+        driving.safety.margin_m = f64::NAN;
+        assert!((kept_m(&driving) - 0.4).abs() < 1e-12);
     }
 
     #[test]
