@@ -14,6 +14,8 @@ use crate::Endpoint;
 use crate::endpoint::{Side, zenoh_config};
 use crate::interrupt::shutdown_of_process;
 
+/// Exit code after a panic, as Rust's own.
+const PANICKED: i32 = 101;
 /// How often it looks who is connected.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -27,7 +29,8 @@ Examples:
   sedge router --connect tcp/10.0.0.7:7447          joined to another one
 
 Peers do not relay for each other: agents that cannot all dial each other dial a router. It holds
-no state of its own; when it comes back after a crash, everybody dials it again by themselves.")]
+no state of its own; when it comes back after a crash, everybody dials it again by themselves. So a
+panic of any of its threads ends it: let something start it anew.")]
 pub struct RouterArgs {
     /// Where to listen (default tcp/127.0.0.1:7447); may be given again.
     #[arg(long, value_name = "ENDPOINT")]
@@ -78,6 +81,17 @@ impl RouterEvent<'_> {
     }
 }
 
+/// Ends the process where any of its threads panics: a router that has lost one of the network's
+/// looks as if it routed, and does not. Whoever keeps it running starts it anew, and everybody
+/// dials it again.
+fn end_on_panic() {
+    let say = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        say(panic);
+        std::process::exit(PANICKED);
+    }));
+}
+
 /// Routes until ctrl-c.
 ///
 /// # Errors
@@ -89,6 +103,7 @@ pub fn run(args: &RouterArgs, out: &mut dyn Write) -> anyhow::Result<()> {
             .listen
             .push(crate::endpoint::DEFAULT_ENDPOINT.to_owned());
     }
+    end_on_panic();
     let shutdown = shutdown_of_process();
     if args.until_stdin_ends {
         end_with_stdin(shutdown.clone())?;
@@ -138,6 +153,8 @@ fn kind_of(peer: &Peer) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -150,5 +167,36 @@ mod tests {
         assert_eq!(joined.text(), "peer a1 joined by tcp/127.0.0.1:7447\n");
         let json = r#"{"event":"joined","id":"a1","kind":"peer","links":["tcp/127.0.0.1:7447"]}"#;
         assert_eq!(serde_json::to_string(&joined).unwrap(), json);
+    }
+
+    /// Set in the process that panics.
+    const PANICS: &str = "SEDGE_TEST_PANICS";
+
+    #[test]
+    fn a_panic_on_any_thread_ends_a_router() {
+        if std::env::var_os(PANICS).is_some() {
+            end_on_panic();
+            let thread = std::thread::spawn(|| panic!("as a thread of the network might"));
+            drop(thread.join());
+            println!("it went on");
+            return;
+        }
+        let name = "commands::router::tests::a_panic_on_any_thread_ends_a_router";
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(PANICS, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(PANICKED), "{said}");
+        assert!(
+            said.contains("running 1 test") && !said.contains("it went on"),
+            "{said}"
+        );
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            stderr.contains("as a thread of the network might"),
+            "{stderr}"
+        );
     }
 }
