@@ -4,6 +4,10 @@ use sedge_oni::{Envelope, Goal as GoalMessage, Key, Waypoint};
 use sedge_planning::{ConfigError, Goal, RouteConfig, RouteFollower, RouteState};
 use sedge_spacetime::{AgentName, FrameName, Pose2};
 
+/// The share of what is tolerated at the end that it stops within: it only believes where it is, and
+/// a tolerance is of where it truly is.
+const AIMED: f64 = 0.5;
+
 /// The frame that goals are in; see [`super::whereabouts::Whereabouts`].
 const FRAME: &str = "start";
 /// A waypoint that takes this much or more takes any heading.
@@ -98,13 +102,13 @@ impl Mission {
         }
     }
 
-    /// The strictest tolerance on the way, and that of the last waypoint.
+    /// The strictest tolerance on the way, and a share of that of the last waypoint.
     fn route_along(&self, waypoints: &[Waypoint]) -> Result<RouteFollower, ConfigError> {
         let mut config = self.config;
         if let [on_the_way @ .., last] = waypoints {
             let tolerances = on_the_way.iter().map(|it| it.position_tolerance_m);
             config.tolerance_m = tolerances.fold(f64::INFINITY, f64::min).min(1e3);
-            config.final_tolerance_m = last.position_tolerance_m;
+            config.final_tolerance_m = AIMED * last.position_tolerance_m;
             config.yaw_tolerance_rad = last.yaw_tolerance_rad;
         }
         let goal = |waypoint: &Waypoint| Goal {
@@ -149,6 +153,20 @@ mod tests {
             agents: Vec::new(),
             waypoints: places.iter().map(waypoint).collect(),
         }
+    }
+
+    #[test]
+    fn it_stops_well_within_what_is_tolerated() {
+        let me = AgentName::new("crane1").unwrap();
+        let mut mission = Mission::new(RouteConfig::default());
+        let envelope = envelope(1, 0, "start");
+        let taken = mission.take(&key("route"), &envelope, &goal(&[[2.0, 0.0]]), &me);
+        assert_eq!(taken.ok(), Some(()));
+        // Within 0.3 m, but not if its place is off by the least.
+        let near = mission.aim(Some(Pose2::new(1.75, 0.0, 0.0)));
+        assert!(matches!(near, Aim::Towards(_)), "{near:?}");
+        let there = mission.aim(Some(Pose2::new(1.9, 0.0, 0.0)));
+        assert!(matches!(there, Aim::Arrived), "{there:?}");
     }
 
     #[test]
