@@ -4,8 +4,8 @@ use sedge_oni::{Envelope, Goal as GoalMessage, Key, Waypoint};
 use sedge_planning::{ConfigError, Goal, RouteConfig, RouteFollower, RouteState};
 use sedge_spacetime::{AgentName, FrameName, Pose2};
 
-/// The share of what is tolerated at the end that it stops within: it only believes where it is, and
-/// a tolerance is of where it truly is.
+/// The share of what is tolerated at the end that it stops within: it only believes where it is,
+/// and a tolerance is of where it truly is.
 const AIMED: f64 = 0.5;
 
 /// The frame that goals are in; see [`super::whereabouts::Whereabouts`].
