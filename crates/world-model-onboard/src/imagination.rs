@@ -13,7 +13,7 @@ use crate::recurrent_core::{Latents, Moves, Sequence, Workspace};
 
 /// Rows that go through all steps together: few enough that what lies between two layers stays in
 /// the fastest caches, and a multiple of the rows that a product of tiles works on at once.
-const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 128;
 
 /// Plans to imagine, all from what is believed now.
 #[derive(Debug, Clone, PartialEq, Default)]
