@@ -3,6 +3,7 @@
 mod afterwards;
 mod answer;
 mod budgeting;
+mod comparing;
 mod drive;
 mod health;
 mod hear;

@@ -50,6 +50,9 @@ pub struct AgentConfig {
     /// Which clock it runs on ([`crate::SystemClock::domain`]); put times of senders on the same
     /// clock are measured. Default none.
     pub clock_domain: Option<String>,
+    /// How far that clock may be off, either way; see [`crate::SharedClock`]. Default 0, as for a
+    /// clock that no other machine has.
+    pub clock_error: Duration,
     /// Hash of the model. Default zeros, for a model without one; see [`named_model_hash`].
     pub model_hash: [u8; 32],
     /// How long before its stamp a scan was seen: the latency of the model's motion model, in
@@ -171,6 +174,7 @@ impl AgentConfig {
             stream: "main".into(),
             epoch,
             clock_domain: None,
+            clock_error: Duration::ZERO,
             model_hash: [0; 32],
             scanner_latency_secs: 0.0,
             horizons: [500, 1_000, 2_000].map(Duration::from_millis).to_vec(),
@@ -264,6 +268,7 @@ impl AgentConfig {
             stream: self.stream.clone(),
             epoch: self.epoch,
             clock: self.clock_domain.clone(),
+            clock_error: self.clock_error,
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Speaking {
     pub(crate) epoch: u64,
     /// Which clock it runs on.
     pub(crate) clock: Option<String>,
+    /// How far that may be off.
+    pub(crate) clock_error: Duration,
 }
 
 /// What a program knows of how it is.
@@ -180,7 +182,9 @@ impl Announcer {
             drops_unlisted,
         };
         let clock = self.speaking.clock.as_deref().unwrap_or(NO_CLOCK);
-        let put = self.health.begin(now, clock).put(&health, None, outbox);
+        let mut message = self.health.begin(now, clock);
+        message.envelope().capture.error = self.speaking.clock_error;
+        let put = message.put(&health, None, outbox);
         let Health { keys, drops, .. } = health;
         self.said = Said {
             detail,
@@ -214,7 +218,10 @@ impl Announcer {
 
     fn capture(&self, now: Stamp) -> Capture {
         let clock = self.speaking.clock.as_deref().unwrap_or(NO_CLOCK);
-        Capture::exact(now, clock)
+        Capture {
+            error: self.speaking.clock_error,
+            ..Capture::exact(now, clock)
+        }
     }
 }
 

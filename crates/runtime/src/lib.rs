@@ -49,6 +49,7 @@ pub mod relay;
 mod report;
 mod restarts;
 mod run_node;
+mod shared_clock;
 mod shutdown;
 pub mod swarm;
 #[cfg(test)]
@@ -84,6 +85,7 @@ pub use registry::{
 };
 pub use report::{AgentReport, DropCountRow, PredictionRow, PredictionTable, StreamRow};
 pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node, run_watched_node};
+pub use shared_clock::{SharedClock, SharedClockError};
 pub use shutdown::{Shutdown, WakeGuard};
 pub use threads::{
     AskedRow, FifoPriority, FifoPriorityError, Granted, ThreadsConfig, prepare_thread,

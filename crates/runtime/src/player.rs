@@ -82,6 +82,8 @@ pub struct PlayerConfig {
     /// Which clock it runs on ([`crate::SystemClock::domain`]); receivers on the same clock can
     /// tell how long a message was on its way. Default none.
     pub clock_domain: Option<String>,
+    /// How far that clock may be off, either way; see [`crate::SharedClock`]. Default 0.
+    pub clock_error: Duration,
     /// Asks the transport to drop nothing; the listener must ask too. Default no.
     pub lossless: Lossless,
     /// New and larger at each start; see [`crate::new_epoch`]. It is of what the player says of
@@ -97,6 +99,7 @@ impl PlayerConfig {
             listener_wait_max: Duration::from_secs(10),
             without_listener: WithoutListener::Refuse,
             clock_domain: None,
+            clock_error: Duration::ZERO,
             lossless: Lossless::No,
             epoch: 0,
         }
@@ -218,6 +221,7 @@ impl<I: Iterator<Item = PlayItem>> Player<I> {
             stream: STREAM.into(),
             epoch: config.epoch,
             clock: config.clock_domain.clone(),
+            clock_error: config.clock_error,
         };
         let announcer = Announcer::new(
             speaking,

@@ -37,6 +37,8 @@ pub struct WatchdogConfig {
     pub epoch: u64,
     /// Which clock its stamps are of; see [`crate::SystemClock::domain`].
     pub clock_domain: Option<String>,
+    /// How far that clock may be off.
+    pub clock_error: Duration,
     /// A tick that has not ended after this long has stalled.
     pub stall_max: Duration,
     /// How long one of its commands to stand still may be executed.
@@ -281,7 +283,10 @@ fn put<'a>(
     (content, envelope): (&impl TypedMessage<'a>, impl FnOnce(Envelope) -> Envelope),
 ) -> u64 {
     let domain = config.clock_domain.clone();
-    let capture = Capture::exact(now, domain.unwrap_or_else(|| "agent".into()));
+    let capture = Capture {
+        error: config.clock_error,
+        ..Capture::exact(now, domain.unwrap_or_else(|| "agent".into()))
+    };
     let envelope = envelope(Envelope::new(sequence.next_source(), capture));
     let encoded = content.to_message(envelope).ok();
     let encoded: Option<EncodedMessage> = encoded.and_then(|message| message.encode().ok());

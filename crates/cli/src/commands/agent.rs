@@ -10,8 +10,9 @@ use clap::{Args, ValueEnum};
 use sedge_latency::{Budget, Budgets, MissPolicy};
 use sedge_runtime::{
     AgentConfig, AgentNode, AgentReport, AskedRow, DrivingConfig, FifoPriority, Granted, Lossless,
-    MetricsBoard, MetricsPlace, MetricsServer, OnEnd, Shutdown, SystemClock, ThreadsConfig,
-    Watchdog, WatchdogConfig, Wiring, new_epoch, prepare_thread, run_watched_node, spawn_named,
+    MetricsBoard, MetricsPlace, MetricsServer, OnEnd, SharedClock, Shutdown, SystemClock,
+    ThreadsConfig, Watchdog, WatchdogConfig, Wiring, new_epoch, prepare_thread, run_watched_node,
+    spawn_named,
 };
 use sedge_spacetime::{AgentName, Clock};
 use sedge_transport_zenoh::ZenohNetwork;
@@ -128,6 +129,10 @@ pub struct AgentSettings {
     /// memory; without, nothing.
     #[arg(skip)]
     pub threads: Option<ThreadsConfig>,
+    /// What keeps this machine's clock with others', in a launch file; without, it is a clock of
+    /// its own, and neighbours on other machines are not heard.
+    #[arg(skip)]
+    pub clock: Option<SharedClock>,
 }
 
 /// Models that need no training.
@@ -231,6 +236,7 @@ impl AgentSettings {
             budgets: self.budgets.or(otherwise.budgets),
             driving: self.driving.or(otherwise.driving),
             threads: self.threads.or(otherwise.threads),
+            clock: self.clock.or(otherwise.clock),
         }
     }
 }
@@ -405,7 +411,7 @@ fn agent_config(
             .collect();
     }
     config.budgets = budgets(settings)?;
-    config.clock_domain = SystemClock::domain();
+    (config.clock_domain, config.clock_error) = SharedClock::or_own(settings.clock.as_ref())?;
     config.model_hash = chosen.hash;
     config.scanner_latency_secs = chosen.motion.latency_secs;
     config.on_end = if settings.until_end {

@@ -11,8 +11,8 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 use sedge_datasets::{OniStream, OniStreamConfig};
 use sedge_runtime::{
-    Lossless, Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, RunEnd, Shutdown,
-    SystemClock, Wiring, WithoutListener, new_epoch, run_node,
+    Lossless, Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, RunEnd, SharedClock,
+    SharedClockError, Shutdown, SystemClock, Wiring, WithoutListener, new_epoch, run_node,
 };
 use sedge_spacetime::{AgentName, Clock as _, Stamp};
 use sedge_transport_zenoh::ZenohNetwork;
@@ -88,6 +88,9 @@ pub struct PlaySettings {
     /// How many seconds to wait for a listener (default 30); 0 plays to nobody too.
     #[arg(long, value_name = "SECS")]
     pub wait: Option<u32>,
+    /// What keeps this machine's clock with others', in a launch file.
+    #[arg(skip)]
+    pub clock: Option<SharedClock>,
 }
 
 /// How fast a log goes out. Its text is a number or `max`.
@@ -183,6 +186,7 @@ impl PlaySettings {
             listen: first(self.listen, otherwise.listen),
             connect: first(self.connect, otherwise.connect),
             wait: self.wait.or(otherwise.wait),
+            clock: self.clock.or(otherwise.clock),
         }
     }
 }
@@ -292,7 +296,7 @@ impl Stage {
         });
         let config = PlayerConfig {
             epoch,
-            ..player_config(settings)
+            ..player_config(settings)?
         };
         let mut player = Player::new(config, (&fleet, &robot), keys, items)?;
         let (subscriptions, publications) = (player.subscriptions(), player.publications());
@@ -316,7 +320,7 @@ fn first_stamp(log: &OpenedLog, Share(share): Share) -> Option<Stamp> {
         .map(|scan| scan.stamp)
 }
 
-fn player_config(settings: &PlaySettings) -> PlayerConfig {
+fn player_config(settings: &PlaySettings) -> Result<PlayerConfig, SharedClockError> {
     let (pace, lossless) = match settings.speed.unwrap_or(Speed::Times(1.0)) {
         Speed::Times(speed) => (Pace::SensorTime { speed }, Lossless::No),
         Speed::Max => {
@@ -331,16 +335,18 @@ fn player_config(settings: &PlaySettings) -> PlayerConfig {
         }
     };
     let wait_secs = settings.wait.unwrap_or(WAIT_SECS);
-    PlayerConfig {
+    let (clock_domain, clock_error) = SharedClock::or_own(settings.clock.as_ref())?;
+    Ok(PlayerConfig {
         listener_wait_max: Duration::from_secs(u64::from(wait_secs)),
         without_listener: match wait_secs {
             0 => WithoutListener::Play,
             _ => WithoutListener::Refuse,
         },
-        clock_domain: SystemClock::domain(),
+        clock_domain,
+        clock_error,
         lossless,
         ..PlayerConfig::new(pace)
-    }
+    })
 }
 
 #[cfg(test)]
@@ -363,6 +369,7 @@ mod tests {
                 wait,
                 ..PlaySettings::default()
             })
+            .unwrap()
         };
         assert_eq!(config(None).without_listener, WithoutListener::Refuse);
         assert_eq!(config(Some(0)).without_listener, WithoutListener::Play);

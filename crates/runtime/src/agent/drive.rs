@@ -67,6 +67,7 @@ impl AgentNode {
             robot: self.config.robot.clone(),
             epoch: self.config.epoch,
             clock_domain: self.config.clock_domain.clone(),
+            clock_error: self.config.clock_error,
             stall_max: Duration::from_secs_f64(driving.stall_secs_max),
             lifespan: driving.lifespan(),
             priority: None,
@@ -97,7 +98,7 @@ impl AgentNode {
         spans: &mut Spans,
         outbox: &mut Outbox,
     ) -> Option<Decision> {
-        let is_comparable = self.config.clock_domain.as_deref() == Some(&*arrived.clock);
+        let is_comparable = self.is_comparable(arrived.into(), arrived.arrived);
         let controller = self.controller.as_mut()?;
         if is_comparable {
             controller.believed(arrived.event.stamp, scan, belief);

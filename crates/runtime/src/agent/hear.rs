@@ -118,7 +118,7 @@ impl AgentNode {
         if !is_news {
             return self.counters.add("neighbours-old-news");
         }
-        if self.config.clock_domain.as_ref() != Some(&envelope.capture.clock) {
+        if !self.is_comparable(envelope.into(), received.arrival) {
             return self.counters.add("neighbours-of-another-clock");
         }
         if let Some(reason) = self.too_old(&received.key, envelope, now) {
@@ -141,8 +141,9 @@ impl AgentNode {
     }
 
     /// Notes what driving needs to know of the own sensors.
-    pub(super) fn sensed(&mut self, sense: &Sense, envelope: &Envelope) {
-        let is_comparable = self.config.clock_domain.as_ref() == Some(&envelope.capture.clock);
+    pub(super) fn sensed(&mut self, sense: &Sense, envelope: &Envelope, arrival: Stamp) {
+        let is_comparable =
+            matches!(sense, Sense::Moved(_)) && self.is_comparable(envelope.into(), arrival);
         let Some(controller) = &mut self.controller else {
             return;
         };

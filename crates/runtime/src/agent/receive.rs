@@ -190,7 +190,7 @@ impl AgentNode {
         match input {
             Input::Sensed(event, sense) => {
                 self.reckon_with(&event, &sense);
-                self.sensed(&sense, envelope);
+                self.sensed(&sense, envelope, received.arrival);
                 self.queue(event, envelope, received);
             }
             Input::Commanded(command) => {
@@ -235,6 +235,7 @@ impl AgentNode {
             None => arrived,
         };
         let put = domain.and_then(|domain| put_time(envelope, domain));
+        let put = put.filter(|put| self.is_possible(*put, envelope.capture.error, arrived));
         let is_told = is_scan && put.is_some() && self.stopwatch.is_none();
         let clock = self.clock_of(envelope);
         let queued = self.intake.push(ArrivedEvent {

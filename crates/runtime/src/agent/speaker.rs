@@ -20,6 +20,7 @@ pub(super) struct Speaker {
     epoch: u64,
     model_hash: [u8; 32],
     clock: String,
+    clock_error: Duration,
     prediction: Voice,
     belief: Voice,
     telemetry: Voice,
@@ -53,6 +54,7 @@ impl Speaker {
                 .clock_domain
                 .clone()
                 .unwrap_or_else(|| "agent".into()),
+            clock_error: config.clock_error,
             prediction: voice(config, "model.prediction")?,
             belief: voice(config, "model.belief")?,
             telemetry: voice(config, "telemetry.latency")?,
@@ -89,6 +91,7 @@ impl Speaker {
         };
         let mut message = voice.begin(now, &self.clock);
         let envelope = message.envelope();
+        envelope.capture.error = self.clock_error;
         envelope.frame = Some(self.frames.base.clone());
         envelope.deadline = Some(lifespan);
         envelope.lifespan = Some(lifespan);
@@ -150,7 +153,8 @@ impl Speaker {
         report: &LatencyMessage,
         outbox: &mut Outbox,
     ) -> Result<(), SpeakError> {
-        let message = self.telemetry.begin(now, &self.clock);
+        let mut message = self.telemetry.begin(now, &self.clock);
+        message.envelope().capture.error = self.clock_error;
         message.put(report, None, outbox)
     }
 }

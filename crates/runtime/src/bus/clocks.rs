@@ -27,6 +27,8 @@ pub struct Clocks {
 #[derive(Debug, Default)]
 struct Theirs {
     clock: String,
+    /// How far off it is said to be at most, where that is said.
+    declared: Option<Duration>,
     stamps: u64,
     /// The greatest `s - a`, in nanoseconds.
     ahead_nanos_min: i64,
@@ -42,6 +44,9 @@ pub struct ClockView {
     pub clock: String,
     /// Whether it is this machine's own clock; then there is no offset.
     pub is_ours: bool,
+    /// How far off it may be by its own account, in seconds; see [`crate::SharedClock`]. `None`
+    /// where it says nothing of that.
+    pub declared_error_secs: Option<f64>,
     /// Stamps that this is made from.
     pub stamps: u64,
     /// Their clock minus ours, in seconds: the middle of what is possible. `None` without a round
@@ -84,9 +89,14 @@ impl Clocks {
             *theirs = Theirs {
                 clock: clock.to_owned(),
                 ahead_nanos_min: i64::MIN,
+                declared: None,
                 round_trip: theirs.round_trip,
                 stamps: 0,
             };
+        }
+        let capture = &envelope.capture;
+        if capture.clock == clock && !capture.error.is_zero() {
+            theirs.declared = theirs.declared.max(Some(capture.error));
         }
         let ahead_nanos = stamp.nanos().saturating_sub(arrival.nanos());
         theirs.ahead_nanos_min = theirs.ahead_nanos_min.max(ahead_nanos);
@@ -115,6 +125,7 @@ impl Clocks {
                 agent: agent.to_string(),
                 clock: theirs.clock.clone(),
                 is_ours,
+                declared_error_secs: theirs.declared.map(|error| error.as_secs_f64()),
                 stamps: theirs.stamps,
                 offset_secs: if is_ours {
                     Some(0.0)

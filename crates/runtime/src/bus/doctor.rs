@@ -315,14 +315,29 @@ pub fn clocks(views: &[ClockView]) -> Vec<Check> {
         if view.is_ours {
             return Check::ok(subject, "this machine's own");
         }
+        let declared = view.declared_error_secs;
+        let account = declared.map_or_else(String::new, |declared| {
+            format!(
+                "; by its own account within {} of {:?}",
+                millis(declared),
+                view.clock
+            )
+        });
         let found = format!(
-            "{} ahead of ours, within {} ({} stamps)",
+            "{} ahead of ours, within {} ({} stamps){account}",
             millis(offset),
             millis(error),
             view.stamps
         );
         let check = Check::ok(subject, found);
-        if offset.abs() - error > OFFSET_SECS_MAX {
+        if let Some((other, apart)) = apart_from(view, views) {
+            let apart = millis(apart);
+            let advice = format!(
+                "it and that of {other} are at least {apart} apart, more than both say they may be \
+                 off: ask `chronyc tracking` or `pmc` on both machines"
+            );
+            check.but(Verdict::Fail, advice)
+        } else if offset.abs() - error > OFFSET_SECS_MAX {
             check.but(Verdict::Warn, "set both clocks by PTP or NTP (chrony)")
         } else if error > OFFSET_ERROR_SECS_MAX {
             check.but(Verdict::Warn, "the link is too slow to say more")
@@ -331,6 +346,23 @@ pub fn clocks(views: &[ClockView]) -> Vec<Check> {
         }
     };
     views.iter().map(check).collect()
+}
+
+/// Whose clock cannot be within what is said of both, though they have the same name, and how far
+/// apart the two are at least, in seconds.
+fn apart_from<'v>(view: &ClockView, views: &'v [ClockView]) -> Option<(&'v str, f64)> {
+    let known = |view: &ClockView| {
+        let (offset, error) = (view.offset_secs?, view.error_secs?);
+        Some((offset, error, view.declared_error_secs?))
+    };
+    let (offset, error, declared) = known(view)?;
+    let others = views.iter().filter(|other| other.clock == view.clock);
+    let apart = others.filter_map(|other| {
+        let (its_offset, its_error, its_declared) = known(other)?;
+        let apart = (offset - its_offset).abs() - error - its_error;
+        (apart > declared + its_declared).then_some((other.agent.as_str(), apart))
+    });
+    apart.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// Whether shared memory has room; `None` where the system does not say.

@@ -368,6 +368,7 @@ fn a_loop_that_waits_is_left_alone_and_dropping_ends_the_thread() {
         robot: name("crane3"),
         epoch: 1,
         clock_domain: None,
+        clock_error: Duration::ZERO,
         stall_max: Duration::from_millis(1),
         lifespan: BOUND,
     };

@@ -109,6 +109,7 @@ fn clocks_are_judged_by_what_is_certain() {
         agent: "crane3".into(),
         clock: "theirs".into(),
         is_ours: false,
+        declared_error_secs: None,
         stamps: 3,
         offset_secs,
         error_secs,
@@ -124,6 +125,43 @@ fn clocks_are_judged_by_what_is_certain() {
     assert_eq!(
         check.found,
         "50.500 ms ahead of ours, within 3.500 ms (3 stamps)"
+    );
+}
+
+#[test]
+fn clocks_of_one_name_that_are_further_apart_than_they_say_fail() {
+    let view = |agent: &str, clock: &str, offset_secs| ClockView {
+        agent: agent.into(),
+        clock: clock.into(),
+        is_ours: false,
+        declared_error_secs: Some(0.000_5),
+        stamps: 9,
+        offset_secs: Some(offset_secs),
+        error_secs: Some(0.000_2),
+        ahead_secs_min: offset_secs - 0.000_2,
+        round_trip_secs: Some(0.000_4),
+    };
+    // The doctor's own machine is on no such clock: 5 ms of that are nobody's fault.
+    let kept = [
+        view("crane1", "fleet", 0.005),
+        view("crane2", "fleet", 0.006_3),
+    ];
+    assert!(clocks(&kept).iter().all(|it| it.verdict == Verdict::Ok));
+    let found = &clocks(&kept)[0].found;
+    assert!(found.contains("within 0.500 ms of \"fleet\""), "{found}");
+    let off = [
+        view("crane1", "fleet", 0.005),
+        view("crane2", "fleet", 0.007),
+    ];
+    for check in clocks(&off) {
+        assert_eq!(check.verdict, Verdict::Fail);
+        assert!(check.advice.unwrap().contains("at least 1.600 ms apart"));
+    }
+    let of_others = [view("crane1", "fleet", 0.005), view("crane2", "lab", 0.007)];
+    assert!(
+        clocks(&of_others)
+            .iter()
+            .all(|it| it.verdict == Verdict::Ok)
     );
 }
 
