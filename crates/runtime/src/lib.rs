@@ -85,7 +85,7 @@ pub use registry::{
 };
 pub use report::{AgentReport, DropCountRow, PredictionRow, PredictionTable, StreamRow};
 pub use run_node::{Driven, Links, NodeRun, RunEnd, Wiring, run_node, run_watched_node};
-pub use shared_clock::{SharedClock, SharedClockError};
+pub use shared_clock::SharedClock;
 pub use shutdown::{Shutdown, WakeGuard};
 pub use threads::{
     AskedRow, FifoPriority, FifoPriorityError, Granted, ThreadsConfig, prepare_thread,

@@ -411,7 +411,7 @@ fn agent_config(
             .collect();
     }
     config.budgets = budgets(settings)?;
-    (config.clock_domain, config.clock_error) = SharedClock::or_own(settings.clock.as_ref())?;
+    (config.clock_domain, config.clock_error) = SharedClock::or_own(settings.clock.as_ref());
     config.model_hash = chosen.hash;
     config.scanner_latency_secs = chosen.motion.latency_secs;
     config.on_end = if settings.until_end {

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use sedge_datasets::{OniStream, OniStreamConfig};
 use sedge_runtime::{
     Lossless, Pace, PlayItem, PlayReport, PlayState, Player, PlayerConfig, RunEnd, SharedClock,
-    SharedClockError, Shutdown, SystemClock, Wiring, WithoutListener, new_epoch, run_node,
+    Shutdown, SystemClock, Wiring, WithoutListener, new_epoch, run_node,
 };
 use sedge_spacetime::{AgentName, Clock as _, Stamp};
 use sedge_transport_zenoh::ZenohNetwork;
@@ -296,7 +296,7 @@ impl Stage {
         });
         let config = PlayerConfig {
             epoch,
-            ..player_config(settings)?
+            ..player_config(settings)
         };
         let mut player = Player::new(config, (&fleet, &robot), keys, items)?;
         let (subscriptions, publications) = (player.subscriptions(), player.publications());
@@ -320,7 +320,7 @@ fn first_stamp(log: &OpenedLog, Share(share): Share) -> Option<Stamp> {
         .map(|scan| scan.stamp)
 }
 
-fn player_config(settings: &PlaySettings) -> Result<PlayerConfig, SharedClockError> {
+fn player_config(settings: &PlaySettings) -> PlayerConfig {
     let (pace, lossless) = match settings.speed.unwrap_or(Speed::Times(1.0)) {
         Speed::Times(speed) => (Pace::SensorTime { speed }, Lossless::No),
         Speed::Max => {
@@ -335,8 +335,8 @@ fn player_config(settings: &PlaySettings) -> Result<PlayerConfig, SharedClockErr
         }
     };
     let wait_secs = settings.wait.unwrap_or(WAIT_SECS);
-    let (clock_domain, clock_error) = SharedClock::or_own(settings.clock.as_ref())?;
-    Ok(PlayerConfig {
+    let (clock_domain, clock_error) = SharedClock::or_own(settings.clock.as_ref());
+    PlayerConfig {
         listener_wait_max: Duration::from_secs(u64::from(wait_secs)),
         without_listener: match wait_secs {
             0 => WithoutListener::Play,
@@ -346,7 +346,7 @@ fn player_config(settings: &PlaySettings) -> Result<PlayerConfig, SharedClockErr
         clock_error,
         lossless,
         ..PlayerConfig::new(pace)
-    })
+    }
 }
 
 #[cfg(test)]
@@ -369,7 +369,6 @@ mod tests {
                 wait,
                 ..PlaySettings::default()
             })
-            .unwrap()
         };
         assert_eq!(config(None).without_listener, WithoutListener::Refuse);
         assert_eq!(config(Some(0)).without_listener, WithoutListener::Play);

@@ -56,6 +56,12 @@ fn a_bad_value_is_refused_with_what_was_expected() {
     );
     check(agent("model = 'x'"), "a.toml:1:9: ", "`geometric`", "`x`");
     check(
+        agent("[clock]\nname = 'fleet'\nerror_micros_max = 1000001"),
+        "a.toml:3:20: ",
+        "expected at most 1000000 microseconds",
+        "1000001",
+    );
+    check(
         agent("\nlisten = ['tcp/a']"),
         "a.toml:2:10: ",
         "tcp/127.0.0.1:7447",

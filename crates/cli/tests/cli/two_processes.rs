@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use sedge_latency::Stage;
 use sedge_oni::{Lidar, TypedMessage as _};
 use sedge_runtime::{AgentReport, PlayReport, PlayState, StreamRow};
 
@@ -145,4 +146,42 @@ fn a_killed_player_does_not_disturb_the_agent() {
         "{report}"
     );
     check_recording(&recording);
+}
+
+/// Whether an agent by a clock measures how long a player's messages by another travel, and what
+/// its counters say of stamps from the future.
+fn measures(folder: &Path, [players, agents]: [&str; 2]) -> (bool, Option<u64>) {
+    let launch = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let log = write_corridor_log(folder, 5);
+    let clock = |name: &str| format!("[clock]\nname = '{name}'\nerror_micros_max = 500\n");
+    let text_of_play = format!(
+        "log = '{}'\nlisten = ['tcp/127.0.0.1:0']\nspeed = 'max'\n{}",
+        text(&log),
+        clock(players)
+    );
+    let player = Running::start(&["play", text(&launch("play.toml", text_of_play)), "--json"]);
+    let text_of_agent = format!(
+        "model = 'geometric'\nconnect = ['{}']\nlisten = ['tcp/127.0.0.1:0']\nuntil_end = true\n{}",
+        player.locator(),
+        clock(agents)
+    );
+    let agent = launch("agent.toml", text_of_agent);
+    let agent = Running::start(&["agent", text(&agent), "--json"]);
+    assert!(player.output().0.success());
+    let report = report(agent);
+    assert!(scans(&report).received > 20, "{report}");
+    let wire = report.latency.row(&Stage::new("wire").unwrap());
+    let ahead = report.counters.get("stamps-from-the-future").copied();
+    (wire.is_some_and(|row| row.n > 20), ahead)
+}
+
+#[test]
+fn clocks_of_one_name_are_compared_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(measures(folder.path(), ["fleet", "fleet"]), (true, None));
+    assert_eq!(measures(folder.path(), ["fleet", "lab"]), (false, None));
 }
