@@ -311,7 +311,8 @@ impl Ladder {
         let before = precision.and_then(|it| model.imagine_in(it).ok());
         let done = work(self.planner(), model);
         if let Some(before) = before {
-            drop(model.imagine_in(before));
+            let back = model.imagine_in(before);
+            debug_assert!(back.is_ok(), "it imagined in {before} before");
         }
         done
     }
