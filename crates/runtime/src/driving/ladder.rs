@@ -278,9 +278,11 @@ impl Ladder {
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
         let rung_idx = self.controller.rung();
-        if let Some(other) = self.looked.filter(|it| *it != rung_idx) {
-            let imagined = self.rungs[other].planner.imagined();
-            if imagined.is_some_and(|it| self.rungs[rung_idx].planner.adopt(&it)) {
+        if let Some(other) = self.looked.filter(|it| *it != rung_idx)
+            && let Ok([other, mine]) = self.rungs.get_disjoint_mut([other, rung_idx])
+        {
+            let imagined = other.planner.imagined();
+            if imagined.is_some_and(|it| mine.planner.adopt(&it)) {
                 self.looked = Some(rung_idx);
             }
         }
