@@ -192,7 +192,9 @@ impl AgentNode {
         }
         let is_new = before != (decision.mode, decision.why.clone());
         self.controller = Some(controller);
-        if let Some(ladder) = &decision.rung {
+        if decision.has_moved
+            && let Some(ladder) = self.controller.as_mut().and_then(|it| it.ladder())
+        {
             self.observer.on_rung(now, ladder);
         }
         if is_new {

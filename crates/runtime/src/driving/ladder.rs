@@ -185,7 +185,8 @@ struct Way {
 pub(super) struct Ladder {
     controller: LadderController,
     rungs: Vec<Way>,
-    is_declared: bool,
+    /// What was said of it last, for its memory; none where no rungs were declared.
+    told: Option<LadderReport>,
     /// The rungs that are held in turn, if any are, and how many were.
     held: (Vec<usize>, usize),
     /// The rung whose planner had the model imagine last.
@@ -228,10 +229,11 @@ impl Ladder {
                 precision: None,
             });
         }
+        let controller = LadderController::new(rungs.iter().map(spec).collect(), patience);
         Ok(Self {
-            controller: LadderController::new(rungs.iter().map(spec).collect(), patience),
+            told: (!rungs.is_empty()).then(|| controller.report()),
+            controller,
             rungs: ways,
-            is_declared: !rungs.is_empty(),
             held: (held_rungs(driving)?, 0),
             looked: None,
             said: None,
@@ -332,7 +334,7 @@ impl Ladder {
     /// Takes in what the picked rung took, and what it found if it searched.
     pub(super) fn observe(&mut self, cost: Duration, found: Option<&Plan>) {
         self.controller.observe(cost);
-        if let Some(plan) = found.filter(|_| self.is_declared) {
+        if let Some(plan) = found.filter(|_| self.told.is_some()) {
             let actions = plan.actions.actions.clone();
             self.last = Some((self.controller.rung(), plan.start, actions));
         }
@@ -352,16 +354,22 @@ impl Ladder {
         }
     }
 
-    /// The ladder, where another rung was picked since this was asked last.
-    pub(super) fn news(&mut self) -> Option<LadderReport> {
+    /// Whether another rung was picked since this was asked last.
+    pub(super) fn has_moved(&mut self) -> bool {
         let picked = self.controller.rung();
-        let is_new = self.said.replace(picked) != Some(picked);
-        self.report().filter(|_| is_new)
+        self.said.replace(picked) != Some(picked)
     }
 
-    /// What became of the ladder, where one was declared.
+    /// What became of the ladder, where one was declared; it is lent, so that no memory is taken.
+    pub(super) fn tell(&mut self) -> Option<&LadderReport> {
+        let told = self.told.as_mut()?;
+        self.controller.write_report(told);
+        Some(told)
+    }
+
+    /// The same, to be kept.
     pub(super) fn report(&self) -> Option<LadderReport> {
-        self.is_declared.then(|| self.controller.report())
+        self.told.as_ref().map(|_| self.controller.report())
     }
 }
 
@@ -527,15 +535,18 @@ mod tests {
         };
         let mut ladder = Ladder::new(&driving, 1).unwrap();
         ladder.pick(None);
-        assert_eq!(ladder.news().unwrap().rung, 0);
+        assert!(ladder.has_moved());
+        assert_eq!(ladder.tell().unwrap().rung, 0);
         ladder.pick(None);
-        assert_eq!(ladder.news(), None);
+        assert!(!ladder.has_moved());
         ladder.miss();
         ladder.pick(None);
-        assert_eq!(ladder.news().unwrap().rung, 1);
+        assert!(ladder.has_moved());
+        assert_eq!(ladder.tell().cloned(), ladder.report());
+        assert_eq!(ladder.tell().unwrap().rung, 1);
         let mut alone = Ladder::new(&DrivingConfig::default(), 1).unwrap();
         alone.pick(None);
-        assert_eq!(alone.news(), None, "no ladder, no news");
+        assert_eq!(alone.tell(), None, "no ladder, no news");
     }
 
     #[test]
