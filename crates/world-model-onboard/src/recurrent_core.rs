@@ -327,8 +327,8 @@ pub(crate) struct Sequences {
 }
 
 impl Sequences {
-    /// Layers are taken out of the tensors; a narrow sequence, if one is wanted, reads the same ones
-    /// before.
+    /// Layers are taken out of the tensors; a narrow sequence, if one is wanted, reads the same
+    /// ones before.
     pub(crate) fn load(
         source: &mut Source<'_>,
         config: &NetworkConfig,

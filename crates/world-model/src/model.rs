@@ -216,8 +216,8 @@ pub enum ImagineError {
 /// changes nothing that a later call can see; the same events, plans and horizons give the same
 /// bits; every read-out has the scanner's beams and stays within `[0.05, 20]` metres;
 /// `imagine_ranges` gives the bits that `imagine` gives; of dead reckoning nothing is left once
-/// odometry is there again; of imagining in other numbers nothing is left once they are those before
-/// again.
+/// odometry is there again; of imagining in other numbers nothing is left once they are those
+/// before again.
 pub trait WorldModel {
     /// What this model is called in tables.
     fn name(&self) -> &str;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers that imagination is computed in. Filtering is as the model was trained in either: its
-/// errors would stay in the belief, and one row at a time gains nothing from shorter numbers.
+/// The numbers that imagination is computed in. Filtering is as the model was trained in either:
+/// its errors would stay in the belief, and one row at a time gains nothing from shorter numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {

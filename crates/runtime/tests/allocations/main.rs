@@ -3,9 +3,9 @@
 //!
 //! The shipped network on our own engine, MPPI, and an in-process network; a robot in a room sends
 //! an inertial sample in each tick, odometry in each fourth and a scan in each tenth, and drives as
-//! it is told, on rungs of a ladder by turns, of which one imagines in eight bits. What is counted is
-//! all that the loop's thread does: reading rings, the tick, putting messages. The robot is a thread
-//! of its own, and waits meanwhile.
+//! it is told, on rungs of a ladder by turns, of which one imagines in eight bits. What is counted
+//! is all that the loop's thread does: reading rings, the tick, putting messages. The robot is a
+//! thread of its own, and waits meanwhile.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
