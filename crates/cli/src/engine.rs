@@ -248,7 +248,9 @@ mod tests {
                      { name = 'eight-bits', skill = 1.0, precision = 'int8' }]";
         let driving: DrivingConfig = toml::from_str(rungs).unwrap();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s");
-        let chosen = |choice, driving| Engine::choose_for(driving, choice, None, &shipped);
+        let chosen = |choice, driving: Option<&DrivingConfig>| {
+            Engine::choose_for(driving, choice, None, &shipped)
+        };
         let auto = chosen(Some(EngineChoice::Auto), Some(&driving)).unwrap();
         assert_eq!(auto, Engine::Onboard);
         let burn = Some(EngineChoice::Burn);
