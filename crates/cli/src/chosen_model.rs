@@ -9,7 +9,7 @@ use sedge_world_model_trained::{CheckpointStory, read_story};
 
 use crate::UsageError;
 use crate::commands::agent::{AgentSettings, UntrainedModel};
-use crate::engine::Engine;
+use crate::engine::{Engine, check_rungs, rungs_precision};
 use crate::first_scan_model::FirstScanModel;
 
 /// The model that the settings ask for.
@@ -40,10 +40,12 @@ impl ChosenModel {
 
     fn trained(run: &Path, settings: &AgentSettings) -> anyhow::Result<Self> {
         let story = read_story(run)?;
-        let engine = Engine::choose(settings.engine, settings.device, run)?;
-        let run = run.to_owned();
-        let load =
-            move || -> Result<Box<dyn WorldModel>, ModelError> { Ok(Box::new(engine.load(&run)?)) };
+        let driving = settings.driving.as_ref();
+        let engine = Engine::choose_for(driving, settings.engine, settings.device, run)?;
+        let (run, also) = (run.to_owned(), driving.and_then(rungs_precision));
+        let load = move || -> Result<Box<dyn WorldModel>, ModelError> {
+            Ok(Box::new(engine.load_also(&run, also)?))
+        };
         Ok(Self {
             hash: hash_bytes(&story.model_hash)?,
             motion: story.motion_model,
@@ -53,6 +55,9 @@ impl ChosenModel {
     }
 
     fn untrained(kind: UntrainedModel, settings: &AgentSettings) -> anyhow::Result<Self> {
+        if let Some(driving) = &settings.driving {
+            check_rungs(driving, None)?;
+        }
         let motion = match &settings.calibration {
             Some(path) => read_motion(path)?,
             None => MotionModel::default(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use sedge_runtime::SystemClock;
+use sedge_runtime::{DrivingConfig, SystemClock};
 use sedge_spacetime::Clock as _;
 use sedge_world_model_burn::DeviceKind;
 use sedge_world_model_onboard::{EngineConfig, Precision};
@@ -23,7 +23,8 @@ const N_TRIALS: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// Whichever is fastest when it starts.
+    /// Whichever is fastest when it starts; where a rung of the ladder imagines in eight bits, the
+    /// one that can.
     Auto,
     /// Sedge's own for CPUs.
     Onboard,
@@ -32,6 +33,12 @@ pub enum EngineChoice {
     OnboardInt8,
     /// The framework that trains, on any device.
     Burn,
+}
+
+/// Other numbers than its own that a model must be ready for, as rungs of a ladder say them.
+pub(crate) fn rungs_precision(driving: &DrivingConfig) -> Option<Precision> {
+    let narrow = Precision::Int8;
+    driving.asks_for(narrow).then_some(narrow)
 }
 
 /// What computes a trained network.
@@ -43,6 +50,29 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
+    /// As [`Engine::choose`], for an agent that drives so, if it drives: where rungs of its ladder
+    /// imagine in eight bits, the fastest is our own, which alone can.
+    ///
+    /// # Errors
+    /// Those of [`Engine::choose`], and [`UsageError`] where the choice cannot do what rungs say.
+    pub(crate) fn choose_for(
+        driving: Option<&DrivingConfig>,
+        choice: Option<EngineChoice>,
+        device: Option<DeviceKind>,
+        run: &Path,
+    ) -> anyhow::Result<Self> {
+        let is_narrow = driving.is_some_and(|it| rungs_precision(it).is_some());
+        let choice = match choice {
+            Some(EngineChoice::Auto) if is_narrow => Some(EngineChoice::Onboard),
+            choice => choice,
+        };
+        let engine = Self::choose(choice, device, run)?;
+        if let Some(driving) = driving {
+            check_rungs(driving, Some(engine))?;
+        }
+        Ok(engine)
+    }
+
     /// The engine for the weights of a run: our own where nothing is said, burn where a device is.
     ///
     /// # Errors
@@ -101,15 +131,26 @@ impl Engine {
 
     /// Loads the weights of a run's folder.
     pub(crate) fn load(self, run: &Path) -> anyhow::Result<TrainedModel> {
+        self.load_also(run, None)
+    }
+
+    /// The same, ready to imagine in other numbers too, if any are said and the engine can.
+    pub(crate) fn load_also(
+        self,
+        run: &Path,
+        also: Option<Precision>,
+    ) -> anyhow::Result<TrainedModel> {
+        let onboard = |precision| {
+            let config = EngineConfig {
+                precision,
+                also,
+                ..EngineConfig::default()
+            };
+            sedge_world_model_onboard::load_with(run, config)
+        };
         Ok(match self {
-            Self::Onboard => sedge_world_model_onboard::load(run)?,
-            Self::OnboardInt8 => sedge_world_model_onboard::load_with(
-                run,
-                EngineConfig {
-                    precision: Precision::Int8,
-                    ..EngineConfig::default()
-                },
-            )?,
+            Self::Onboard => onboard(Precision::F32)?,
+            Self::OnboardInt8 => onboard(Precision::Int8)?,
             Self::Burn(device) => sedge_world_model_burn::load(run, device)?,
         })
     }
@@ -129,6 +170,29 @@ impl Engine {
             Self::Burn(device) => Some(device),
         }
     }
+}
+
+/// Refuses rungs in whose numbers nothing can imagine: the engine of a trained network, or none
+/// where the model needs no training.
+///
+/// # Errors
+/// [`UsageError`] with the rung and what to do about it.
+pub(crate) fn check_rungs(driving: &DrivingConfig, engine: Option<Engine>) -> anyhow::Result<()> {
+    let got = match engine {
+        Some(Engine::Onboard | Engine::OnboardInt8) => return Ok(()),
+        Some(Engine::Burn(_)) => "the engine `burn`",
+        None => "a model without weights",
+    };
+    let rung = driving.ladder.iter().find(|it| it.precision.is_some());
+    let Some((rung, precision)) = rung.and_then(|it| Some((it, it.precision?))) else {
+        return Ok(());
+    };
+    let name = &rung.name;
+    let text = format!(
+        "expected a model that can imagine in {precision}, as rung {name} of the ladder says, got \
+         {got}: leave out the rung, or drive with trained weights (`run`) on `engine = \"onboard\"`"
+    );
+    Err(UsageError(text).into())
 }
 
 fn best_time(model: &mut TrainedModel) -> Duration {
@@ -156,6 +220,8 @@ fn best_time(model: &mut TrainedModel) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use sedge_world_model::WorldModel as _;
+
     use super::*;
 
     fn chosen(choice: Option<EngineChoice>, device: Option<DeviceKind>) -> anyhow::Result<Engine> {
@@ -174,6 +240,34 @@ mod tests {
         assert_eq!(chosen(narrow, None).unwrap(), Engine::OnboardInt8);
         let error = chosen(Some(EngineChoice::Onboard), flex).unwrap_err();
         assert!(error.to_string().contains("got flex"), "{error}");
+    }
+
+    #[test]
+    fn rungs_in_eight_bits_need_our_own_engine() {
+        let rungs = "ladder = [{ name = 'full', skill = 1.0 }, \
+                     { name = 'eight-bits', skill = 1.0, precision = 'int8' }]";
+        let driving: DrivingConfig = toml::from_str(rungs).unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s");
+        let chosen = |choice, driving: Option<&DrivingConfig>| {
+            Engine::choose_for(driving, choice, None, &shipped)
+        };
+        let auto = chosen(Some(EngineChoice::Auto), Some(&driving)).unwrap();
+        assert_eq!(auto, Engine::Onboard);
+        let burn = Some(EngineChoice::Burn);
+        assert!(chosen(burn, None).is_ok());
+        assert!(chosen(burn, Some(&DrivingConfig::default())).is_ok());
+        let refused = chosen(burn, Some(&driving)).unwrap_err().to_string();
+        assert!(refused.contains("rung eight-bits"), "{refused}");
+        assert!(refused.contains("`burn`"), "{refused}");
+        assert!(check_rungs(&driving, None).is_err());
+        // Our own can, whichever numbers it was started in; it is not ready unless asked to be.
+        for (engine, is_ready) in [(Engine::Onboard, false), (Engine::OnboardInt8, true)] {
+            let also = rungs_precision(&driving);
+            let mut model = engine.load_also(&shipped, also).unwrap();
+            assert!(model.imagine_in(Precision::Int8).is_ok());
+            let mut model = engine.load(&shipped).unwrap();
+            assert_eq!(model.imagine_in(Precision::Int8).is_ok(), is_ready);
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl LoadStep<'_> {
             drop(say.send(pin(core)));
             let clock = Arc::new(ActingClock::new(clocks));
             // Without baselines: what grading them takes is no part of the loop.
-            let model = minds.factory(kind.geometry);
+            let model = minds.factory(kind.geometry, &kind.driving);
             let agent = AgentNode::new(config, clock, model, Vec::new())?;
             let agent = agent.with_driving(kind.driving, seed)?;
             Ok(agent.with_observer(Box::new(watcher)))

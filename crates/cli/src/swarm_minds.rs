@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use sedge_runtime::{ModelError, ModelFactory, named_model_hash};
+use sedge_runtime::{DrivingConfig, ModelError, ModelFactory, named_model_hash};
 use sedge_simulation::{LidarConfig, RobotKind};
 use sedge_world_model::{MotionModel, ScanGeometry, WorldModel};
 use sedge_world_model_trained::{CheckpointStory, read_story};
@@ -11,7 +11,7 @@ use sedge_world_model_trained::{CheckpointStory, read_story};
 use crate::UsageError;
 use crate::chosen_model::hash_bytes;
 use crate::commands::agent::UntrainedModel;
-use crate::engine::Engine;
+use crate::engine::{Engine, check_rungs, rungs_precision};
 use crate::first_scan_model::untrained;
 use crate::scenario_file::hex;
 
@@ -86,12 +86,25 @@ impl Minds {
         Ok(geometry)
     }
 
-    /// Makes models for a scanner.
-    pub(crate) fn factory(&self, geometry: ScanGeometry) -> ModelFactory {
+    /// Whether it can imagine as rungs of the ladder say.
+    ///
+    /// # Errors
+    /// [`UsageError`] where it cannot.
+    pub(crate) fn check_rungs(&self, driving: &DrivingConfig) -> anyhow::Result<()> {
+        let engine = match self {
+            Self::Trained { engine, .. } => Some(*engine),
+            Self::Untrained(_) => None,
+        };
+        check_rungs(driving, engine)
+    }
+
+    /// Makes models for a scanner, ready for what such driving asks of them.
+    pub(crate) fn factory(&self, geometry: ScanGeometry, driving: &DrivingConfig) -> ModelFactory {
         match self.clone() {
             Self::Trained { run, engine, .. } => {
+                let also = rungs_precision(driving);
                 Box::new(move || -> Result<Box<dyn WorldModel>, ModelError> {
-                    Ok(Box::new(engine.load(&run)?))
+                    Ok(Box::new(engine.load_also(&run, also)?))
                 })
             }
             Self::Untrained(model) => {

@@ -128,6 +128,7 @@ impl SwarmPlan {
             driving
                 .check_with(&budgets)
                 .map_err(|error| UsageError(format!("robots of kind {name:?}: {error}")))?;
+            minds.check_rungs(&driving)?;
             Ok((name.as_str(), KindSetup { geometry, driving }))
         });
         setup.collect()
@@ -287,7 +288,7 @@ impl SwarmPlan {
         let (geometry, driving) = (kind.geometry, kind.driving.clone());
         let minds = minds.clone();
         let make: MemberFactory = Box::new(move |clocks: &SwarmClocks| {
-            let (model, baselines) = (minds.factory(geometry), minds.baselines(geometry));
+            let (model, baselines) = (minds.factory(geometry, &driving), minds.baselines(geometry));
             let clock = Arc::clone(&clocks.simulated);
             let agent = AgentNode::new(config, clock, model, baselines)?
                 .with_driving(driving, agent_seed)?

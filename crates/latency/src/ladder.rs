@@ -321,6 +321,16 @@ impl LadderController {
             n_changes: self.n_changes,
         }
     }
+
+    /// As [`LadderController::report`], over an earlier one of the same ladder: no memory is taken.
+    pub fn write_report(&self, report: &mut LadderReport) {
+        for (said, rung) in report.rungs.iter_mut().zip(&self.rungs) {
+            said.n = rung.n;
+            said.cost_nanos = rung.recent.quantile(SAID).unwrap_or_default() as u64;
+            said.cost_nanos_max = rung.cost_nanos_max as u64;
+        }
+        (report.rung, report.n_changes) = (self.current, self.n_changes);
+    }
 }
 
 #[cfg(test)]

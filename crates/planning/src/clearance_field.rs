@@ -163,6 +163,12 @@ impl ClearanceField {
         &self.distances_m
     }
 
+    /// Answers as another finished field of the same size from now on; what that one was filled
+    /// from is not needed for that.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.distances_m.copy_from_slice(&other.distances_m);
+    }
+
     /// Forgets all scans.
     pub fn clear(&mut self) {
         self.transform.clear();

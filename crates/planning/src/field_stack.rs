@@ -102,10 +102,12 @@ impl FieldStack {
             }
     }
 
-    /// Takes over what is in another's fields, which are laid out as these.
+    /// Takes over what is in another's fields, which are laid out as these, without taking memory.
     pub(crate) fn copy_from(&mut self, other: &Self) {
-        self.fields.clone_from(&other.fields);
-        self.inflations_m.clone_from(&other.inflations_m);
+        for (mine, other) in self.fields.iter_mut().zip(&other.fields) {
+            mine.copy_from(other);
+        }
+        self.inflations_m.copy_from_slice(&other.inflations_m);
         self.secs_a_field = other.secs_a_field;
     }
 

@@ -132,12 +132,12 @@ pub trait Planner {
     fn resume(&mut self, start: Stamp, actions: &[Action]);
 
     /// What it imagined last, for another planner to search in; none where that is nothing.
-    fn imagined(&self) -> Option<Imagined>;
+    fn imagined(&self) -> Option<Imagined<'_>>;
 
     /// Takes over what another planner imagined, as if it had itself; whether it can search in it,
     /// which it cannot where the two lay their fields out differently. Fields that end before its
     /// own plans do stand still from then on.
-    fn adopt(&mut self, imagined: &Imagined) -> bool;
+    fn adopt(&mut self, imagined: &Imagined<'_>) -> bool;
 
     /// Forgets the plan before and what was imagined: another mission, or a robot that was carried
     /// away.

@@ -284,9 +284,9 @@ impl AgentNode {
         if self.stopwatch.is_some() {
             return;
         }
-        let ladder = self.controller.as_ref().and_then(|it| it.ladder());
+        let ladder = self.controller.as_mut().and_then(|it| it.ladder());
         let mut report = std::mem::take(&mut self.reported);
-        let kept = (self.budgets.iter_rows(), ladder.as_ref());
+        let kept = (self.budgets.iter_rows(), ladder);
         write_latency(&mut report, self.latency.rows(), kept, self.loss.total());
         let put = self.speaker.report(now, &report, outbox);
         self.spoke(put);

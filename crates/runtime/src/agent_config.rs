@@ -7,7 +7,7 @@ use sedge_oni::{Key, KeyError, KeyPattern};
 use sedge_planning::ConfigError;
 use sedge_spacetime::{AgentName, StampError};
 use sedge_transport::{Qos, QosClass};
-use sedge_world_model::WorldModel;
+use sedge_world_model::{Precision, WorldModel};
 
 use crate::DrivingConfig;
 use crate::announcer::Speaking;
@@ -145,6 +145,20 @@ pub enum DrivingError {
         name: Stage,
         /// What it should be.
         expected: &'static str,
+    },
+    /// A rung of the degradation ladder imagines in numbers that the model does not have.
+    #[error(
+        "expected a model that can imagine in {precision}, as rung {name} of the ladder says, got \
+         {model}, which cannot: leave out the rung, or drive with trained weights that are loaded \
+         for {precision} too"
+    )]
+    Precision {
+        /// The rung.
+        name: Stage,
+        /// What it is to imagine in.
+        precision: Precision,
+        /// What the model is called.
+        model: String,
     },
     /// A budget calls for a ladder, and there is none.
     #[error("expected a ladder to go down, as the budget of {stage} says, got none")]

@@ -16,6 +16,7 @@ use std::time::Duration;
 use sedge_latency::{Budget, Budgets, LadderReport, MissPolicy, Patience, Stage};
 use sedge_planning::{PlannerConfig, RouteConfig, SafetyConfig};
 use sedge_spacetime::Pose2;
+use sedge_world_model::{Precision, WorldModel};
 use serde::{Deserialize, Serialize};
 
 use crate::DrivingError;
@@ -177,6 +178,23 @@ impl DrivingConfig {
         self.safety.check()?;
         self.planner.check()?;
         self.check()
+    }
+
+    /// Whether a rung of the ladder has the model imagine in these numbers, by name: a model must
+    /// be made ready for that.
+    pub fn asks_for(&self, precision: Precision) -> bool {
+        let rungs = self.ladder.iter();
+        rungs
+            .filter_map(|rung| rung.precision)
+            .any(|it| it == precision)
+    }
+
+    /// Checks that a model can imagine in what rungs of the ladder say.
+    ///
+    /// # Errors
+    /// [`DrivingError::Precision`] where it cannot.
+    pub(crate) fn check_model(&self, model: &mut dyn WorldModel) -> Result<(), DrivingError> {
+        ladder::check_model(&self.ladder, model)
     }
 
     pub(crate) fn check(&self) -> Result<(), DrivingError> {

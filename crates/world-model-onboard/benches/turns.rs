@@ -32,6 +32,7 @@ fn engine(name: &str) -> OnboardEngine {
             "int8" => Precision::Int8,
             other => panic!("expected f32 or int8, got {other}"),
         },
+        also: None,
         threads: threads.parse().expect("a number of threads"),
     };
     let (engine, _) = OnboardEngine::load(&shipped(), config).expect("shipped weights");

@@ -1,24 +1,17 @@
 //! How an engine computes.
 
-/// The numbers that imagination is computed in. Filtering is `f32` in either: its errors would stay
-/// in the belief, and one row at a time gains nothing from shorter numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Precision {
-    /// Single precision, as the network was trained.
-    #[default]
-    F32,
-    /// Products of eight-bit integers with a scale for each output of a layer and for each row of
-    /// its inputs; everything else in `f32`. Scales of inputs are found as they come, so nothing is
-    /// calibrated. Fast where the processor has AVX-512 VNNI; elsewhere loops with the same sums
-    /// are slower than `f32`.
-    Int8,
-}
+use sedge_world_model::Precision;
 
 /// How an engine computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// The numbers that imagination is computed in.
+    /// The numbers that imagination is computed in, until it is told otherwise.
     pub precision: Precision,
+    /// Other numbers to be ready for, with
+    /// [`imagine_in`](sedge_world_model_trained::Engine::imagine_in). For eight bits that is the
+    /// recurrent weights once more in memory, made at the start; `f32`, which filters, is there in
+    /// any case. Default none.
+    pub also: Option<Precision>,
     /// Threads that imagine at once, the caller's among them: 1 to [`EngineConfig::THREADS_MAX`],
     /// and what is beyond counts as the nearest of them.
     pub threads: usize,
@@ -33,6 +26,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             precision: Precision::F32,
+            also: None,
             threads: 1,
         }
     }

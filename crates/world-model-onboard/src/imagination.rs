@@ -5,11 +5,12 @@ use std::ops::Range;
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, SimdOp};
 use sedge_matrix_tiles::Tiles;
+use sedge_world_model::Precision;
 use sedge_world_model_trained::structure::MOTION_INPUTS;
 
 use crate::linear::Form;
 use crate::products::NOTHING;
-use crate::recurrent_core::{Latents, Moves, Sequence, Workspace};
+use crate::recurrent_core::{Latents, Moves, Sequences, Workspace};
 
 /// Rows that go through all steps together: few enough that what lies between two layers stays in
 /// the fastest caches, and a multiple of the rows that a product of tiles works on at once.
@@ -78,6 +79,7 @@ impl ImaginedRows {
 pub(crate) struct Rollout {
     start: Latents,
     plans: PlanRows,
+    precision: Precision,
     /// How many plans there are with those of others.
     n_of_all: usize,
     block: Latents,
@@ -86,9 +88,15 @@ pub(crate) struct Rollout {
 }
 
 impl Rollout {
-    /// Takes some of the plans.
-    pub(crate) fn take(&mut self, start: &Latents, plans: &PlanRows, rows: Range<usize>) {
+    /// Takes some of the plans, to be imagined in these numbers.
+    pub(crate) fn take(
+        &mut self,
+        (start, precision): (&Latents, Precision),
+        plans: &PlanRows,
+        rows: Range<usize>,
+    ) {
         self.start.repeat(start, 1);
+        self.precision = precision;
         let mine = &mut self.plans;
         mine.n = rows.len();
         self.n_of_all = plans.n;
@@ -103,7 +111,8 @@ impl Rollout {
     }
 
     /// Imagines them.
-    pub(crate) fn run(&mut self, sequence: &Sequence) {
+    pub(crate) fn run(&mut self, sequences: &Sequences) {
+        let sequence = sequences.of(self.precision);
         let plans = &self.plans;
         // By how many there are on all threads, so that these change no bit.
         self.space.form = sequence.form(self.n_of_all);

@@ -8,7 +8,8 @@
 //!
 //! [`load`] gives the world model. Whoever scores plans on the latent alone, hundreds at a time,
 //! takes an [`OnboardEngine`] and [imagines](OnboardEngine::imagine) them, on as many threads and
-//! in the [`Precision`] that [`EngineConfig`] says.
+//! in the [`Precision`] that [`EngineConfig`] says; an engine that was made ready for both changes
+//! from one to the other between two calls.
 //!
 //! It never trains, never starts more threads than it was told to (none, unless told), and never
 //! chooses another engine by itself.
@@ -35,6 +36,7 @@ mod recurrent_core;
 mod workers;
 pub mod workload;
 
-pub use engine_config::{EngineConfig, Precision};
+pub use engine_config::EngineConfig;
 pub use imagination::{ImaginedRows, PlanRows};
 pub use onboard_engine::{Decoded, LoadError, OnboardEngine, load, load_with};
+pub use sedge_world_model::Precision;

@@ -3,21 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sedge_world_model::Reused;
+use sedge_world_model::{Precision, PrecisionError, Reused};
 use sedge_world_model_trained::structure::{IMAGINE_STEPS, MOTION_OUTPUTS};
 use sedge_world_model_trained::{
     CheckpointError, CheckpointStory, Engine, Foreseen, FutureRows, MODEL_FILE, MixtureRows,
     NamedTensors, NetworkConfig, SensedStep, TrainedModel, read_weights,
 };
 
+use crate::EngineConfig;
 use crate::aligned::Aligned;
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
 use crate::imagination::{ImaginedRows, PlanRows, Rollout};
 use crate::layers::Source;
-use crate::recurrent_core::{Latents, Moves, Posterior, Sequence, Workspace};
+use crate::recurrent_core::{Latents, Moves, Posterior, Sequences, Workspace};
 use crate::workers::Workers;
-use crate::{EngineConfig, Precision};
 
 /// Why an engine cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -43,13 +43,13 @@ pub struct Decoded<'a> {
 pub struct OnboardEngine {
     config: NetworkConfig,
     encoder: Encoder,
-    sequence: Arc<Sequence>,
+    sequences: Arc<Sequences>,
     posterior: Posterior,
     decoder: Decoder,
     /// One row: what is believed.
     latent: Latents,
-    /// What imagines, in either precision.
-    imagining: Arc<Sequence>,
+    /// What it imagines in; there is a sequence for it.
+    precision: Precision,
     /// They imagine all shares but the caller's.
     workers: Workers,
     /// Kept for their memory.
@@ -100,32 +100,20 @@ impl OnboardEngine {
         (network, config): (&NetworkConfig, EngineConfig),
     ) -> Result<Self, LoadError> {
         let threads = config.threads.clamp(1, EngineConfig::THREADS_MAX);
-        // Layers are taken out of the tensors, and a narrow core reads the same ones again.
-        let mut again = tensors.clone();
         let mut source = Source {
             tensors: &mut tensors,
             path,
         };
-        let sequence = Arc::new(Sequence::load(&mut source, network, Precision::F32)?);
-        let imagining = match config.precision {
-            Precision::F32 => Arc::clone(&sequence),
-            Precision::Int8 => {
-                let tensors = &mut again;
-                Arc::new(Sequence::load(
-                    &mut Source { tensors, path },
-                    network,
-                    Precision::Int8,
-                )?)
-            }
-        };
-        let workers = Workers::start(threads - 1, &imagining).map_err(LoadError::Threads)?;
+        let is_wanted = |it| config.precision == it || config.also == Some(it);
+        let sequences = Arc::new(Sequences::load(&mut source, network, is_wanted)?);
+        let workers = Workers::start(threads - 1, &sequences).map_err(LoadError::Threads)?;
         Ok(Self {
             encoder: Encoder::load(&mut source, network.hidden)?,
             posterior: Posterior::load(&mut source, network)?,
             decoder: Decoder::load(&mut source, network)?,
             latent: Latents::nothing(network),
-            sequence,
-            imagining,
+            sequences,
+            precision: config.precision,
             workers,
             rollout: Rollout::default(),
             imagined: ImaginedRows::default(),
@@ -153,12 +141,13 @@ impl OnboardEngine {
         let share = plans.n.div_ceil(1 + self.workers.n());
         let rows = |idx: usize| (idx * share).min(plans.n)..((idx + 1) * share).min(plans.n);
         for idx in 0..self.workers.n() {
-            let latent = &self.latent;
-            let fill = |rollout: &mut Rollout| rollout.take(latent, plans, rows(1 + idx));
+            let start = (&self.latent, self.precision);
+            let fill = |rollout: &mut Rollout| rollout.take(start, plans, rows(1 + idx));
             self.workers.hand(idx, fill);
         }
-        self.rollout.take(&self.latent, plans, rows(0));
-        self.rollout.run(&self.imagining);
+        let start = (&self.latent, self.precision);
+        self.rollout.take(start, plans, rows(0));
+        self.rollout.run(&self.sequences);
         self.imagined.clear();
         self.imagined.append(&self.rollout.imagined);
         for idx in 0..self.workers.n() {
@@ -189,8 +178,9 @@ impl Engine for OnboardEngine {
             motions: &[step.motion],
             secs: &[step.dt_secs],
         };
-        self.sequence.look(&self.latent, &mut self.space);
-        self.sequence.step(&mut self.latent, moves, &mut self.space);
+        let sequence = self.sequences.wide();
+        sequence.look(&self.latent, &mut self.space);
+        sequence.step(&mut self.latent, moves, &mut self.space);
         self.posterior
             .take(&mut self.latent, &self.token, &mut self.space);
     }
@@ -214,5 +204,11 @@ impl Engine for OnboardEngine {
         self.imagine(&plans);
         self.plans = plans;
         self.decoder.forward(futures, Some(&self.imagined.latents))
+    }
+    fn imagine_in(&mut self, precision: Precision) -> Result<Precision, PrecisionError> {
+        if !self.sequences.has(precision) {
+            return Err(PrecisionError { precision });
+        }
+        Ok(std::mem::replace(&mut self.precision, precision))
     }
 }

@@ -3,11 +3,10 @@
 use rten_simd::ops::{BitOps as _, NumOps as _};
 use rten_simd::{Isa, Simd as _, SimdOp};
 use sedge_matrix_tiles::{NUMBERS, ROWS};
-use sedge_world_model::Reused;
+use sedge_world_model::{Precision, Reused};
 use sedge_world_model_trained::structure::{MOTION_INPUTS, STEP_REFERENCE_SECS};
 use sedge_world_model_trained::{CheckpointError, NetworkConfig};
 
-use crate::Precision;
 use crate::activations::{GatedUpdate, NormSilu};
 use crate::aligned::Aligned;
 use crate::core_weights::{
@@ -317,6 +316,52 @@ impl Sequence {
         let x = formed.take(Rows::dense(second, n), *form);
         self.prior_out.put(x, &mut out);
         take_best(&self.config, logits, &mut latents.hot);
+    }
+}
+
+/// The sequence model in the numbers that it is asked for in.
+pub(crate) struct Sequences {
+    /// It filters, so it is always there.
+    wide: Sequence,
+    narrow: Option<Sequence>,
+}
+
+impl Sequences {
+    /// Layers are taken out of the tensors; a narrow sequence, if one is wanted, reads the same
+    /// ones before.
+    pub(crate) fn load(
+        source: &mut Source<'_>,
+        config: &NetworkConfig,
+        is_wanted: impl Fn(Precision) -> bool,
+    ) -> Result<Self, CheckpointError> {
+        let narrow = if is_wanted(Precision::Int8) {
+            let (mut tensors, path) = (source.tensors.clone(), source.path);
+            let tensors = &mut tensors;
+            let mut again = Source { tensors, path };
+            Some(Sequence::load(&mut again, config, Precision::Int8)?)
+        } else {
+            None
+        };
+        let wide = Sequence::load(source, config, Precision::F32)?;
+        Ok(Self { wide, narrow })
+    }
+
+    /// What filters.
+    pub(crate) fn wide(&self) -> &Sequence {
+        &self.wide
+    }
+
+    /// Whether it was loaded in these numbers.
+    pub(crate) fn has(&self, precision: Precision) -> bool {
+        precision == Precision::F32 || self.narrow.is_some()
+    }
+
+    /// What imagines in these numbers; the one in `f32` where it was not loaded in them.
+    pub(crate) fn of(&self, precision: Precision) -> &Sequence {
+        match precision {
+            Precision::F32 => &self.wide,
+            Precision::Int8 => self.narrow.as_ref().unwrap_or(&self.wide),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::imagination::Rollout;
-use crate::recurrent_core::Sequence;
+use crate::recurrent_core::Sequences;
 
 /// A thread that waits for plans.
 struct Worker {
@@ -16,13 +16,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(idx: usize, sequence: Arc<Sequence>) -> std::io::Result<Self> {
+    fn start(idx: usize, sequences: Arc<Sequences>) -> std::io::Result<Self> {
         let (plans, inbox) = sync_channel(1);
         let (outbox, imagined) = sync_channel(1);
         let name = format!("sedge-imagine-{idx}");
         let thread = std::thread::Builder::new()
             .name(name)
-            .spawn(move || work(&sequence, &inbox, &outbox))?;
+            .spawn(move || work(&sequences, &inbox, &outbox))?;
         Ok(Self {
             plans: Some(plans),
             imagined,
@@ -32,9 +32,9 @@ impl Worker {
 }
 
 /// Imagines what comes in until nobody is there to ask.
-fn work(sequence: &Sequence, inbox: &Receiver<Box<Rollout>>, outbox: &SyncSender<Box<Rollout>>) {
+fn work(sequences: &Sequences, inbox: &Receiver<Box<Rollout>>, outbox: &SyncSender<Box<Rollout>>) {
     while let Ok(mut rollout) = inbox.recv() {
-        rollout.run(sequence);
+        rollout.run(sequences);
         if outbox.send(rollout).is_err() {
             return;
         }
@@ -64,8 +64,8 @@ impl Workers {
     ///
     /// # Errors
     /// Whatever the operating system says.
-    pub(crate) fn start(n: usize, sequence: &Arc<Sequence>) -> std::io::Result<Self> {
-        let workers = (0..n).map(|idx| Worker::start(idx, Arc::clone(sequence)));
+    pub(crate) fn start(n: usize, sequences: &Arc<Sequences>) -> std::io::Result<Self> {
+        let workers = (0..n).map(|idx| Worker::start(idx, Arc::clone(sequences)));
         Ok(Self {
             workers: workers.collect::<std::io::Result<_>>()?,
             rollouts: (0..n).map(|_| Some(Box::default())).collect(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sedge_spacetime::Twist2;
 use sedge_world_model::{
-    Action, ActionSequence, Company, Episode, MotionModel, MotionNoise, Observation, PredictedScan,
-    RegisteredScans, SensorEvent, WorldModel, conformance,
+    Action, ActionSequence, Company, Episode, Futures, MotionModel, MotionNoise, Observation,
+    PrecisionError, PredictedScan, RegisteredScans, Reused, SensorEvent, WorldModel, conformance,
 };
 use sedge_world_model_burn::{DeviceKind, Trainer, TrainingData};
 use sedge_world_model_onboard::{EngineConfig, OnboardEngine, PlanRows, Precision};
@@ -197,7 +197,11 @@ fn threads_and_company_in_a_batch_change_no_bit() {
     };
     for precision in [Precision::F32, Precision::Int8] {
         let imagined = |threads: usize, plans: &PlanRows| {
-            let config = EngineConfig { precision, threads };
+            let config = EngineConfig {
+                precision,
+                threads,
+                ..EngineConfig::default()
+            };
             let (mut engine, _) = OnboardEngine::load(&shipped(), config).unwrap();
             engine.filter(&step);
             let imagined = engine.imagine(plans);
@@ -248,6 +252,7 @@ fn eight_bits_keep_the_contract_of_world_models() {
     let config = EngineConfig {
         precision: Precision::Int8,
         threads: 2,
+        also: None,
     };
     let make = || -> Box<dyn WorldModel> {
         Box::new(sedge_world_model_onboard::load_with(dir.path(), config).unwrap())
@@ -261,6 +266,7 @@ fn eight_bits_believe_the_same_and_foresee_nearly_the_same() {
     let narrow = EngineConfig {
         precision: Precision::Int8,
         threads: 2,
+        also: None,
     };
     let mut wide = sedge_world_model_onboard::load(&shipped()).unwrap();
     let mut narrow = sedge_world_model_onboard::load_with(&shipped(), narrow).unwrap();
@@ -297,6 +303,120 @@ fn eight_bits_believe_the_same_and_foresee_nearly_the_same() {
         "movements {farthest_m} m apart"
     );
     assert!(off_m > 0.0, "nothing was rounded");
+}
+
+/// An engine that is told what to imagine in between two calls.
+fn ready_for_both(precision: Precision, threads: usize) -> EngineConfig {
+    EngineConfig {
+        precision,
+        threads,
+        also: Some(Precision::Int8),
+    }
+}
+
+#[test]
+fn engines_that_change_their_numbers_keep_the_contract_of_world_models() {
+    let episode = conformance::crowded_drive(conformance::full_circle(90), 14.0, (4, 6));
+    for latent in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = recipe(|config| config.network.latent = latent);
+        trained(&episode, config, dir.path());
+        let config = ready_for_both(Precision::F32, 2);
+        let load = || sedge_world_model_onboard::load_with(dir.path(), config).unwrap();
+        conformance::check_scanner(&|_| Box::new(load()), episode.geometry);
+        // Without a latent nothing is imagined in any numbers.
+        assert_eq!(load().imagine_in(Precision::Int8).is_ok(), latent);
+    }
+}
+
+/// What is foreseen at every tenth scan, after `change` was done to the model.
+fn foreseen(
+    config: EngineConfig,
+    change: impl Fn(&mut TrainedModel, usize),
+) -> Vec<Reused<Futures>> {
+    let events = conformance::crowded_drive(conformance::full_circle(360), 4.0, (4, 6)).events();
+    let mut model = sedge_world_model_onboard::load_with(&shipped(), config).unwrap();
+    let horizons = [0.3, 1.0, 2.0].map(Duration::from_secs_f64);
+    let (mut n_scans, mut futures) = (0, Vec::new());
+    for event in &events {
+        model.observe(event).unwrap();
+        n_scans += usize::from(matches!(event.observation, Observation::Lidar(_)));
+        if matches!(event.observation, Observation::Lidar(_)) && n_scans % 10 == 0 {
+            change(&mut model, n_scans / 10);
+            futures.push(model.imagine(&plans(), &horizons).unwrap());
+        }
+    }
+    futures
+}
+
+#[test]
+fn numbers_changed_between_calls_give_the_bits_of_an_engine_started_in_them() {
+    let only = |precision| EngineConfig {
+        precision,
+        ..EngineConfig::default()
+    };
+    let wide = foreseen(only(Precision::F32), |_, _| ());
+    let narrow = foreseen(only(Precision::Int8), |_, _| ());
+    assert!(wide.len() >= 3 && wide[0] != narrow[0]);
+    for (start, threads) in [
+        (Precision::F32, 1),
+        (Precision::F32, 3),
+        (Precision::Int8, 2),
+    ] {
+        let by_turns = foreseen(ready_for_both(start, threads), |model, nth| {
+            let precision = [Precision::F32, Precision::Int8][nth % 2];
+            model.imagine_in(precision).unwrap();
+        });
+        for (idx, got) in by_turns.iter().enumerate() {
+            let expected = [&wide, &narrow][(idx + 1) % 2];
+            assert_eq!(*got, expected[idx], "from {start} on {threads} threads");
+        }
+    }
+    // Batches too, in which other memory serves: as many plans as fill tiles, and fewer.
+    for (n, threads) in [(61, 1), (61, 3), (7, 2)] {
+        let plans = plan_rows(n, 5);
+        let imagined = |engine: &mut OnboardEngine| {
+            let imagined = engine.imagine(&plans);
+            let scores = imagined.scores().to_vec();
+            (imagined.deter().to_vec(), imagined.hot().to_vec(), scores)
+        };
+        let fresh = |precision| {
+            let (mut engine, _) = OnboardEngine::load(&shipped(), only(precision)).unwrap();
+            imagined(&mut engine)
+        };
+        let config = ready_for_both(Precision::F32, threads);
+        let (mut engine, _) = OnboardEngine::load(&shipped(), config).unwrap();
+        for precision in [Precision::Int8, Precision::F32, Precision::Int8] {
+            engine.imagine_in(precision).unwrap();
+            assert!(
+                imagined(&mut engine) == fresh(precision),
+                "{n} in {precision}"
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_that_were_not_loaded_are_refused_and_change_nothing() {
+    let (mut engine, _) = OnboardEngine::load(&shipped(), EngineConfig::default()).unwrap();
+    let precision = Precision::Int8;
+    assert_eq!(
+        engine.imagine_in(precision),
+        Err(PrecisionError { precision })
+    );
+    // What filters is there in any case.
+    assert_eq!(engine.imagine_in(Precision::F32), Ok(Precision::F32));
+    let config = EngineConfig {
+        precision: Precision::Int8,
+        ..EngineConfig::default()
+    };
+    let (mut engine, _) = OnboardEngine::load(&shipped(), config).unwrap();
+    assert_eq!(engine.imagine_in(Precision::F32), Ok(Precision::Int8));
+    let mut burn = sedge_world_model_burn::load(&shipped(), DeviceKind::Flex).unwrap();
+    assert_eq!(
+        burn.imagine_in(precision),
+        Err(PrecisionError { precision })
+    );
 }
 
 /// What loading says of a changed model file.

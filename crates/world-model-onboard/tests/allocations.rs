@@ -64,6 +64,12 @@ fn allocations(config: EngineConfig) -> usize {
         for plans in &plans {
             assert_eq!(engine.imagine(plans).scores().len(), plans.n);
         }
+        if config.also.is_some() {
+            for precision in [Precision::Int8, Precision::F32, config.precision] {
+                engine.imagine_in(precision).unwrap();
+                assert_eq!(engine.imagine(&plans[0]).n(), plans[0].n);
+            }
+        }
     };
     for _ in 0..3 {
         round();
@@ -76,6 +82,11 @@ fn allocations(config: EngineConfig) -> usize {
     change.allocations + change.reallocations + change.deallocations
 }
 
+fn check(config: EngineConfig) {
+    assert_eq!(allocations(config), 0, "{config:?}");
+    println!("a warm engine allocates nothing: {config:?} ... ok");
+}
+
 fn main() {
     // The instrument counts at all.
     let region = Region::new(ALLOCATOR);
@@ -83,9 +94,19 @@ fn main() {
     assert_eq!(region.change().allocations, 1);
     for precision in [Precision::F32, Precision::Int8] {
         for threads in [1, 2] {
-            let config = EngineConfig { precision, threads };
-            assert_eq!(allocations(config), 0, "{config:?}");
-            println!("a warm engine allocates nothing: {config:?} ... ok");
+            let also = None;
+            check(EngineConfig {
+                precision,
+                threads,
+                also,
+            });
+            // Each round imagines in both.
+            let also = Some(Precision::Int8);
+            check(EngineConfig {
+                precision,
+                threads,
+                also,
+            });
         }
     }
 }

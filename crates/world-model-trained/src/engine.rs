@@ -1,6 +1,6 @@
 //! What computes a network.
 
-use sedge_world_model::{PredictedScan, RangeReadout, Reused};
+use sedge_world_model::{Precision, PrecisionError, PredictedScan, RangeReadout, Reused};
 
 use crate::structure::{MOTION_INPUTS, MOTION_OUTPUTS};
 use crate::{CompanyRow, DecoderRows};
@@ -70,4 +70,13 @@ pub trait Engine {
 
     /// What each future looks like. Leaves no trace in the recurrent state.
     fn foresee(&mut self, futures: &FutureRows) -> Reused<Foreseen>;
+
+    /// As [`WorldModel::imagine_in`](sedge_world_model::WorldModel::imagine_in): an engine with
+    /// weights in one precision alone refuses.
+    ///
+    /// # Errors
+    /// [`PrecisionError`] where it has no weights for it.
+    fn imagine_in(&mut self, precision: Precision) -> Result<Precision, PrecisionError> {
+        Err(PrecisionError { precision })
+    }
 }

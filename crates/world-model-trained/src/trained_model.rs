@@ -5,7 +5,8 @@ use std::time::Duration;
 use sedge_spacetime::Pose2;
 use sedge_world_model::{
     ActionSequence, Belief, CandidateSet, Futures, ImagineError, Mover, Neighbour, Observation,
-    ObserveError, Prediction, RangeReadout, Reused, ScanMemory, SensorEvent, WorldModel,
+    ObserveError, Precision, PrecisionError, Prediction, RangeReadout, Reused, ScanMemory,
+    SensorEvent, WorldModel,
 };
 
 use crate::engine::{Engine, FutureRows, SensedStep};
@@ -196,5 +197,13 @@ impl WorldModel for TrainedModel {
         read_out: RangeReadout,
     ) -> Result<Reused<Futures>, ImagineError> {
         self.foresee(plans, horizons, Some(read_out))
+    }
+
+    fn imagine_in(&mut self, precision: Precision) -> Result<Precision, PrecisionError> {
+        // Without a latent there is nothing that is imagined in a precision.
+        if !self.story.config.network.latent {
+            return Err(PrecisionError { precision });
+        }
+        self.engine.imagine_in(precision)
     }
 }

@@ -18,8 +18,8 @@ use crate::room::Room;
 pub use crate::room::half_circle;
 use crate::{
     Action, ActionSequence, Episode, Futures, ImagineError, LidarScan, Observation, ObserveError,
-    PREDICTION_MIN_M, Prediction, RANGE_MAX_M, RangeReadout, Reused, ScanGeometry, SensorEvent,
-    WorldModel,
+    PREDICTION_MIN_M, Precision, Prediction, RANGE_MAX_M, RangeReadout, Reused, ScanGeometry,
+    SensorEvent, WorldModel,
 };
 
 /// Makes a model of a scanner that has seen nothing yet; the same one each time.
@@ -75,6 +75,7 @@ pub fn check_scanner(make: MakeModel<'_>, geometry: ScanGeometry) {
     predicts_each_plan_and_horizon(make(geometry).as_mut(), geometry);
     tells_one_read_out_as_it_tells_all(make(geometry).as_mut(), geometry);
     imagining_leaves_no_trace(make, geometry);
+    imagining_in_other_numbers_leaves_no_trace(make(geometry).as_mut(), geometry);
     refused_events_leave_no_trace(make, geometry);
     dead_reckoning_is_gone_with_the_next_odometry(make, geometry);
     bad_plans_are_refused(make(geometry).as_mut(), geometry);
@@ -117,6 +118,27 @@ fn imagine(model: &mut dyn WorldModel) -> Reused<Futures> {
     model
         .imagine(&plans(), &horizons())
         .expect("a model that has seen a drive can imagine")
+}
+
+fn imagining_in_other_numbers_leaves_no_trace(model: &mut dyn WorldModel, geometry: ScanGeometry) {
+    live_through(model, &drive(geometry, 2.0).events());
+    let (belief, before) = (model.belief(), imagine(model));
+    for precision in [Precision::F32, Precision::Int8] {
+        let was = model.imagine_in(precision);
+        assert_eq!(model.belief(), belief, "{precision}: the belief stays");
+        let Ok(was) = was else {
+            assert_eq!(imagine(model), before, "{precision} was refused");
+            continue;
+        };
+        let changed = imagine(model);
+        assert_eq!(imagine(model), changed, "{precision}");
+        assert_eq!(
+            model.imagine_in(was),
+            Ok(precision),
+            "back from {precision}"
+        );
+        assert_eq!(imagine(model), before, "back from {precision}");
+    }
 }
 
 fn tells_one_read_out_as_it_tells_all(model: &mut dyn WorldModel, geometry: ScanGeometry) {

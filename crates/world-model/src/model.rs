@@ -5,7 +5,10 @@ use std::time::Duration;
 use sedge_spacetime::{Covariance2, Pose2, Stamp, Twist2};
 use serde::{Deserialize, Serialize};
 
-use crate::{Mover, Neighbour, PREDICTION_MIN_M, RANGE_MAX_M, Reused, ScanGeometry, SensorEvent};
+use crate::{
+    Mover, Neighbour, PREDICTION_MIN_M, Precision, PrecisionError, RANGE_MAX_M, Reused,
+    ScanGeometry, SensorEvent,
+};
 
 /// One stretch of motion: what odometry would report while a command is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -213,7 +216,8 @@ pub enum ImagineError {
 /// changes nothing that a later call can see; the same events, plans and horizons give the same
 /// bits; every read-out has the scanner's beams and stays within `[0.05, 20]` metres;
 /// `imagine_ranges` gives the bits that `imagine` gives; of dead reckoning nothing is left once
-/// odometry is there again.
+/// odometry is there again; of imagining in other numbers nothing is left once they are those
+/// before again.
 pub trait WorldModel {
     /// What this model is called in tables.
     fn name(&self) -> &str;
@@ -263,5 +267,15 @@ pub trait WorldModel {
         _read_out: RangeReadout,
     ) -> Result<Reused<Futures>, ImagineError> {
         self.imagine(plans, horizons)
+    }
+
+    /// Imagines in these numbers from now on, until told otherwise, and gives those before. What is
+    /// believed stays as it is, and is filtered as before. Models without weights, or with weights
+    /// in one precision alone, have nothing to choose: they refuse.
+    ///
+    /// # Errors
+    /// [`PrecisionError`] where it cannot, and goes on as before.
+    fn imagine_in(&mut self, precision: Precision) -> Result<Precision, PrecisionError> {
+        Err(PrecisionError { precision })
     }
 }

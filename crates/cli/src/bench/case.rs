@@ -133,40 +133,25 @@ pub struct Contest {
 #[serde(deny_unknown_fields)]
 pub struct EngineRow {
     /// In which numbers it imagines.
-    pub precision: PrecisionName,
+    pub precision: Precision,
     /// How many threads imagine.
     pub threads: Threads,
-}
-
-/// The numbers that an engine multiplies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PrecisionName {
-    /// 32-bit floats.
-    F32,
-    /// Eight-bit integers.
-    Int8,
 }
 
 impl EngineRow {
     /// As the engine is loaded.
     pub fn config(self) -> EngineConfig {
         EngineConfig {
-            precision: match self.precision {
-                PrecisionName::F32 => Precision::F32,
-                PrecisionName::Int8 => Precision::Int8,
-            },
+            precision: self.precision,
             threads: self.threads.get() as usize,
+            also: None,
         }
     }
 
     /// In tables.
     pub fn name(self) -> String {
-        let precision = match self.precision {
-            PrecisionName::F32 => "f32",
-            PrecisionName::Int8 => "int8",
-        };
-        format!("onboard {precision}, threads: {}", self.threads.get())
+        let (precision, threads) = (self.precision, self.threads.get());
+        format!("onboard {precision}, threads: {threads}")
     }
 }
 

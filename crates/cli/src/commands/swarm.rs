@@ -215,13 +215,20 @@ pub(super) fn settings_of(args: &SwarmArgs) -> anyhow::Result<(SwarmSettings, Ta
         return Ok((settings, Table::new()));
     }
     let written: SwarmSettings = read_launch_file(&args.path)?;
-    // Once more without its defaults: what is not written fits the robots.
-    let text = std::fs::read_to_string(&args.path)?;
-    let driving = match text.parse::<Table>()?.remove("driving") {
+    let driving = written_driving(&args.path)?;
+    Ok((args.settings.clone().or(written), driving))
+}
+
+/// What a launch file says of driving, without defaults: what is not written fits the robots.
+///
+/// # Errors
+/// When the launch file cannot be read, or is none.
+pub(super) fn written_driving(path: &Path) -> anyhow::Result<Table> {
+    let text = std::fs::read_to_string(path)?;
+    Ok(match text.parse::<Table>()?.remove("driving") {
         Some(toml::Value::Table(driving)) => driving,
         _ => Table::new(),
-    };
-    Ok((args.settings.clone().or(written), driving))
+    })
 }
 
 /// What is to be run, for any seed.
@@ -242,7 +249,8 @@ pub(super) fn plan_of(
     let (scenario, _) = read_scenario(scenario)?;
     let who = match (&settings.run, settings.model, settings.driver) {
         (Some(run), None, None) => {
-            let engine = Engine::choose(settings.engine, settings.device, run)?;
+            let driving = settings.driving.as_ref();
+            let engine = Engine::choose_for(driving, settings.engine, settings.device, run)?;
             Who::Agents(Minds::trained(run.clone(), engine)?)
         }
         (None, Some(model), None) => Who::Agents(Minds::Untrained(model)),

@@ -212,6 +212,88 @@ fn rungs_are_worth_what_they_drive() {
     assert!(refusal(&flat, 2).contains("expected a `driving.ladder`"));
 }
 
+/// A ladder of which one rung imagines in eight bits, and the rungs that drive in turn.
+fn narrow_rungs(held: &str) -> String {
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s");
+    let weights = weights.to_str().unwrap();
+    format!(
+        "run = {weights:?}\n[driving]\nladder_held = [{held}]\n\
+         [[driving.ladder]]\nname = 'full'\nskill = 1.0\n\
+         [[driving.ladder]]\nname = 'eight-bits'\nskill = 1.0\nprecision = 'int8'\n"
+    )
+}
+
+#[test]
+fn a_rung_in_eight_bits_drives_the_same_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = YARD
+        .replace("n_beams = 36", "")
+        .replace("duration_secs = 4.0", "duration_secs = 2.0");
+    let scenario = write_scenario(folder.path(), &wide);
+    let run = |held: &str, more: &[&str]| {
+        let launch = write_launch(folder.path(), &scenario, &narrow_rungs(held));
+        let launch = launch.to_str().unwrap();
+        let report = json(&[&["swarm", launch, "--json"][..], more].concat());
+        let ladder = &report["swarm"]["members"][0]["report"]["driving"]["ladder"];
+        (report["runs"][0]["hash"].clone(), ladder["rungs"].clone())
+    };
+    let turns = "'full', 'eight-bits'";
+    let (hash, rungs) = run(turns, &["--threads", "1"]);
+    assert!(rungs[1]["n"].as_u64() > Some(5), "{rungs}");
+    assert_eq!(run(turns, &["--threads", "2"]).0, hash);
+    assert_ne!(
+        run("'full'", &[]).0,
+        hash,
+        "the rung changes what is planned"
+    );
+    // Where all is imagined in eight bits, the rung is the one above again.
+    let narrow = ["--engine", "onboard-int8"];
+    let rung = run("'eight-bits'", &narrow).0;
+    assert_eq!(rung, run("'full'", &narrow).0);
+    let launch = write_launch(folder.path(), &scenario, &narrow_rungs(turns));
+    let launch = launch.to_str().unwrap();
+    let burn = ["swarm", launch, "--engine", "burn"];
+    let model = ["swarm", launch, "--model", "constant-velocity"];
+    for (arguments, got) in [
+        (burn, "the engine `burn`"),
+        (model, "a model without weights"),
+    ] {
+        let said = refusal(&arguments, 2);
+        for words in [
+            "imagine in int8",
+            "rung eight-bits",
+            got,
+            "leave out the rung",
+        ] {
+            assert!(said.contains(words), "expected {words:?} in {said}");
+        }
+    }
+}
+
+#[test]
+fn the_ladder_of_an_agents_launch_file_is_measured_in_a_scenario() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = YARD.replace("duration_secs = 4.0", "duration_secs = 12.0");
+    let scenario = write_scenario(folder.path(), &long);
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../launch/driver.toml");
+    let out = folder.path().join("skill.json");
+    let skill = ["latency", "skill", driver.to_str().unwrap(), "--scenario"];
+    let rest = [
+        scenario.to_str().unwrap(),
+        "--seeds",
+        "0..1",
+        "--robots",
+        "1",
+    ];
+    let out = ["--json", "--out", out.to_str().unwrap()];
+    let report = json(&[&skill[..], &rest, &out].concat());
+    assert_eq!(report["model"], "constant-velocity");
+    let rungs = report["rungs"].as_array().unwrap();
+    let names: Vec<&str> = rungs.iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!((names[0], names[names.len() - 1]), ("full", "stop"));
+    assert_eq!(rungs[0]["n_arrived"], 1, "{report}");
+}
+
 #[test]
 fn plans_in_eight_bits_are_compared_with_those_in_f32() {
     let folder = tempfile::tempdir().unwrap();

@@ -42,11 +42,11 @@ impl<S: Searching> Planner for S {
         self.parts().0.resume(start, actions);
     }
 
-    fn imagined(&self) -> Option<Imagined> {
+    fn imagined(&self) -> Option<Imagined<'_>> {
         self.search().imagined()
     }
 
-    fn adopt(&mut self, imagined: &Imagined) -> bool {
+    fn adopt(&mut self, imagined: &Imagined<'_>) -> bool {
         self.parts().0.adopt(imagined)
     }
 

@@ -43,7 +43,7 @@ impl AgentNode {
     /// another clock is no evidence, and without evidence it stops.
     ///
     /// # Errors
-    /// [`AgentError::Driving`] for a configuration that makes no sense.
+    /// [`AgentError::Driving`] for a configuration that makes no sense, or not with this model.
     pub fn with_driving(mut self, driving: DrivingConfig, seed: u64) -> Result<Self, AgentError> {
         let listens = self.config.driving_subscriptions(&driving);
         self.subscriptions = listens.map_err(DrivingError::from)?;
@@ -52,6 +52,7 @@ impl AgentNode {
         let speaking = self.config.speaking();
         self.announcer = Announcer::new(speaking, self.subscriptions.clone(), publications)?;
         driving.check_with(&self.config.budgets)?;
+        driving.check_model(self.minds.model())?;
         let reach = Duration::from_secs_f64(driving.dead_reckoning_secs_max);
         self.controller = Some(Box::new(Controller::new(driving, seed)?));
         self.intake = self.intake.with_reach(reach);
@@ -192,7 +193,9 @@ impl AgentNode {
         }
         let is_new = before != (decision.mode, decision.why.clone());
         self.controller = Some(controller);
-        if let Some(ladder) = &decision.rung {
+        if decision.has_moved
+            && let Some(ladder) = self.controller.as_mut().and_then(|it| it.ladder())
+        {
             self.observer.on_rung(now, ladder);
         }
         if is_new {
@@ -233,3 +236,6 @@ impl AgentNode {
         self.say("mode-changes", Severity::Info, &text);
     }
 }
+
+#[cfg(test)]
+mod tests;

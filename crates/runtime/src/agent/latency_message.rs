@@ -1,6 +1,6 @@
 //! What an agent's ledger and budgets hold, as the message that says it.
 
-use sedge_latency::{BudgetRow, LadderReport, ReportRow, RungReport};
+use sedge_latency::{BudgetRow, LadderReport, ReportRow};
 use sedge_oni::{
     LadderReport as LadderMessage, LatencyReport as LatencyMessage, RungLatency, StageLatency,
 };
@@ -40,20 +40,34 @@ pub(super) fn write_latency<'b>(
     stages.truncate(n_stages);
     (message.received, message.lost) = (loss.received, loss.lost);
     message.duplicated = loss.duplicated;
-    message.ladder = ladder.map(ladder_message);
+    match ladder {
+        Some(ladder) => write_ladder(message.ladder.get_or_insert_with(no_ladder), ladder),
+        None => message.ladder = None,
+    }
 }
 
-fn ladder_message(ladder: &LadderReport) -> LadderMessage {
-    let rung = |rung: &RungReport| RungLatency {
-        name: rung.name.to_string(),
-        cost_nanos: rung.cost_nanos,
-        plans: rung.n,
-    };
+fn no_ladder() -> LadderMessage {
     LadderMessage {
-        rungs: ladder.rungs.iter().map(rung).collect(),
-        rung: ladder.rung,
-        changes: ladder.n_changes,
+        rungs: Vec::new(),
+        rung: 0,
+        changes: 0,
     }
+}
+
+/// Writes a ladder over another.
+fn write_ladder(message: &mut LadderMessage, ladder: &LadderReport) {
+    let nothing = || RungLatency {
+        name: String::new(),
+        cost_nanos: 0,
+        plans: 0,
+    };
+    message.rungs.resize_with(ladder.rungs.len(), nothing);
+    for (said, rung) in message.rungs.iter_mut().zip(&ladder.rungs) {
+        said.name.clear();
+        said.name.push_str(rung.name.as_str());
+        (said.cost_nanos, said.plans) = (rung.cost_nanos, rung.n);
+    }
+    (message.rung, message.changes) = (ladder.rung, ladder.n_changes);
 }
 
 /// A stage of which nothing is known yet, in the memory of the one that was there.
@@ -90,8 +104,37 @@ fn nothing_of<'s>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sedge_latency::{Budget, BudgetMonitor, Budgets, MissPolicy, Stage, StageLedger};
+    use sedge_latency::{
+        Budget, BudgetMonitor, Budgets, MissPolicy, RungReport, Stage, StageLedger,
+    };
     use std::time::Duration;
+
+    #[test]
+    fn a_ladder_is_written_over_the_one_before() {
+        let of = |names: &[&str], n| LadderReport {
+            rungs: names
+                .iter()
+                .map(|name| RungReport {
+                    name: Stage::new(name).unwrap(),
+                    skill: 1.0,
+                    n,
+                    cost_nanos: 2 * n,
+                    cost_nanos_max: 3 * n,
+                })
+                .collect(),
+            rung: names.len() - 1,
+            n_changes: n,
+        };
+        let mut over = no_ladder();
+        for (names, n) in [(&["full", "stop"][..], 3), (&["eight-bits"][..], 7)] {
+            let mut fresh = no_ladder();
+            write_ladder(&mut fresh, &of(names, n));
+            write_ladder(&mut over, &of(names, n));
+            assert_eq!(over, fresh);
+            assert_eq!((over.rungs.len(), over.rungs[0].plans), (names.len(), n));
+            assert_eq!(over.rungs[0].name, names[0]);
+        }
+    }
 
     #[test]
     fn each_stage_has_its_budget_whether_it_ran_or_not() {

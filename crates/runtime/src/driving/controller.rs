@@ -67,8 +67,8 @@ pub(crate) struct Decision {
     /// What is meant from now on: the command, and how the plan goes on if nothing changes.
     pub(crate) intended: Option<ActionSequence>,
     pub(crate) plan: Option<Plan>,
-    /// The ladder, where this was planned on another of its rungs than what was planned before.
-    pub(crate) rung: Option<LadderReport>,
+    /// This was planned on another rung of the ladder than what was planned before.
+    pub(crate) has_moved: bool,
     pub(crate) goal_in_base: Option<Goal>,
     pub(crate) start_from_base: Option<Pose2>,
     pub(crate) world_from_base: Option<Pose2>,
@@ -181,8 +181,8 @@ impl Controller {
     }
 
     /// What became of the degradation ladder, where one was declared.
-    pub(crate) fn ladder(&self) -> Option<LadderReport> {
-        self.ladder.report()
+    pub(crate) fn ladder(&mut self) -> Option<&LadderReport> {
+        self.ladder.tell()
     }
 
     /// A budget was missed that says to go down a rung of the ladder.
@@ -266,7 +266,7 @@ impl Controller {
             command: None,
             intended: None,
             plan: None,
-            rung: None,
+            has_moved: false,
             goal_in_base: match aim {
                 Aim::Towards(goal) => Some(goal),
                 _ => None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sedge_latency::{Effort, LadderController, LadderReport, N_RUNGS_MAX, RungSpec, Stage};
 use sedge_planning::{Plan, PlanError, PlanRequest, Planner, PlannerConfig};
 use sedge_spacetime::Stamp;
-use sedge_world_model::{Action, Reused, WorldModel};
+use sedge_world_model::{Action, Precision, Reused, WorldModel};
 use serde::{Deserialize, Serialize};
 
 use crate::{DrivingConfig, DrivingError};
@@ -51,6 +51,11 @@ pub struct RungConfig {
     /// Plans that the model imagines. Default `driving.planner.field.n_nominal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_nominal: Option<usize>,
+    /// The numbers that the model imagines these plans in, `f32` or `int8`. What is believed and
+    /// what is published as prediction does not change with it. Default those that the model was
+    /// started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
 }
 
 impl RungConfig {
@@ -67,7 +72,11 @@ impl RungConfig {
     }
 
     fn is_full(&self, full: &PlannerConfig) -> bool {
-        self.action == RungAction::Search && self.planner(full) == *full
+        self.searches() && self.precision.is_none() && self.planner(full) == *full
+    }
+
+    fn searches(&self) -> bool {
+        self.action == RungAction::Search
     }
 }
 
@@ -76,6 +85,27 @@ impl RungConfig {
 pub(super) fn check(driving: &DrivingConfig) -> Result<(), DrivingError> {
     held_rungs(driving)?;
     check_rungs(&driving.ladder, &driving.planner)
+}
+
+/// Refuses a ladder with a rung whose numbers this model cannot imagine in.
+pub(super) fn check_model(
+    rungs: &[RungConfig],
+    model: &mut dyn WorldModel,
+) -> Result<(), DrivingError> {
+    for rung in rungs {
+        let Some(precision) = rung.precision else {
+            continue;
+        };
+        let changed = model.imagine_in(precision);
+        if changed.and_then(|before| model.imagine_in(before)).is_err() {
+            return Err(DrivingError::Precision {
+                name: rung.name.clone(),
+                precision,
+                model: model.name().to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The same of the rungs alone.
@@ -99,9 +129,14 @@ fn check_rungs(rungs: &[RungConfig], full: &PlannerConfig) -> Result<(), Driving
                 "to have a skill in [0, 1], no better than the one above",
             );
         }
-        let is_free = |it: &RungConfig| it.action != RungAction::Search;
-        if before.is_some_and(is_free) && !is_free(rung) {
+        if before.is_some_and(|it| !it.searches()) && rung.searches() {
             return refuse(rung, "to come before those that do not search");
+        }
+        if rung.precision.is_some() && !rung.searches() {
+            return refuse(
+                rung,
+                "to search, as it says in what precision, or to say none",
+            );
         }
         if rungs[..idx].iter().any(|other| other.name == rung.name) {
             return refuse(rung, "to have a name of its own");
@@ -138,12 +173,20 @@ fn within_safety(driving: &DrivingConfig) -> PlannerConfig {
     planner
 }
 
+/// One rung: what it does, and what with.
+struct Way {
+    action: RungAction,
+    planner: Box<dyn Planner + Send>,
+    /// Other numbers than the model's own for what this planner has it imagine.
+    precision: Option<Precision>,
+}
+
 /// The planner of each rung, and who picks the rung.
 pub(super) struct Ladder {
     controller: LadderController,
-    /// What each rung does, and what it searches with if it does. `[rung]`
-    rungs: Vec<(RungAction, Box<dyn Planner + Send>)>,
-    is_declared: bool,
+    rungs: Vec<Way>,
+    /// What was said of it last, for its memory; none where no rungs were declared.
+    told: Option<LadderReport>,
     /// The rungs that are held in turn, if any are, and how many were.
     held: (Vec<usize>, usize),
     /// The rung whose planner had the model imagine last.
@@ -168,18 +211,29 @@ impl Ladder {
                 RungAction::LastPlan | RungAction::Stop => Effort::Free,
             },
         };
-        let way = |rung: &RungConfig| Ok((rung.action, rung.planner(full).build(seed)?));
+        let way = |rung: &RungConfig| {
+            Ok(Way {
+                action: rung.action,
+                planner: rung.planner(full).build(seed)?,
+                precision: rung.precision,
+            })
+        };
         let mut ways = rungs
             .iter()
             .map(way)
             .collect::<Result<Vec<_>, DrivingError>>()?;
         if rungs.is_empty() {
-            ways.push((RungAction::Search, full.build(seed)?));
+            ways.push(Way {
+                action: RungAction::Search,
+                planner: full.build(seed)?,
+                precision: None,
+            });
         }
+        let controller = LadderController::new(rungs.iter().map(spec).collect(), patience);
         Ok(Self {
-            controller: LadderController::new(rungs.iter().map(spec).collect(), patience),
+            told: (!rungs.is_empty()).then(|| controller.report()),
+            controller,
             rungs: ways,
-            is_declared: !rungs.is_empty(),
             held: (held_rungs(driving)?, 0),
             looked: None,
             said: None,
@@ -198,12 +252,12 @@ impl Ladder {
                 self.controller.hold(rung)
             }
         };
-        self.rungs[picked].0
+        self.rungs[picked].action
     }
 
     /// Whether the rung in force searches, so that imagining for it is no waste.
     pub(super) fn searches(&self) -> bool {
-        self.rungs[self.controller.rung()].0 == RungAction::Search
+        self.rungs[self.controller.rung()].action == RungAction::Search
     }
 
     /// Searches as the picked rung does, and goes on from what was searched for last, whichever
@@ -214,8 +268,9 @@ impl Ladder {
         request: &PlanRequest<'_>,
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
-        self.looked = Some(self.controller.rung());
-        self.planner().plan(model, request, has_time)
+        self.imagining(model, |planner, model| {
+            planner.plan(model, request, has_time)
+        })
     }
 
     /// As [`Ladder::search`], in what was imagined last, whichever rung that was for.
@@ -225,9 +280,11 @@ impl Ladder {
         has_time: &mut dyn FnMut() -> bool,
     ) -> Result<Plan, PlanError> {
         let rung_idx = self.controller.rung();
-        if let Some(other) = self.looked.filter(|it| *it != rung_idx) {
-            let imagined = self.rungs[other].1.imagined();
-            if imagined.is_some_and(|it| self.rungs[rung_idx].1.adopt(&it)) {
+        if let Some(other) = self.looked.filter(|it| *it != rung_idx)
+            && let Ok([other, mine]) = self.rungs.get_disjoint_mut([other, rung_idx])
+        {
+            let imagined = other.planner.imagined();
+            if imagined.is_some_and(|it| mine.planner.adopt(&it)) {
                 self.looked = Some(rung_idx);
             }
         }
@@ -240,14 +297,34 @@ impl Ladder {
         model: &mut dyn WorldModel,
         request: &PlanRequest<'_>,
     ) -> Result<(), PlanError> {
-        self.looked = Some(self.controller.rung());
-        self.planner().look_ahead(model, request)
+        self.imagining(model, |planner, model| planner.look_ahead(model, request))
+    }
+
+    /// Has the picked rung's planner do something for which the model imagines in the numbers of
+    /// that rung; afterwards it imagines in those before, so that nothing but plans depends on the
+    /// rung.
+    fn imagining<T>(
+        &mut self,
+        model: &mut dyn WorldModel,
+        work: impl FnOnce(&mut dyn Planner, &mut dyn WorldModel) -> T,
+    ) -> T {
+        let rung_idx = self.controller.rung();
+        self.looked = Some(rung_idx);
+        // None refuses that did not refuse at the start: a restart makes the same model again.
+        let precision = self.rungs[rung_idx].precision;
+        let before = precision.and_then(|it| model.imagine_in(it).ok());
+        let done = work(self.planner(), model);
+        if let Some(before) = before {
+            let back = model.imagine_in(before);
+            debug_assert!(back.is_ok(), "it imagined in {before} before");
+        }
+        done
     }
 
     /// The picked rung's planner, going on from what was searched for last.
     fn planner(&mut self) -> &mut dyn Planner {
         let rung_idx = self.controller.rung();
-        let planner = &mut self.rungs[rung_idx].1;
+        let planner = &mut self.rungs[rung_idx].planner;
         if let Some((_, start, actions)) = self.last.as_ref().filter(|it| it.0 != rung_idx) {
             planner.resume(*start, actions);
         }
@@ -257,7 +334,7 @@ impl Ladder {
     /// Takes in what the picked rung took, and what it found if it searched.
     pub(super) fn observe(&mut self, cost: Duration, found: Option<&Plan>) {
         self.controller.observe(cost);
-        if let Some(plan) = found.filter(|_| self.is_declared) {
+        if let Some(plan) = found.filter(|_| self.told.is_some()) {
             let actions = plan.actions.actions.clone();
             self.last = Some((self.controller.rung(), plan.start, actions));
         }
@@ -272,21 +349,27 @@ impl Ladder {
     pub(super) fn forget(&mut self) {
         self.last = None;
         self.looked = None;
-        for (_, planner) in &mut self.rungs {
-            planner.forget();
+        for way in &mut self.rungs {
+            way.planner.forget();
         }
     }
 
-    /// The ladder, where another rung was picked since this was asked last.
-    pub(super) fn news(&mut self) -> Option<LadderReport> {
+    /// Whether another rung was picked since this was asked last.
+    pub(super) fn has_moved(&mut self) -> bool {
         let picked = self.controller.rung();
-        let is_new = self.said.replace(picked) != Some(picked);
-        self.report().filter(|_| is_new)
+        self.said.replace(picked) != Some(picked)
     }
 
-    /// What became of the ladder, where one was declared.
+    /// What became of the ladder, where one was declared; it is lent, so that no memory is taken.
+    pub(super) fn tell(&mut self) -> Option<&LadderReport> {
+        let told = self.told.as_mut()?;
+        self.controller.write_report(told);
+        Some(told)
+    }
+
+    /// The same, to be kept.
     pub(super) fn report(&self) -> Option<LadderReport> {
-        self.is_declared.then(|| self.controller.report())
+        self.told.as_ref().map(|_| self.controller.report())
     }
 }
 
@@ -303,6 +386,7 @@ mod tests {
             n_iterations_max: None,
             n_steps: None,
             n_nominal: None,
+            precision: None,
         }
     }
 
@@ -355,6 +439,29 @@ mod tests {
         assert!(refusal(&[rung("full", 1.1)]).contains("skill"));
         assert!(refusal(&[rung("full", 0.5), few(0.6)]).contains("no better"));
         assert!(refusal(&[rung("few", 1.0), few(0.6)]).contains("name of its own"));
+        let narrow = RungConfig {
+            precision: Some(Precision::Int8),
+            ..rung("narrow", 0.9)
+        };
+        check_rungs(
+            &[rung("full", 1.0), narrow.clone()],
+            &PlannerConfig::default(),
+        )
+        .unwrap();
+        // Not even in the numbers that a model may have been started in.
+        for precision in [Precision::F32, Precision::Int8] {
+            let first = RungConfig {
+                precision: Some(precision),
+                ..rung("full", 1.0)
+            };
+            let text = refusal(&[first]);
+            assert!(text.contains("full of the ladder to be first"), "{text}");
+        }
+        let stop = RungConfig {
+            action: RungAction::Stop,
+            ..narrow
+        };
+        assert!(refusal(&[rung("full", 1.0), stop]).contains("to search"));
         let swapped = [good[0].clone(), good[2].clone(), few(0.2)];
         assert!(refusal(&swapped).contains("before those"));
         let long = RungConfig {
@@ -428,15 +535,18 @@ mod tests {
         };
         let mut ladder = Ladder::new(&driving, 1).unwrap();
         ladder.pick(None);
-        assert_eq!(ladder.news().unwrap().rung, 0);
+        assert!(ladder.has_moved());
+        assert_eq!(ladder.tell().unwrap().rung, 0);
         ladder.pick(None);
-        assert_eq!(ladder.news(), None);
+        assert!(!ladder.has_moved());
         ladder.miss();
         ladder.pick(None);
-        assert_eq!(ladder.news().unwrap().rung, 1);
+        assert!(ladder.has_moved());
+        assert_eq!(ladder.tell().cloned(), ladder.report());
+        assert_eq!(ladder.tell().unwrap().rung, 1);
         let mut alone = Ladder::new(&DrivingConfig::default(), 1).unwrap();
         alone.pick(None);
-        assert_eq!(alone.news(), None, "no ladder, no news");
+        assert_eq!(alone.tell(), None, "no ladder, no news");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //!
 //! The shipped network on our own engine, MPPI, and an in-process network; a robot in a room sends
 //! an inertial sample in each tick, odometry in each fourth and a scan in each tenth, and drives as
-//! it is told. What is counted is all that the loop's thread does: reading rings, the tick, putting
-//! messages. The robot is a thread of its own, and waits meanwhile.
+//! it is told, on rungs of a ladder by turns, of which one imagines in eight bits. What is counted
+//! is all that the loop's thread does: reading rings, the tick, putting messages. The robot is a
+//! thread of its own, and waits meanwhile.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,16 +18,19 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use sedge_latency::Stage;
 use sedge_oni::{Key, KeyPattern};
 use sedge_runtime::{
-    AgentConfig, AgentNode, Driven as _, DrivingConfig, Imagining, Links, ModelFactory, spawn_named,
+    AgentConfig, AgentNode, Driven as _, DrivingConfig, Imagining, Links, ModelFactory, RungAction,
+    RungConfig, spawn_named,
 };
 use sedge_spacetime::{Clock as _, ManualClock, Stamp};
 use sedge_transport::{
     InProcessNetwork, Inbox, Network as _, NextTick, Node as _, Outbox, Publisher, PutOutcome, Qos,
     Subscriber, no_wake,
 };
-use sedge_world_model_onboard::load;
+use sedge_world_model::Precision;
+use sedge_world_model_onboard::{EngineConfig, load, load_with};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use room::{Robot, Sensed, name};
@@ -86,13 +90,39 @@ fn weights() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/swarm-s")
 }
 
+fn stage(name: &str) -> Stage {
+    Stage::new(name).unwrap()
+}
+
+fn rung(name: &str, precision: Option<Precision>) -> RungConfig {
+    RungConfig {
+        name: stage(name),
+        skill: 1.0,
+        action: RungAction::Search,
+        n_samples: None,
+        n_iterations_max: None,
+        n_steps: None,
+        n_nominal: None,
+        precision,
+    }
+}
+
 fn agent(clock: &Arc<ManualClock>) -> AgentNode {
-    let model: ModelFactory = Box::new(|| Ok(Box::new(load(&weights())?)));
+    let ready = EngineConfig {
+        also: Some(Precision::Int8),
+        ..EngineConfig::default()
+    };
+    let model: ModelFactory = Box::new(move || Ok(Box::new(load_with(&weights(), ready)?)));
     let mut config = AgentConfig::new(name(FLEET), name(ROBOT), 1);
     config.clock_domain = Some(CLOCK.to_owned());
     let mut driving = DrivingConfig {
         imagining: Imagining::Afterwards,
         command_period_secs: EXTENT.command_period_secs,
+        ladder: vec![
+            rung("full", None),
+            rung("eight-bits", Some(Precision::Int8)),
+        ],
+        ladder_held: ["full", "full", "eight-bits"].map(stage).to_vec(),
         ..DrivingConfig::default()
     };
     driving.safety.scan_age_secs_max = 0.3;
@@ -234,6 +264,8 @@ fn report(rows: &BTreeMap<&str, Row>, agent: &AgentNode, way_m: f64) {
     let secs = (EXTENT.n_warm + EXTENT.n_ticks) as f64 * TICK.as_secs_f64();
     assert!(driving.n_commands as f64 > 0.8 * secs / EXTENT.command_period_secs);
     assert!(way_m > 0.1 * secs, "it hardly moved");
+    let ladder = driving.ladder.unwrap();
+    assert!(ladder.n_changes > driving.n_commands / 2, "{ladder:?}");
     let allocations: usize = rows.values().map(|row| row.allocations).sum();
     let expected = EXTENT.allocations_max;
     assert!(

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -13,10 +13,9 @@ use toml::Value;
 
 use super::report::write_file;
 use crate::cockpit::Cockpit;
-use crate::commands::agent::UntrainedModel;
-use crate::commands::swarm::{SwarmArgs, plan_of, settings_of};
+use crate::commands::agent::{AgentSettings, UntrainedModel};
+use crate::commands::swarm::{SwarmArgs, plan_of, settings_of, written_driving};
 use crate::commands::write_json;
-use crate::engine::Engine;
 use crate::interrupt::shutdown_of_process;
 use crate::rung_costs::RungCosts;
 use crate::seed_crew::SeedCrew;
@@ -24,14 +23,13 @@ use crate::swarm_minds::Minds;
 use crate::swarm_run::{SwarmPlan, Who};
 use crate::{
     Estimate, Progress, ProgressStyle, SeedOutcome, SeedRange, SwarmSettings, Table, UsageError,
+    read_launch_file,
 };
 
 /// Where the figures go, and where a report looks for them, unless told otherwise.
 pub(super) const SKILLS: &str = "runs/skill.json";
 /// A plan that is kept is kept for so many plans more: a command lives as long.
 const N_KEPT: usize = 2;
-/// The row of eight-bit imagination.
-const INT8: &str = "int8";
 
 /// What `sedge latency skill` takes.
 #[derive(Debug, Args)]
@@ -39,17 +37,20 @@ const INT8: &str = "int8";
 Examples:
   sedge latency skill launch/load_step.toml --seeds 0..12 --robots 2
   sedge latency skill launch/load_step.toml --run runs/a --seeds 0..24 --out runs/skill.json
+  sedge latency skill launch/driver.toml --scenario sims/corridor_swap/scenario.toml --seeds 0..8
 
 Each rung of the launch file's `driving.ladder` drives all robots of its scenario alone, in
-lockstep, with each seed; `int8` is the full rung with products of eight-bit integers, where a run
-is imagined by our own engine. A rung that keeps the plan before drives two of three plans, after
+lockstep, with each seed. A rung that keeps the plan before drives two of three plans, after
 one of the full rung. Skill is the speed of arrival, 1 / time to the goal and 0 for who does not
 arrive, as a share of the full rung's with the same seed. `sedge latency report --skill` takes what
 is written to --out in place of the skills that launch files say.")]
 pub struct SkillArgs {
-    /// A launch file of a swarm, with a ladder.
+    /// A launch file of a swarm, with a ladder; with --scenario, that of an agent that drives.
     #[arg(value_name = "LAUNCH.toml")]
     pub path: PathBuf,
+    /// The scenario for the ladder of one agent's launch file: each robot drives as that one does.
+    #[arg(long, value_name = "SCENARIO.toml")]
+    pub scenario: Option<PathBuf>,
     /// The folder of the run whose model every agent believes with.
     #[arg(long, value_name = "RUN", conflicts_with = "model")]
     pub run: Option<PathBuf>,
@@ -131,7 +132,10 @@ fn plan(args: &SkillArgs) -> anyhow::Result<SwarmPlan> {
         },
         json: false,
     };
-    let (settings, driving) = settings_of(&swarm)?;
+    let (settings, driving) = match &args.scenario {
+        None => settings_of(&swarm)?,
+        Some(scenario) => of_agent(&swarm, scenario)?,
+    };
     let mut plan = plan_of(&args.path, &settings, driving)?;
     if let Some(n) = args.robots {
         let all = std::mem::take(&mut plan.scenario.robots);
@@ -149,7 +153,24 @@ fn plan(args: &SkillArgs) -> anyhow::Result<SwarmPlan> {
     Ok(plan)
 }
 
-/// Each rung alone, the full one first, and the full one in eight bits.
+/// A scenario whose robots all believe and drive as the launch file of one agent says.
+fn of_agent(swarm: &SwarmArgs, scenario: &Path) -> anyhow::Result<(SwarmSettings, toml::Table)> {
+    let written: AgentSettings = read_launch_file(&swarm.path)?;
+    let written = SwarmSettings {
+        scenario: Some(scenario.to_owned()),
+        run: written.run,
+        model: written.model,
+        engine: written.engine,
+        device: written.device,
+        horizons_secs: written.horizons_secs,
+        driving: written.driving,
+        ..SwarmSettings::default()
+    };
+    let driving = written_driving(&swarm.path)?;
+    Ok((swarm.settings.clone().or(written), driving))
+}
+
+/// Each rung alone, the full one first.
 fn variants(plan: &SwarmPlan, minds: &Minds) -> anyhow::Result<Vec<Held>> {
     let kinds = plan.kinds(minds)?;
     let ladder = kinds.values().map(|kind| &kind.driving.ladder).next();
@@ -167,26 +188,6 @@ fn variants(plan: &SwarmPlan, minds: &Minds) -> anyhow::Result<Vec<Held>> {
             plan: holding(plan, &rungs),
             rungs,
         });
-    }
-    if let Minds::Trained {
-        run,
-        engine: Engine::Onboard,
-        ..
-    } = minds
-    {
-        let narrow = Minds::trained(run.clone(), Engine::OnboardInt8)?;
-        let plan = SwarmPlan {
-            who: Who::Agents(narrow),
-            ..holding(plan, std::slice::from_ref(&full))
-        };
-        all.insert(
-            1,
-            Held {
-                name: INT8.to_owned(),
-                rungs: vec![full],
-                plan,
-            },
-        );
     }
     Ok(all)
 }
@@ -281,7 +282,6 @@ fn measured(held: &Held, driven: &Driven, full: &Driven) -> anyhow::Result<Measu
         .collect();
     let contacts = outcomes.iter().map(|it| f64::from(it.n_collisions()));
     let costs = driven.costs.report();
-    // Of int8 the rung is the full one.
     let timed = held.rungs.last().map_or("", String::as_str);
     let row: Option<&ReportRow> = costs.rows.iter().find(|row| row.stage.as_str() == timed);
     let figure = |of: fn(&ReportRow) -> u64| row.map_or(0, of);

@@ -77,6 +77,7 @@ fn rung(name: &str, skill: f64, action: RungAction) -> RungConfig {
         n_iterations_max: None,
         n_steps: None,
         n_nominal: None,
+        precision: None,
     }
 }
 

@@ -66,7 +66,7 @@ impl Controller {
             let found = plan.filter(|plan| is_searched(plan));
             self.ladder.observe(cost, found);
         }
-        decision.rung = self.ladder.news();
+        decision.has_moved = self.ladder.has_moved();
         wish
     }
 
