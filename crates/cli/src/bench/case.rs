@@ -12,7 +12,7 @@ use crate::launch_file::{LaunchFileError, parse_launch_text, read_launch_file};
 use crate::swarm_settings::RunSecs;
 
 /// The cases that come with Sedge, in the order in which they are run.
-const SHIPPED: [(&str, &str); 9] = [
+const SHIPPED: [(&str, &str); 10] = [
     shipped(
         "filter",
         include_str!("../../../../launch/bench/filter.toml"),
@@ -29,6 +29,10 @@ const SHIPPED: [(&str, &str); 9] = [
     shipped(
         "ping-pong",
         include_str!("../../../../launch/bench/ping-pong.toml"),
+    ),
+    shipped(
+        "ping-pong-shared-memory",
+        include_str!("../../../../launch/bench/ping-pong-shared-memory.toml"),
     ),
     shipped(
         "ping-pong-100hz",

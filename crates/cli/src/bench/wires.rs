@@ -17,6 +17,8 @@ use super::run::{Bench, Measured, contenders};
 /// What ours is called, and Zenoh as it is.
 pub(super) const ONI: &str = "ONI over Zenoh";
 pub(super) const RAW: &str = "raw Zenoh";
+/// Where Zenoh reads how many threads it shall have.
+const ZENOH_RUNTIME: &str = "ZENOH_RUNTIME";
 /// Turns that are not counted: links, caches and allocators warm up.
 const N_WARM: u64 = 200;
 /// Turns in a row, so that each finds its own caches warm.
@@ -142,6 +144,14 @@ pub(super) fn slowest(figures: &[SpanFigures]) -> Duration {
     Duration::from_nanos(slowest.unwrap_or(0))
 }
 
+/// How Zenoh's threads were set up, where somebody did: it holds for both stacks and processes.
+fn notes_of_threads() -> Vec<String> {
+    let set = std::env::var(ZENOH_RUNTIME).ok();
+    let text =
+        set.map(|set| format!("Zenoh's threads, in ours and in raw: `{ZENOH_RUNTIME}={set}`."));
+    text.into_iter().collect()
+}
+
 /// One message there and one back.
 pub(super) fn ping_pong(case: &PingPongCase, bench: &Bench) -> anyhow::Result<Measured> {
     let loads: Vec<Load> = case
@@ -161,7 +171,10 @@ pub(super) fn ping_pong(case: &PingPongCase, bench: &Bench) -> anyhow::Result<Me
     let near = Stacks::open(case.link.into(), Some(&far.locators))?;
     let raw = case.peers.contains(&WirePeer::RawZenoh);
     let raw = raw.then_some(RawPeer::RawZenoh);
-    let mut measured = Measured::default();
+    let mut measured = Measured {
+        notes: notes_of_threads(),
+        ..Measured::default()
+    };
     let mut dora = None;
     if case.peers.contains(&WirePeer::Dora) {
         match DoraSide::start(&bench.peers)? {
@@ -237,7 +250,10 @@ pub(super) fn throughput(case: &ThroughputCase, bench: &Bench) -> anyhow::Result
     })?;
     let near = Stacks::open(case.link.into(), Some(&far.locators))?;
     let raw = case.peers.first().copied();
-    let mut measured = Measured::default();
+    let mut measured = Measured {
+        notes: notes_of_threads(),
+        ..Measured::default()
+    };
     for load in loads {
         let mut askers = load.askers(&near, raw)?;
         let (bytes, n) = (bytes_text(load.payload_bytes as u64), load.n_per_answer);
