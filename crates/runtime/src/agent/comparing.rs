@@ -14,6 +14,7 @@ use crate::intake::ArrivedEvent;
 const AHEAD_MAX: Duration = Duration::from_millis(1);
 
 /// When something was, by whose clock, and how wrong that may be.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Stamped<'s> {
     at: Stamp,
     clock: &'s str,
