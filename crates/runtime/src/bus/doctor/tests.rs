@@ -129,7 +129,7 @@ fn clocks_are_judged_by_what_is_certain() {
 }
 
 #[test]
-fn clocks_of_one_name_that_are_further_apart_than_they_say_fail() {
+fn clocks_of_one_name_that_are_further_apart_than_they_say_are_told() {
     let view = |agent: &str, clock: &str, offset_secs| ClockView {
         agent: agent.into(),
         clock: clock.into(),
@@ -154,8 +154,13 @@ fn clocks_of_one_name_that_are_further_apart_than_they_say_fail() {
         view("crane2", "fleet", 0.007),
     ];
     for check in clocks(&off) {
-        assert_eq!(check.verdict, Verdict::Fail);
-        assert!(check.advice.unwrap().contains("at least 1.600 ms apart"));
+        assert_eq!(check.verdict, Verdict::Warn);
+        assert!(
+            check
+                .advice
+                .unwrap()
+                .contains("seem 1.600 ms apart or more")
+        );
     }
     let of_others = [view("crane1", "fleet", 0.005), view("crane2", "lab", 0.007)];
     assert!(
