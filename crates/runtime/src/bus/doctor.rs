@@ -333,9 +333,9 @@ pub fn clocks(views: &[ClockView]) -> Vec<Check> {
         if let Some((other, apart)) = apart_from(view, views) {
             let apart = millis(apart);
             let advice = format!(
-                "it and that of {other} seem {apart} apart or more, which is more than both say they \
-                 may be off: ask `chronyc tracking` or `pmc` on both machines, or again when messages \
-                 are as quick as answers"
+                "it and that of {other} seem {apart} apart or more, which is more than both say \
+                 they may be off: ask `chronyc tracking` or `pmc` on both machines, or again \
+                 when messages are as quick as answers"
             );
             check.but(Verdict::Warn, advice)
         } else if offset.abs() - error > OFFSET_SECS_MAX {
@@ -349,9 +349,9 @@ pub fn clocks(views: &[ClockView]) -> Vec<Check> {
     views.iter().map(check).collect()
 }
 
-/// Whose clock is not within what is said of both, though they have the same name, and how far apart
-/// the two are at least, in seconds: as certain as their offsets, which take the quickest message to
-/// have taken no longer than the quickest answer.
+/// Whose clock is not within what is said of both, though they have the same name, and how far
+/// apart the two are at least, in seconds: as certain as their offsets, which take the quickest
+/// message to have taken no longer than the quickest answer.
 fn apart_from<'v>(view: &ClockView, views: &'v [ClockView]) -> Option<(&'v str, f64)> {
     let known = |view: &ClockView| {
         let (offset, error) = (view.offset_secs?, view.error_secs?);
