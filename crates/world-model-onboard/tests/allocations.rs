@@ -19,6 +19,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const N_BEAMS: usize = 360;
 const N_ROUNDS: usize = 100;
+/// Of which one must be free of any.
+const N_BATCHES: usize = 4;
 
 fn plans(n: usize, n_steps: usize) -> PlanRows {
     PlanRows {
@@ -74,12 +76,17 @@ fn allocations(config: EngineConfig) -> usize {
     for _ in 0..3 {
         round();
     }
-    let region = Region::new(ALLOCATOR);
-    for _ in 0..N_ROUNDS {
-        round();
-    }
-    let change = region.change();
-    change.allocations + change.reallocations + change.deallocations
+    // What a thread takes when it first waits for another comes once, whenever that is; what a
+    // round takes comes in every batch of rounds.
+    let mut batch = || {
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..N_ROUNDS {
+            round();
+        }
+        let change = region.change();
+        change.allocations + change.reallocations + change.deallocations
+    };
+    (0..N_BATCHES).map(|_| batch()).min().unwrap_or_default()
 }
 
 fn check(config: EngineConfig) {
